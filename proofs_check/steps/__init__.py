@@ -1,0 +1,1 @@
+"""One file a proof step, each with a function that returns a verdict."""

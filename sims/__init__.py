@@ -1,0 +1,1 @@
+"""What is run: iterations, files, devices, pictures and the command."""

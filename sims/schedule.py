@@ -1,0 +1,62 @@
+"""At which iterations a run is recorded."""
+
+from __future__ import annotations
+
+__all__ = ["Every", "Logarithmic", "Schedule"]
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from theory.errors import check_size
+
+
+class Schedule(Protocol):
+    """Anything that lists the recorded iterations of a run."""
+
+    def iterations(self, last: int) -> np.ndarray:
+        """Increasing iterations in [0, last], 0 and last among them."""
+
+
+@dataclass(frozen=True)
+class Every:
+    """Every k-th iteration, and the last."""
+
+    k: int = 1
+
+    def __post_init__(self) -> None:
+        check_size("every", self.k)
+
+    def iterations(self, last: int) -> np.ndarray:
+        """0, k, 2k, …, last."""
+        return np.unique(np.append(np.arange(0, last + 1, self.k), last))
+
+
+@dataclass(frozen=True)
+class Logarithmic:
+    """About ``points`` iterations evenly spaced in log t: every one at first, then ever sparser."""
+
+    points: int = 200
+
+    def __post_init__(self) -> None:
+        check_size("log_points", self.points, 2)
+
+    def iterations(self, last: int) -> np.ndarray:
+        """0, 1, 2, …, last with growing gaps."""
+        if last == 0:
+            return np.array([0])
+        # Rounding merges the early points, so the ratio is lowered until `points` distinct ones are left.
+        low, high = self.points, 64 * self.points
+        while low < high:
+            middle = (low + high) // 2
+            if _spread(middle, last).size >= min(self.points, last + 1):
+                high = middle
+            else:
+                low = middle + 1
+        return _spread(low, last)
+
+
+def _spread(count: int, last: int) -> np.ndarray:
+    grid = np.rint(np.geomspace(1, last, count)).astype(np.int64)
+    return np.unique(np.concatenate([[0], grid, [last]]))

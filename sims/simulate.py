@@ -1,0 +1,128 @@
+"""One loop for both representations: init → step → observe, stacked over optimizers, batched over seeds."""
+
+from __future__ import annotations
+
+__all__ = ["simulate"]
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from threadpoolctl import threadpool_limits
+
+from sims.batch import PLANTED, Batch, Plan
+from sims.cost import choose_representation
+from sims.problems import Problem, as_problem
+from sims.schedule import Logarithmic, Schedule
+from sims.trajectory import label
+from theory.cubic_cnn.model import View
+from theory.cubic_cnn.parameters import Parameters
+from theory.errors import InputError, check_size
+from theory.optimizers import Optimizer
+
+CACHE_BYTES = 2**20  # Gram matrices stacked in one batch stay within a core's second-level cache
+
+
+def simulate(
+    problem: Problem | Parameters,
+    optimizers: Mapping[str, Optimizer],
+    *,
+    iterations: int,
+    seeds: int = 1,
+    root_seed: int = 0,
+    study: str = "simulate",
+    record: Schedule | None = None,
+    representation: str = "auto",
+    dtype: str = "float64",
+    whole_Xi: bool = False,
+    audit: bool = True,
+    quantities: Mapping[str, Callable[[View], Any]] | None = None,
+    xp: Any = np,
+    workers: int | None = None,
+    chunk: int | None = None,
+    progress: Callable[[int], None] | None = None,
+    planted: str | None = None,
+) -> xr.Dataset:
+    """Train the two-layer cubic CNN and record the theorem's quantities.
+
+    All optimizers start from the same data and weights. Seeds run in chunks, chunks over threads with one
+    BLAS thread each; neither the chunking nor the number of workers changes a bit of the result.
+
+    Args:
+        problem: `Parameters` (samples of the law in R^d), `sims.problems.LawProblem` or `PatchProblem`.
+        optimizers: optimizers by label; any object with ``linear``, ``init`` and ``step``.
+        iterations: steps to take, T ≥ 1.
+        seeds: how many, with indices 0 … seeds − 1.
+        root_seed: the root of all random streams.
+        study: name among the axes that the streams are keyed by.
+        record: recording schedule; default `Logarithmic(200)`. Iteration 0 and T are always recorded.
+        representation: ``"auto"`` (see `sims.cost`), ``"weights"`` or ``"coefficients"``.
+        dtype: ``"float64"`` or ``"float32"``.
+        whole_Xi: record the whole tensor Ξ too.
+        audit: check the gradient identities at each recorded iteration (data of the law in R^d).
+        quantities: own quantities by name, each from a `View` to an (S, A) or (S, A, m) array.
+        xp: array namespace: numpy, cupy, or another of the array API standard.
+        workers: threads; default the number of cores.
+        chunk: seeds a batch; default so that their Gram matrices fit the cache.
+        progress: called with the number of seed-iterations just done.
+        planted: name of a deliberate error in the system, for negative controls (`sims.batch.PLANTED`).
+
+    Returns:
+        A Dataset with dimensions (seed, optimizer, iteration, neuron, margin); see `sims.trajectory`.
+
+    Raises:
+        InputError: an argument is outside its range.
+        KeyboardInterrupt: the run was interrupted; nothing is returned.
+    """
+    problem = as_problem(problem)
+    check_size("iterations", iterations)
+    check_size("seeds", seeds)
+    if dtype not in ("float64", "float32"):
+        raise InputError("dtype", dtype, "it must be 'float64' or 'float32'")
+    if not optimizers:
+        raise InputError("optimizers", dict(optimizers), "give at least one")
+    for name, optimizer in optimizers.items():
+        if not isinstance(optimizer, Optimizer):
+            raise InputError(f"optimizer {name}", optimizer, "it needs the attribute linear and the methods init and step")
+    if planted is not None and planted not in PLANTED:
+        raise InputError("planted", planted, f"it must be one of {', '.join(PLANTED)}")
+    times = (record or Logarithmic()).iterations(iterations)
+    itemsize = np.dtype(dtype).itemsize
+    choice = choose_representation(
+        problem, asked=representation, all_linear=all(o.linear for o in optimizers.values()),
+        optimizers=len(optimizers), iterations=iterations, itemsize=itemsize,
+    )  # fmt: skip
+    workers = check_size("workers", workers) if workers is not None else (os.cpu_count() or 1)
+    if chunk is None:
+        n = problem.coefficients
+        chunk = max(1, min(CACHE_BYTES // (itemsize * n * n) or 1, -(-seeds // workers)))
+    check_size("chunk", chunk)
+
+    stop = threading.Event()
+    plan = Plan(
+        problem=problem, optimizers=dict(optimizers), times=times, representation=choice.representation,
+        dtype=dtype, whole_Xi=whole_Xi, audit=audit, quantities=dict(quantities or {}), xp=xp, planted=planted,
+        root_seed=root_seed, study=study, progress=progress, stop=stop,
+    )  # fmt: skip
+    batches = [range(i, min(i + chunk, seeds)) for i in range(0, seeds, chunk)]
+
+    def run(batch: range) -> dict[str, np.ndarray]:
+        return Batch(plan, batch).run()
+
+    with threadpool_limits(limits=1), ThreadPoolExecutor(max_workers=min(workers, len(batches))) as pool:
+        futures = [pool.submit(run, batch) for batch in batches]
+        try:
+            parts = [future.result() for future in futures]
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+    found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return label(
+        found, problem=problem, optimizers=optimizers, times=times, choice=choice, dtype=dtype,
+        root_seed=root_seed, study=study, planted=planted,
+    )  # fmt: skip

@@ -1,0 +1,132 @@
+r"""The gradient formulas of section 3 against the weight-space gradient, with a derived rounding bound.
+
+Identities, at any W (derived): with u_k = y_{i(k)} ℓ_{i(k)} Ξ_{r,k}²,
+
+    −⟨∇_{w_r} L, w*⟩  = 3 c_r² (α³ν₁ + β³ν₂) − λ c_r,
+    −⟨∇_{w_r} L, x_k⟩ = (3/N) Σ_{k'} K_kk' u_k' − λ Ξ_{r,k}.
+
+The left sides come from the weight-space gradient at W; the right sides from the system that is run, so that an
+error in either shows.
+
+Rounding (derived, first order in the unit roundoff u, γ_j = j u / (1 − j u)). Where W = aW₀ + BX + b w*ᵀ is formed
+from n + 2 terms, let Ŵ = |a||W₀| + |B||X| + |b||w*|ᵀ and k = n + d + 4; where W is the state, Ŵ = |W| and k = d + 2.
+With ẑ = |X| Ŵᵀ, both sides compute each response within γ_k ẑ, hence each margin within
+δ_i = (3γ_k + γ_{mP+3}) Σ z² ẑ, and each ℓ z² within ℓ z² (1.1 δ + 12u) + 2 γ_k ℓ |z| ẑ, since |ℓ'| ≤ ℓ. Summing
+the N P terms against |x_k|ᵀ|p|, for the projection on p, adds γ_{NP+4} + γ_d; that x_k is orthogonal to w* only to
+γ_{d+3} |x_k|ᵀ|w*| adds γ_{d+3}. So
+
+    |residual| ≤ (3/N) Σ_k [ℓz² (2(1.1 δ + 12u + γ_{NP+4} + γ_d) + γ_{d+3}) + 4 γ_k ℓ|z| ẑ] |x_k|ᵀ|p|
+                 + 2 λ γ_k Ŵ|p|.
+"""
+
+from __future__ import annotations
+
+__all__ = ["GradientAudit"]
+
+from dataclasses import dataclass
+from typing import Any
+
+from array_api_compat import array_namespace
+
+from theory.cubic_cnn import weights
+from theory.cubic_cnn.law import Sample
+from theory.cubic_cnn.model import logistic_weight
+
+Array = Any
+
+
+@dataclass(frozen=True)
+class GradientAudit:
+    """Both identities on one sample of the law; what does not depend on W is formed once, by `of`.
+
+    Attributes:
+        X: (N, P, d) patches, the signal patch first; y, strength: (N,); w_star: (d,).
+        noise: (n, d) noise patches; K: (n, n) their Gram matrix.
+        onto_signal: (N P, 1) |x_k|ᵀ|w*|; onto_noise: (N P, n) |x_k|ᵀ|x_k'|.
+    """
+
+    X: Array
+    y: Array
+    strength: Array
+    w_star: Array
+    noise: Array
+    K: Array
+    onto_signal: Array
+    onto_noise: Array
+
+    @classmethod
+    def of(cls, sample: Sample) -> GradientAudit:
+        """Prepare the audit of a sample.
+
+        Raises:
+            ValueError: the sample is not one of the law (no signal patch is told apart).
+        """
+        if not sample.of_the_law or sample.w_star is None:
+            raise ValueError("the split into signal and noise gradients needs data of the law")
+        X = sample.signal_first()
+        xp = array_namespace(X)
+        N, P, d = X.shape
+        noise = xp.reshape(X[:, 1:, :], (N * (P - 1), d))
+        rows = xp.abs(xp.reshape(X, (N * P, d)))
+        return cls(
+            X=X, y=sample.y, strength=sample.strength, w_star=sample.w_star, noise=noise, K=noise @ noise.T,
+            onto_signal=rows @ xp.abs(sample.w_star)[:, None], onto_noise=rows @ xp.abs(noise).T,
+        )  # fmt: skip
+
+    def formula(self, W: Array, lam: float) -> tuple[Array, Array]:
+        """The right sides at weights W (m, d), computed from (c, Ξ) alone: (m,) and (m, n)."""
+        xp = array_namespace(W)
+        N, P = self.X.shape[:2]
+        c, Xi = W @ self.w_star, W @ self.noise.T
+        cubes = xp.sum(xp.reshape(xp.sum(Xi**3, axis=0), (N, P - 1)), axis=-1)
+        ell = logistic_weight(self.strength**3 * xp.sum(c**3) + self.y * cubes)
+        u = xp.reshape(xp.tile((self.y * ell)[:, None], (1, P - 1)), (-1,)) * Xi**2
+        signal = 3 * c**2 * (xp.sum(self.strength**3 * ell) / N) - lam * c
+        return signal, (3.0 / N) * (u @ self.K) - lam * Xi
+
+    def residuals(
+        self, W: Array, lam: float, right: tuple[Array, Array], *, W_hat: Array, terms: int, unit: float
+    ) -> dict[str, float]:
+        """Residuals of both identities at weights W (m, d), the largest over neurons and patches.
+
+        Args:
+            W: (m, d) weights.
+            lam: ℓ₂ penalty λ.
+            right: the right sides, (m,) and (m, n), as the system that is run has them.
+            W_hat: (m, d) Ŵ of the module's rounding bound.
+            terms: n + 2 where W was formed from as many terms, 0 where it is the state.
+            unit: unit roundoff of the arithmetic that made ``right``.
+
+        Returns:
+            ``signal_gradient_residual``, ``noise_gradient_residual``: largest |left − right|;
+            ``signal_gradient_ratio``, ``noise_gradient_ratio``: largest |left − right| / rounding bound,
+            which is ≤ 1 when the identity holds to rounding.
+        """
+        xp = array_namespace(W)
+        (N, P, d), m = self.X.shape, W.shape[0]
+        grad = -weights.gradient(W, self.X, self.y, lam)
+
+        def gamma(k: int) -> float:
+            return k * unit / (1 - k * unit)
+
+        g_k = gamma(terms + d + 2)
+        z = xp.reshape(weights.responses(W, self.X), (m, N, P))
+        ell = logistic_weight(self.y * xp.sum(z * z * z, axis=(0, 2)))
+        z_hat = xp.reshape(W_hat @ xp.abs(xp.reshape(self.X, (N * P, d))).T, (m, N, P))
+        delta = (3 * g_k + gamma(m * P + 3)) * xp.sum(z * z * z_hat, axis=(0, 2))
+        relative = 2 * (1.1 * delta + 12 * unit + gamma(N * P + 4) + gamma(d)) + gamma(d + 3)
+        spread = z * z * relative[None, :, None] + 4 * g_k * xp.abs(z) * z_hat
+        mass = xp.reshape((3.0 / N) * ell[None, :, None] * spread, (m, N * P))
+        tiny = float(xp.finfo(W.dtype).smallest_normal)
+        found: dict[str, float] = {}
+        for name, left, other, onto, target in (
+            ("signal_gradient", grad @ self.w_star, right[0], self.onto_signal, self.w_star[:, None]),
+            ("noise_gradient", grad @ self.noise.T, right[1], self.onto_noise, self.noise.T),
+        ):
+            bound = mass @ onto + tiny
+            if lam:
+                bound = bound + 2 * lam * g_k * (W_hat @ xp.abs(target))
+            residual = xp.abs(xp.reshape(left - other, bound.shape))
+            found[f"{name}_residual"] = float(xp.max(residual))
+            found[f"{name}_ratio"] = float(xp.max(residual / bound))
+        return found

@@ -1,0 +1,73 @@
+r"""What the theory predicts: hitting times, thresholds, where each statement stops holding.
+
+All are derived (theory sections 5–7), none is a constant of the paper. Times are in units of η·iterations
+unless a function says otherwise; thresholds are in the units of the coefficients.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "coasting_distance",
+    "large_margin_loss",
+    "memorization_scale",
+    "overshoot_rate",
+    "signal_threshold",
+    "tensor_power_bounds",
+]
+
+import math
+
+from theory.cubic_cnn.parameters import Parameters
+
+
+def signal_threshold(p: Parameters) -> float:
+    """The coefficient at which the large-margin samples count as learnt, 1/(2α): T₀ is when max c passes it."""
+    return 1 / (2 * p.alpha)
+
+
+MEMORIZATION_THRESHOLD = 0.5
+"""T₁ is the first iteration at which every small-margin sample has y_i Σ_j Σ_r Ξ³ ≥ 1/2."""
+
+
+def memorization_scale(p: Parameters) -> float:
+    """The time scale of memorization by GD, η T₁ ~ N / (σ₀ σ³ d^{3/2}), in η·iterations (derived).
+
+    A noise coefficient of typical size σ₀σ√d grows by Ξ̇ = (3/N) K_kk ℓ Ξ² with K_kk ≈ σ²d.
+    """
+    return p.N / (p.sigma_0 * p.sigma**3 * p.d**1.5)
+
+
+def large_margin_loss(p: Parameters) -> float:
+    """L₁(0) = (1 − μ) log 2, the large-margin share of the loss at small initialization."""
+    return (1 - p.mu) * math.log(2)
+
+
+def coasting_distance(p: Parameters, eta: float, gamma: float) -> float:
+    """How far the feature coasts once Z₁ is fitted, √(2 η L₁(0) / (1 − γ)) (derived: energy of a heavy ball).
+
+    Valid where friction and discretization are weak: η (1 − γ) α² ≲ 1.
+    """
+    return math.sqrt(2 * eta * large_margin_loss(p) / (1 - gamma))
+
+
+def overshoot_rate(p: Parameters) -> float:
+    r"""The learning rate 1/(4αβ), below which one step of GD near c ≈ 1/α stays well short of 1/β (derived).
+
+    One step moves c by 3ηα³ν₁c² = 3ηα (1 − μ) s² / (1 + e^{s³}) at c = s/α, at most 0.79 ηα (1 − μ) over s.
+    At η = 1/(4αβ) that is under 1/(5β).
+    """
+    return 1 / (4 * p.alpha * p.beta)
+
+
+def tensor_power_bounds(z_0: float, v: float, a: float, A: float) -> tuple[float, float]:
+    r"""Earliest and latest first time with z_t ≥ v of z_{t+1} = z_t + A_t z_t², 0 < a ≤ A_t ≤ A, 0 < z_0 ≤ v.
+
+    (1/z_0 − 1/v)/A ≤ τ ≤ ⌈(1/z_0 − 1/v)/a + log(v/z_0)⌉, in iterations.
+
+    Proof. Lower: 1/z_t − 1/z_{t+1} = A_t/(1 + A_t z_t) ≤ A, so 1/z_τ ≥ 1/z_0 − Aτ; and 1/z_τ ≤ 1/v.
+    Upper: φ(z) = log z − 1/(a z) increases, so φ(z_{t+1}) ≥ φ(z_t + a z_t²); with x = a z_t,
+    φ(z + a z²) − φ(z) = 1/(1 + x) + log(1 + x) ≥ 1, as log(1 + x) ≥ x/(1 + x). Since z_{τ−1} < v,
+    φ(z_0) + τ − 1 ≤ φ(z_{τ−1}) < φ(v), hence τ < φ(v) − φ(z_0) + 1. ∎
+    """
+    gap = 1 / z_0 - 1 / v
+    return gap / A, math.ceil(gap / a + math.log(v / z_0))
