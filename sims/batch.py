@@ -255,6 +255,7 @@ class _Watch:
         self.p = plan.problem.parameters
         self.T_0 = np.full((S, A), np.nan)
         self.T_1 = np.full((S, A), np.nan)
+        self.waiting_0 = True
         self.diverged_at = np.full((S, A), -1)
         self.quantity = np.full((S, A), "", dtype="U8")
         self.alive = np.ones((S, A), dtype=bool)
@@ -267,7 +268,7 @@ class _Watch:
     def look(self, t: int, view: View) -> bool:
         """Note what happens at iteration t; True if a member has just diverged."""
         xp = self.plan.xp
-        finite = to_host(xp.isfinite(xp.sum(view.margins, axis=-1)))
+        finite = np.isfinite(to_host(xp.sum(view.margins, axis=-1)))
         fresh = self.alive & ~finite
         if fresh.any():
             for s, a in np.argwhere(fresh):
@@ -283,12 +284,13 @@ class _Watch:
     def _hitting_times(self, t: int, view: View) -> None:
         assert self.p is not None
         xp = self.plan.xp
-        if view.c is not None and np.isnan(self.T_0).any():
+        if view.c is not None and self.waiting_0:
             hit = to_host(xp.max(view.c, axis=-1)) >= predictions.signal_threshold(self.p)
             self.T_0[hit & self.alive & np.isnan(self.T_0)] = t
-        if np.isnan(self.T_1).any():
-            reached = (view.memorization >= predictions.MEMORIZATION_THRESHOLD) | ~self.small
-            hit = to_host(xp.all(reached, axis=-1)) & self.has_small
+            self.waiting_0 = bool(np.isnan(self.T_0).any())
+        short = self.small & (view.memorization < predictions.MEMORIZATION_THRESHOLD)
+        hit = ~to_host(xp.any(short, axis=-1)) & self.has_small
+        if hit.any():
             self.T_1[hit & self.alive & np.isnan(self.T_1)] = t
 
     def silence(self, theta: Array) -> Array:

@@ -22,6 +22,7 @@ from __future__ import annotations
 __all__ = ["CoefficientSystem"]
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from array_api_compat import array_namespace
@@ -70,32 +71,48 @@ class CoefficientSystem:
         B, b, a = theta[..., :n], theta[..., n], theta[..., n + 1]
         Xi = xp.reshape(xp.matmul(xp.reshape(B, (S, A * m, n)), self.K), (S, A, m, n))
         Xi = Xi + a[..., None] * self.Xi_0[:, None, :, :]
-        y = self.y[:, None, :]
         squares = Xi * Xi
         sums = xp.sum(squares * Xi, axis=2)
-        memorization = y * (sums if n == N else xp.sum(xp.reshape(sums, (S, A, N, n // N)), axis=-1))
-        margins, c, grad_b = memorization, None, xp.zeros_like(b)
-        cubed = self.strength[:, None, :] ** 3
+        memorization = self._y * (sums if n == N else xp.sum(xp.reshape(sums, (S, A, N, n // N)), axis=-1))
+        margins, c = memorization, None
         if self.has_feature:
             c = a * self.c_0[:, None, :] + b
             if not self.of_the_law:
                 c = c + xp.matmul(B, self.overlap[:, None, :, None])[..., 0]
         if self.of_the_law and c is not None:
-            margins = memorization + cubed * xp.sum(c * c * c, axis=-1)[..., None]
+            c_squares = c * c
+            margins = memorization + self._cubed * xp.sum(c_squares * c, axis=-1)[..., None]
         ell = logistic_weight(margins)
-        if self.of_the_law and c is not None:
-            grad_b = (-3.0 / N) * c * c * xp.sum(cubed * ell, axis=-1)[..., None]
-        signed = (-3.0 / N) * y * ell
+        pull = self._pull * ell
         if n != N:
-            signed = xp.reshape(xp.tile(signed[..., None], (1, 1, 1, n // N)), (S, A, n))
+            pull = xp.reshape(xp.tile(pull[..., None], (1, 1, 1, n // N)), (S, A, n))
         grad = xp.empty_like(theta)
-        grad[..., :n] = squares * signed[:, :, None, :]
-        grad[..., n] = grad_b
-        grad[..., n + 1] = 0
+        grad[..., :n] = squares * pull[:, :, None, :]
+        grad[..., n:] = 0
+        if self.of_the_law and c is not None:
+            grad[..., n] = c_squares * xp.sum(self._cubed_pull * ell, axis=-1)[..., None]
         if self.lam:
             grad = grad + self.lam * theta
         view = View(c, xp.reshape(Xi, (S, A, m, N, n // N)), memorization, margins, ell)
         return view, grad
+
+    # What a step needs of the data, formed once and shaped (S, 1, N).
+
+    @cached_property
+    def _y(self) -> Array:
+        return self.y[:, None, :]
+
+    @cached_property
+    def _cubed(self) -> Array:
+        return self.strength[:, None, :] ** 3
+
+    @cached_property
+    def _pull(self) -> Array:
+        return (-3.0 / self.y.shape[-1]) * self._y
+
+    @cached_property
+    def _cubed_pull(self) -> Array:
+        return (-3.0 / self.y.shape[-1]) * self._cubed
 
     def perpendicular_gram(self, theta: Array, view: View) -> Array:
         """a²S₀ + a(Ξ₀Bᵀ + BΞ₀ᵀ) + B K Bᵀ = a²S₀ + aΞ₀Bᵀ + BΞᵀ (the b part left out)."""

@@ -1,0 +1,88 @@
+"""The central experiment: GD and GD+M on `HEADLINE`, from the same data and weights.
+
+Two simulations on the same seeds and data:
+
+- ``trajectory``: GD (η = 0.1) and GD+M (η = 0.1, γ = 0.999) for 40 000 iterations;
+- ``learning_rates``: GD at four learning rates, and GD+M, for 10 000 iterations.
+
+Every claim of the cubic CNN is judged on one of them, each with its negative control.
+"""
+
+from __future__ import annotations
+
+__all__ = ["EXPECTED", "ITERATIONS", "OPTIMIZERS", "RATES", "Headline", "expectation", "run"]
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import xarray as xr
+
+from sims.judge import judge
+from sims.schedule import Logarithmic
+from sims.simulate import simulate
+from theory.cubic_cnn.claims import CLAIMS
+from theory.cubic_cnn.parameters import HEADLINE
+from theory.optimizers import GD, MomentumAverage, Optimizer
+from theory.verdict import Status, Verdict
+
+SEEDS = 8
+ITERATIONS = 40_000
+RATE_ITERATIONS = 10_000
+OPTIMIZERS: dict[str, Optimizer] = {"GD": GD(0.1), "GD+M": MomentumAverage(0.1, 0.999)}
+RATES: dict[str, Optimizer] = {
+    **{f"GD {eta:g}": GD(eta) for eta in (0.05, 0.1, 0.2, 0.4)},
+    "GD+M": MomentumAverage(0.1, 0.999),
+}
+
+EXPECTED: dict[str, Status] = {"lemma.cross_terms_small": Status.NOT_APPLICABLE}
+"""Claims that do not come out HOLDS here: n = 400 patches in d = 500 dimensions is far from n ≪ √d."""
+
+STUDY = "headline"
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What the study found."""
+
+    trajectory: xr.Dataset
+    learning_rates: xr.Dataset
+    verdicts: list[Verdict]
+
+
+def expectation(verdict: Verdict) -> Verdict:
+    """The verdict with this study's expected status."""
+    return dataclasses.replace(verdict, expected=EXPECTED.get(verdict.claim, verdict.expected))
+
+
+def work(seeds: int = SEEDS) -> int:
+    """Seed-iterations of the whole study, for a progress bar."""
+    return seeds * (ITERATIONS + RATE_ITERATIONS)
+
+
+def run(
+    seeds: int = SEEDS, root_seed: int = 0, *, workers: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Headline:
+    """Simulate and judge.
+
+    Args:
+        seeds: data sets and initial weights to draw; five or more, for a verdict with high probability.
+        root_seed: root of all random streams.
+        workers: threads, default the number of cores.
+        progress: called with the number of seed-iterations just done.
+    """
+    trajectory = simulate(
+        HEADLINE, OPTIMIZERS, iterations=ITERATIONS, seeds=seeds, root_seed=root_seed, study=STUDY,
+        workers=workers, progress=progress,
+    )  # fmt: skip
+    learning_rates = simulate(
+        HEADLINE, RATES, iterations=RATE_ITERATIONS, seeds=seeds, root_seed=root_seed, study=STUDY,
+        record=Logarithmic(20), audit=False, workers=workers, progress=progress,
+    )  # fmt: skip
+    single = [claim for claim in CLAIMS.values() if claim.subject != "family"]
+    several = [claim for claim in CLAIMS.values() if claim.subject == "family"]
+    verdicts = judge(trajectory, single) + judge(learning_rates, several)
+    order = list(CLAIMS)
+    verdicts.sort(key=lambda v: order.index(v.claim))
+    return Headline(trajectory, learning_rates, [expectation(v) for v in verdicts])

@@ -1,0 +1,62 @@
+r"""In the noise gradient a patch feels the other patches little.
+
+With u_k = y ℓ Ξ_k², the noise gradient at patch k is (3/N)(K_kk u_k + cross_k), cross_k = Σ_{k'≠k} K_kk' u_k'.
+
+Bound (derived). Given x_k, ⟨x_k, x_k'⟩ ~ N(0, σ² K_kk). A union over the n(n − 1) ordered pairs and
+P(|g| > t) ≤ e^{−t²/2} give, with probability at least 1 − δ, |K_kk'| ≤ σ √K_kk √(2 log(n²/δ)) for all pairs, hence
+|cross_k| ≤ σ √K_kk √(2 log(n²/δ)) Σ_{k'≠k} |u_k'| at every iteration, for every neuron. δ = 0.01 here.
+
+Smallness (derived). As K_kk ≈ σ²d, the largest cross term is then at most n √(2 log(n²/δ)) / √d times the largest
+own term: small where the paper's regime n ≪ √d holds, and only there.
+"""
+
+from __future__ import annotations
+
+__all__ = ["CLAIMS"]
+
+import math
+
+from theory.cubic_cnn.claims.hypotheses import KNOWN_LAW, STAYED_FINITE
+from theory.cubic_cnn.claims.readings import WHP
+from theory.verdict import Claim, Control, Hypothesis, Kind, Measurement, Run
+
+DELTA = 0.01
+TWINS = Control("planted:twin_noise", "a run whose noise patches are copies of one")
+
+
+def deviation(n: int) -> float:
+    """√(2 log(n²/δ)), the size of the largest of n² standard normal variables with probability 1 − δ."""
+    return math.sqrt(2 * math.log(n * n / DELTA))
+
+
+MANY_DIMENSIONS = Hypothesis(
+    "many_dimensions", r"$\sqrt{d} \ge 2.2\, n \sqrt{2 \log(n^2/\delta)}$, $n = N(P-1)$",
+    lambda run: math.sqrt(run.p.d) >= 2.2 * run.p.n * deviation(run.p.n),
+)  # fmt: skip
+
+
+def cross_terms(run: Run) -> Measurement:
+    """Largest |cross_k| / (σ √K_kk Σ_{k'≠k} |u_k'|) over the run."""
+    evidence = {"largest cross / largest own term": float(run["cross_to_diagonal"].max("iteration").median())}
+    return Measurement(run["cross_ratio"].max("iteration"), upper=deviation(run.p.n), evidence=evidence)
+
+
+def cross_terms_small(run: Run) -> Measurement:
+    """Largest cross term over largest own term, over the run."""
+    return Measurement(run["cross_to_diagonal"].max("iteration"), upper=0.5)
+
+
+CLAIMS = (
+    Claim(
+        "lemma.cross_terms",
+        r"$|\sum_{k' \ne k} K_{kk'} u_{k'}| \le \sigma \sqrt{K_{kk}} \sqrt{2\log(n^2/\delta)} \sum_{k'\ne k} |u_{k'}|$,"
+        r" $u_k = y\,\ell\,\Xi_k^2$, $\delta = 0.01$",
+        Kind.BOUND, "derived", cross_terms, (KNOWN_LAW, STAYED_FINITE), probability=WHP, control=TWINS,
+    ),
+    Claim(
+        "lemma.cross_terms_small",
+        r"$\max_k |\sum_{k' \ne k} K_{kk'} u_{k'}| \le \frac12 \max_k K_{kk} |u_k|$",
+        Kind.BOUND, "derived", cross_terms_small, (KNOWN_LAW, STAYED_FINITE, MANY_DIMENSIONS), probability=WHP,
+        control=TWINS,
+    ),
+)  # fmt: skip

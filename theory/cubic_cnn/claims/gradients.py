@@ -1,0 +1,48 @@
+r"""The signal and noise gradients are the formulas of the closed system, to rounding, at every recorded iteration.
+
+Identities (derived): see `theory.cubic_cnn.identities`, which has the rounding bound. Computed is the largest residual
+over its bound, over neurons, patches and recorded iterations.
+"""
+
+from __future__ import annotations
+
+__all__ = ["CLAIMS"]
+
+from theory.cubic_cnn.claims.hypotheses import KNOWN_LAW, STAYED_FINITE
+from theory.verdict import Claim, Control, Hypothesis, Kind, Measurement, Run
+
+AUDITED = Hypothesis(
+    "audited", "the run holds weights in R^d and was audited", lambda run: "signal_gradient_ratio" in run
+)
+
+
+def _measure(run: Run, name: str) -> Measurement:
+    ratio, residual = run[f"{name}_ratio"].max("iteration"), run[f"{name}_residual"].max("iteration")
+    return Measurement(ratio, upper=1.0, residual=residual, evidence={"iterations checked": run.data.sizes["iteration"]})
+
+
+def signal_gradient(run: Run) -> Measurement:
+    """Residual of the signal gradient over its rounding bound."""
+    return _measure(run, "signal_gradient")
+
+
+def noise_gradient(run: Run) -> Measurement:
+    """Residual of the noise gradient over its rounding bound."""
+    return _measure(run, "noise_gradient")
+
+
+CLAIMS = (
+    Claim(
+        "lemma.signal_gradient",
+        r"$-\langle \nabla_{w_r} L, w^* \rangle = 3 c_r^2 (\alpha^3 \nu_1 + \beta^3 \nu_2) - \lambda c_r$",
+        Kind.IDENTITY, "derived", signal_gradient, (KNOWN_LAW, AUDITED, STAYED_FINITE),
+        control=Control("planted:missing_three", "a run whose gradient lacks its factor 3"),
+    ),
+    Claim(
+        "lemma.noise_gradient",
+        r"$-\langle \nabla_{w_r} L, x_k \rangle = \frac{3}{N} \sum_{k'} K_{kk'} y_{i(k')} \ell_{i(k')} \Xi_{k',r}^2"
+        r" - \lambda \Xi_{k,r}$",
+        Kind.IDENTITY, "derived", noise_gradient, (KNOWN_LAW, AUDITED, STAYED_FINITE),
+        control=Control("planted:tilted_noise", "a run whose noise patches are not orthogonal to the feature"),
+    ),
+)  # fmt: skip

@@ -1,0 +1,53 @@
+r"""No learning rate rescues GD, below the overshoot threshold.
+
+Statement (source: talk; the range is derived). Over the learning rates of a run that lie below 1/(4αβ), the largest
+small-margin test accuracy of GD stays below 0.99. Above, one step of GD may jump past 1/β, and GD may generalize too.
+"""
+
+from __future__ import annotations
+
+__all__ = ["CLAIMS"]
+
+from theory.cubic_cnn import predictions
+from theory.cubic_cnn.claims.hypotheses import BOTH_MARGINS, KNOWN_LAW, LUCKY_NEURON, NO_PENALTY, SEPARATED_MARGINS
+from theory.cubic_cnn.claims.readings import GENERALIZES, WHP, test_high
+from theory.verdict import Claim, Control, Hypothesis, Kind, Measurement, Run
+
+
+def rates(run: Run) -> dict[str, float]:
+    """Labels and learning rates of the GD runs below the overshoot threshold."""
+    limit = predictions.overshoot_rate(run.p)
+    return {
+        name: pair[0] for name, pair in run.optimizers.items() if pair is not None and pair[1] == 0 and pair[0] <= limit
+    }
+
+
+def _a_grid(run: Run) -> bool:
+    found = rates(run).values()
+    return len(found) >= 3 and max(found) >= 8 * min(found)
+
+
+GRID = Hypothesis("grid", r"at least three $\eta \le 1/(4\alpha\beta)$ over a factor of eight or more", _a_grid)
+ALL_FINITE = Hypothesis(
+    "stayed_finite", "no such run diverged",
+    lambda run: (run["diverged_at"].sel(optimizer=list(rates(run))) < 0).all("optimizer"),
+)  # fmt: skip
+
+
+def no_learning_rate_rescues(run: Run) -> Measurement:
+    """The largest small-margin test accuracy over the GD runs, plus three standard errors."""
+    found = rates(run)
+    accuracy = test_high(run, "small").sel(optimizer=list(found))
+    evidence = {f"eta = {eta:g}": float(accuracy.sel(optimizer=name).max()) for name, eta in found.items()}
+    return Measurement(accuracy.max("optimizer"), upper=GENERALIZES, evidence=evidence)
+
+
+CLAIMS = (
+    Claim(
+        "gd.no_learning_rate_rescues",
+        r"$\max_\eta$ of GD's test accuracy on small-margin data $\le 0.99$, over the grid of $\eta \le 1/(4\alpha\beta)$",
+        Kind.BOUND, "talk", no_learning_rate_rescues,
+        (KNOWN_LAW, BOTH_MARGINS, NO_PENALTY, SEPARATED_MARGINS, LUCKY_NEURON, GRID, ALL_FINITE), "family", WHP,
+        Control("momentum_as_gd", "the same grid with the GD+M run counted as one of its cells"),
+    ),
+)  # fmt: skip

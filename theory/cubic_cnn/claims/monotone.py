@@ -1,0 +1,35 @@
+r"""The signal coefficients never decrease.
+
+Lemma (derived). With λ = 0, −⟨∇_{w_r} L, w*⟩ = 3 c_r² (α³ν₁ + β³ν₂) ≥ 0, and GD and momentum (from a zero buffer) add
+non-negative multiples of such terms. So each c_r is non-decreasing, and a negative c_r stays within [c_r(0), 0] until
+a step carries it across 0. In weight space an inner product of length d rounds: the bound is
+−2 γ_{d+4} max ‖W‖_F.
+"""
+
+from __future__ import annotations
+
+__all__ = ["CLAIMS"]
+
+from theory.cubic_cnn.claims.hypotheses import KNOWN_LAW, NO_PENALTY, STAYED_FINITE
+from theory.verdict import Claim, Control, Hypothesis, Kind, Measurement, Run
+
+AVERAGE_FORM = Hypothesis(
+    "gd_or_momentum", "the optimizer is GD or heavy-ball momentum with constant learning rate",
+    lambda run: run.role in ("gd", "momentum"),
+)  # fmt: skip
+
+
+def signal_monotone(run: Run) -> Measurement:
+    """Smallest increase of a c_r between consecutive recorded iterations."""
+    eps = 1.2e-7 if run.data.attrs.get("dtype") == "float32" else 2.3e-16
+    norm = run["weight_norm_squared"].max("iteration") ** 0.5
+    return Measurement(run["c"].diff("iteration").min(("iteration", "neuron")), lower=-(run.p.d + 4) * eps * norm)
+
+
+CLAIMS = (
+    Claim(
+        "lemma.signal_monotone", r"$c_r(t+1) \ge c_r(t)$ for every neuron $r$ and iteration $t$, with $\lambda = 0$",
+        Kind.BOUND, "derived", signal_monotone, (KNOWN_LAW, NO_PENALTY, STAYED_FINITE, AVERAGE_FORM),
+        control=Control("planted:wrong_sign", "a run whose gradient has the wrong sign"),
+    ),
+)  # fmt: skip

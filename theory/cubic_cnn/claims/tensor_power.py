@@ -1,0 +1,72 @@
+r"""The feature grows like a tensor power iteration.
+
+Under GD with λ = 0 the leading coefficient follows c_{t+1} = c_t + A_t c_t² exactly, with A_t = 3η(α³ν₁ + β³ν₂).
+With a and A the smallest and largest A_t before it passes v = 1/(2α), the time τ of passing obeys
+
+    (1/c_0 − 1/v)/A ≤ τ ≤ ⌈(1/c_0 − 1/v)/a + log(v/c_0)⌉        (derived; proof in `predictions.tensor_power_bounds`).
+"""
+
+from __future__ import annotations
+
+__all__ = ["CLAIMS"]
+
+import math
+
+import xarray as xr
+
+from theory.cubic_cnn import predictions
+from theory.cubic_cnn.claims.hypotheses import KNOWN_LAW, NO_PENALTY, STAYED_FINITE
+from theory.verdict import Claim, Control, Hypothesis, Kind, Measurement, Run
+
+
+def _leader(run: Run) -> xr.DataArray:
+    """(seed, iteration) the coefficient of the neuron that starts highest."""
+    return run["c"].isel(neuron=run.initial["c"].argmax("neuron"))
+
+
+def _starts_below(run: Run) -> xr.DataArray:
+    z_0 = _leader(run).isel(iteration=0)
+    return (z_0 > 0) & (z_0 < predictions.signal_threshold(run.p))
+
+
+def _recorded_densely(run: Run) -> xr.DataArray:
+    """Every iteration up to the passing is recorded."""
+    passed = _leader(run) >= predictions.signal_threshold(run.p)
+    place = passed.argmax("iteration")
+    return passed.any("iteration") & (run["iteration"].isel(iteration=place) == place)
+
+
+STARTS_BELOW = Hypothesis("starts_below", r"$0 < \max_r c_r(0) < 1/(2\alpha)$", _starts_below)
+RECORDED_DENSELY = Hypothesis(
+    "recorded_densely", r"the threshold is passed, and every iteration before is recorded", _recorded_densely
+)
+
+
+def tensor_power(run: Run) -> Measurement:
+    """The passing time τ of the leading neuron, between the lemma's two bounds."""
+    leader, v = _leader(run), predictions.signal_threshold(run.p)
+    nu = run["nu"]
+    rate = 3 * run.eta * (run.p.alpha**3 * nu.sel(margin="large") + run.p.beta**3 * nu.sel(margin="small"))  # type: ignore[operator]
+    time, low, high = (xr.full_like(leader.isel(iteration=0, drop=True), math.nan) for _ in range(3))
+    for s in leader.seed.values:
+        at = {"seed": s}
+        z = leader.sel(at)
+        passed = (z >= v).values
+        if passed.any() and 0 < float(z[0]) < v:
+            place = int(passed.argmax())
+            a = rate.sel(at).isel(iteration=slice(0, place))
+            time.loc[at] = float(run["iteration"][place])
+            low.loc[at], high.loc[at] = predictions.tensor_power_bounds(float(z[0]), v, float(a.min()), float(a.max()))
+    return Measurement(time, lower=low, upper=high)
+
+
+CLAIMS = (
+    Claim(
+        "lemma.tensor_power",
+        r"$\frac{1/c_0 - 1/v}{A} \le \tau \le \lceil \frac{1/c_0 - 1/v}{a} + \log\frac{v}{c_0} \rceil$ for the first"
+        r" $\tau$ with $\max_r c_r \ge v = \frac{1}{2\alpha}$, $a \le 3\eta(\alpha^3\nu_1 + \beta^3\nu_2) \le A$",
+        Kind.BOUND, "derived", tensor_power,
+        (KNOWN_LAW, NO_PENALTY, STAYED_FINITE, STARTS_BELOW, RECORDED_DENSELY), "gd",
+        control=Control("counterpart", "the GD+M run, which does not follow this recursion"),
+    ),
+)  # fmt: skip
