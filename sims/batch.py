@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
 
 from sims.problems import Drawn, Problem
 from sims.seeds import streams
@@ -35,7 +36,7 @@ PLANTED: dict[str, str] = {
 
 GRADIENT_FACTOR = {"wrong_sign": -1.0, "missing_three": 1 / 3}
 
-TICK = 256  # iterations between two progress reports and looks at the stop flag
+TICK = 256  # iterations between two progress reports
 
 
 class Interrupted(Exception):
@@ -136,7 +137,7 @@ class Batch:
     def _run(self) -> dict[str, np.ndarray]:
         plan, A, S = self.plan, len(self.order), len(self.seeds)
         theta = self.system.initial(A)
-        states = [optimizer.init(theta[:, part]) for part, optimizer in self.groups]
+        states = [optimizer.init(theta[:, part, ...]) for part, optimizer in self.groups]
         watch = _Watch(plan, self.masks, S, A)
         recorded: list[dict[str, np.ndarray]] = []
         times = set(plan.times.tolist())
@@ -151,17 +152,13 @@ class Batch:
                 recorded.append(watch.blank(self._record(theta, view, grad)))
             if t == last:
                 break
-            if len(self.groups) == 1:
-                theta, states[0] = self.groups[0][1].step(theta, grad, states[0], t)
-            else:
-                for g, (part, optimizer) in enumerate(self.groups):
-                    theta[:, part], states[g] = optimizer.step(theta[:, part], grad[:, part], states[g], t)
+            theta = self._step(theta, grad, states, t)
             if watch.any_dead:
                 theta = watch.silence(theta)
+            if plan.stop.is_set():
+                raise Interrupted
             if t - ticked + 1 == TICK:
                 ticked = t + 1
-                if plan.stop.is_set():
-                    raise Interrupted
                 if plan.progress is not None:
                     plan.progress(TICK * S)
         if plan.progress is not None:
@@ -172,6 +169,22 @@ class Batch:
         found = {name: values[:, back] for name, values in found.items()}
         found["small_count"] = to_host(plan.xp.sum(plan.xp.astype(self.masks[-1], plan.xp.int64), axis=-1))
         return found
+
+    def _step(self, theta: Array, grad: Array, states: list[Any], t: int) -> Array:
+        """The next state; a new array, as an optimizer may have kept the old one."""
+        pieces = []
+        for g, (part, optimizer) in enumerate(self.groups):
+            whole = len(self.groups) == 1
+            params, slope = (theta, grad) if whole else (theta[:, part, ...], grad[:, part, ...])
+            piece, states[g] = optimizer.step(params, slope, states[g], t)
+            if t == 0 and (getattr(piece, "shape", None) != params.shape or piece.dtype != params.dtype):
+                got = f"{piece.dtype} {piece.shape}" if hasattr(piece, "shape") else type(piece).__name__
+                raise InputError(
+                    f"optimizer {type(optimizer).__name__}", got,
+                    f"its step must return parameters like those it is given, {params.dtype} {params.shape}",
+                )  # fmt: skip
+            pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else array_namespace(theta).concat(pieces, axis=1)
 
     def _evaluate(self, theta: Array) -> tuple[View, Array]:
         view, grad = self.system.evaluate(theta)
@@ -193,6 +206,10 @@ class Batch:
             found.update(cross_terms(self.system, view, self.y, p.sigma))
         for name, quantity in plan.quantities.items():
             found[name] = quantity(view)
+            shape = (*theta.shape[:2], *((plan.problem.m,) if getattr(found[name], "ndim", 0) == 3 else ()))
+            if getattr(found[name], "shape", None) != shape:
+                got = getattr(found[name], "shape", type(found[name]).__name__)
+                raise InputError(f"quantity {name}", got, "it must be an array (seeds, optimizers) or (…, neurons)")
         if plan.whole_Xi:
             found["Xi"] = plan.xp.permute_dims(view.Xi, (0, 1, 3, 4, 2))
         host = {name: to_host(values) for name, values in found.items()}

@@ -38,10 +38,21 @@ class Drawn:
 class Problem(Protocol):
     """Sizes, and a way to draw one seed."""
 
-    N: int
-    d: int
-    m: int
-    lam: float
+    @property
+    def N(self) -> int:
+        """Samples."""
+
+    @property
+    def d(self) -> int:
+        """Patch dimension."""
+
+    @property
+    def m(self) -> int:
+        """Neurons."""
+
+    @property
+    def lam(self) -> float:
+        """ℓ₂ penalty λ."""
 
     @property
     def patches(self) -> int:
@@ -230,6 +241,8 @@ class PatchProblem:
 
 def _real(field: str, value: object) -> np.ndarray:
     try:
+        if np.iscomplexobj(value):
+            raise TypeError
         array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
         raise InputError(field, type(value).__name__, "it must be an array of real numbers") from None
@@ -240,4 +253,8 @@ def _real(field: str, value: object) -> np.ndarray:
 
 def as_problem(problem: Problem | Parameters) -> Problem:
     """`Parameters` mean samples of their law in R^d; a problem is itself."""
-    return LawProblem(problem) if isinstance(problem, Parameters) else problem
+    if isinstance(problem, Parameters):
+        return LawProblem(problem)
+    if not hasattr(problem, "draw"):
+        raise InputError("problem", problem, "it must be Parameters, a LawProblem or a PatchProblem")
+    return problem

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["Every", "Logarithmic", "Schedule"]
+__all__ = ["Every", "Logarithmic", "Schedule", "recorded"]
 
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from theory.errors import check_size
+from theory.errors import InputError, check_size
 
 
 class Schedule(Protocol):
@@ -55,6 +55,18 @@ class Logarithmic:
             else:
                 low = middle + 1
         return _spread(low, last)
+
+
+def recorded(schedule: Schedule, last: int) -> np.ndarray:
+    """What a schedule lists, with iterations 0 and ``last`` added.
+
+    Raises:
+        InputError: the schedule lists something else than integers in [0, last].
+    """
+    times = np.asarray(schedule.iterations(last))
+    if times.ndim != 1 or times.dtype.kind not in "iu" or np.any((times < 0) | (times > last)):
+        raise InputError("record", schedule, f"its iterations must be integers in [0, {last}]")
+    return np.unique(np.concatenate([[0, last], times]).astype(np.int64))
 
 
 def _spread(count: int, last: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,8 +19,8 @@ from threadpoolctl import threadpool_limits
 from sims.batch import PLANTED, Batch, Plan
 from sims.cost import choose_representation
 from sims.problems import Problem, as_problem
-from sims.schedule import Logarithmic, Schedule
-from sims.trajectory import label
+from sims.schedule import Logarithmic, Schedule, recorded
+from sims.trajectory import VARIABLES, label
 from theory.cubic_cnn.model import View
 from theory.cubic_cnn.parameters import Parameters
 from theory.errors import InputError, check_size
@@ -94,16 +94,21 @@ def simulate(
     problem = as_problem(problem)
     check_size("iterations", iterations)
     check_size("seeds", seeds)
+    if check_size("root_seed", root_seed, 0) >= 2**63:
+        raise InputError("root_seed", root_seed, "it must be less than 2⁶³, to fit a results file")
     if dtype not in ("float64", "float32"):
         raise InputError("dtype", dtype, "it must be 'float64' or 'float32'")
-    if not optimizers:
-        raise InputError("optimizers", dict(optimizers), "give at least one")
+    if not isinstance(optimizers, Mapping) or not optimizers or not all(isinstance(name, str) for name in optimizers):
+        raise InputError("optimizers", optimizers, "give a dict of optimizers by label, with at least one")
     for name, optimizer in optimizers.items():
-        if not isinstance(optimizer, Optimizer):
+        if isinstance(optimizer, type) or not isinstance(optimizer, Optimizer):
             raise InputError(f"optimizer {name}", optimizer, "it needs the attribute linear and the methods init and step")
     if planted is not None and planted not in PLANTED:
         raise InputError("planted", planted, f"it must be one of {', '.join(PLANTED)}")
-    times = (record or Logarithmic()).iterations(iterations)
+    for name in quantities or {}:
+        if name in VARIABLES:
+            raise InputError("quantities", name, "this name is taken by a quantity that every run records")
+    times = recorded(record or Logarithmic(), iterations)
     itemsize = np.dtype(dtype).itemsize
     choice = choose_representation(
         problem, asked=representation, all_linear=all(o.linear for o in optimizers.values()),
@@ -129,6 +134,8 @@ def simulate(
     with threadpool_limits(limits=1), _quick_switching(), ThreadPoolExecutor(max_workers=min(workers, len(batches))) as pool:
         futures = [pool.submit(run, batch) for batch in batches]
         try:
+            for future in wait(futures, return_when=FIRST_EXCEPTION).done:
+                future.result()
             parts = [future.result() for future in futures]
         except BaseException:
             stop.set()

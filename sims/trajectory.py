@@ -11,7 +11,6 @@ __all__ = ["SCHEMA", "TrajectoryError", "advice", "label", "load", "save"]
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 import xarray as xr
 
 from sims.cost import Choice
+from sims.files import whole_file
 from sims.problems import Problem
 from theory.optimizers import Optimizer, describe
 
@@ -114,7 +114,7 @@ def advice(run: xr.Dataset) -> list[str]:
             if t >= 0:
                 what = str(run.diverged_quantity.sel(seed=s, optimizer=name).values)
                 eta = optimizers[str(name)].get("eta")
-                smaller = f"try eta ≤ {eta / 2:g}" if isinstance(eta, float) else "try a smaller learning rate"
+                smaller = f"try eta ≤ {eta / 2:g}" if isinstance(eta, int | float) else "try a smaller learning rate"
                 found.append(f"seed {s}, {name}: {what} became non-finite at iteration {t}; {smaller}")
     return found
 
@@ -126,22 +126,15 @@ def save(run: xr.Dataset, path: str | os.PathLike[str]) -> Path:
         OSError: the disk is full or read-only; an earlier file of that name is left as it was.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
-    os.close(handle)
-    try:
-        encoding = {
-            name: {"zlib": True, "complevel": 4}
-            for name, variable in run.data_vars.items()
-            if variable.dtype.kind in "fi" and variable.size > 1000
-        }
-        run.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
+    encoding = {
+        name: {"zlib": True, "complevel": 4}
+        for name, variable in run.data_vars.items()
+        if variable.dtype.kind in "fi" and variable.size > 1000
+    }
+    # Through memory: HDF5 that runs out of disk while writing can crash the interpreter.
+    image = run.to_netcdf(engine="h5netcdf", encoding=encoding)
+    with whole_file(path) as temporary:
+        temporary.write_bytes(image)
     return path
 
 

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from array_api_compat import array_namespace
@@ -43,7 +43,9 @@ Rate = float | Callable[[int], float]
 class Optimizer(Protocol):
     """What `simulate` needs of an optimizer; a user's own class needs no base class."""
 
-    linear: bool
+    @property
+    def linear(self) -> bool:
+        """Whether the iterates are linear in W₀ and the gradients; a plain class attribute will do."""
 
     def init(self, params: Array) -> Any:
         """Return the state before the first step."""
@@ -70,6 +72,7 @@ class PiecewiseConstant:
             raise InputError("eta", self, "the starts of a schedule must be 0 < t₁ < t₂ < …")
 
     def __call__(self, t: int) -> float:
+        """η at step t."""
         return [v for s, v in zip(self.starts, self.values, strict=True) if s <= t][-1]
 
 
@@ -193,7 +196,7 @@ def average_form(optimizer: object) -> tuple[float, float] | None:
 
 def describe(optimizer: object) -> dict[str, Any]:
     """A JSON-ready description: the class, its public fields, and (η, γ) of `average_form` or None."""
-    names = [f.name for f in fields(optimizer)] if hasattr(optimizer, "__dataclass_fields__") else []
+    names = [f.name for f in fields(optimizer)] if is_dataclass(optimizer) else []
     values: dict[str, Any] = {}
     for name in names:
         value = getattr(optimizer, name)

@@ -32,7 +32,7 @@ __all__ = [
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 import xarray as xr
@@ -43,7 +43,7 @@ from theory.errors import InputError, check_number, check_size
 CONFIDENCE = 0.95
 
 
-class Status(str, Enum):
+class Status(StrEnum):
     """How a claim came out."""
 
     PROVED = "PROVED"
@@ -53,7 +53,7 @@ class Status(str, Enum):
     NOT_APPLICABLE = "NOT_APPLICABLE"
 
 
-class Kind(str, Enum):
+class Kind(StrEnum):
     """What kind of statement a claim is."""
 
     IDENTITY = "identity"
@@ -174,14 +174,15 @@ class Verdict:
     Attributes:
         claim, optimizer: which claim on whose trajectory.
         status, expected: how it came out, and how it should for a theorem that is right.
-        computed: median over the applicable seeds; None if there is none.
-        lower, upper: the bound at that seed-median (infinite: one-sided).
+        computed: at the applicable seed that is the median one (the lower of two); None if there is none.
+        lower, upper: the bound at that seed (infinite: one-sided).
         margin: smallest distance to the bound over the applicable seeds; negative: violated.
         residual: largest residual (identities), or None.
         seeds: the applicable seeds; holding: those on which the statement is true.
         interval: one-sided 95 % Clopper–Pearson bounds for the probability, where one is claimed.
         hypotheses: name, statement and the number of seeds on which each holds.
         reason: one sentence.
+        plain: the statement in plain text.
         witness: for REFUTED, the worst seed with its numbers.
         by_seed: computed, lower and upper for each seed.
         evidence: further numbers.
@@ -196,6 +197,7 @@ class Verdict:
     status: Status
     expected: Status
     reason: str
+    plain: str = ""
     computed: float | None = None
     lower: float = -math.inf
     upper: float = math.inf
@@ -209,6 +211,11 @@ class Verdict:
     by_seed: dict[str, list[float]] = field(default_factory=dict)
     evidence: dict[str, Any] = field(default_factory=dict)
     control: dict[str, str] | None = None
+
+    @property
+    def control_undecided(self) -> bool:
+        """Whether a control was run, and neither refutes nor holds."""
+        return self.control is not None and self.control["status"] in (Status.INCONCLUSIVE, Status.NOT_APPLICABLE)
 
     @property
     def as_expected(self) -> bool:
@@ -252,6 +259,7 @@ class Claim:
             for a deterministic one.
         control: the negative control, or None.
         expected: the status of a true claim.
+        plain: the statement in plain text, for a terminal; the LaTeX where it is empty.
     """
 
     id: str
@@ -264,6 +272,7 @@ class Claim:
     probability: float | None = None
     control: Control | None = None
     expected: Status = Status.HOLDS
+    plain: str = ""
 
     def __post_init__(self) -> None:
         if self.source not in SOURCES:
@@ -353,8 +362,8 @@ class Claim:
             }  # fmt: skip
         middle = sorted(range(n), key=lambda j: computed[j])[(n - 1) // 2]
         return self._verdict(
-            run, status, reason, hypotheses=checked, computed=_median(computed), lower=lower[middle],
-            upper=upper[middle], margin=min(finite) if finite else None,
+            run, status, reason, hypotheses=checked, computed=computed[middle], lower=lower[middle], upper=upper[middle],
+            margin=min(finite) if finite else None,
             residual=None if measured.residual is None else max(of(measured.residual)),
             seeds=tuple(seeds), holding=tuple(holding), interval=interval, witness=witness,
             by_seed={"seed": [float(s) for s in seeds], "computed": computed, "lower": lower, "upper": upper},
@@ -364,7 +373,7 @@ class Claim:
     def _verdict(self, run: Run, status: Status, reason: str, **rest: Any) -> Verdict:
         return Verdict(
             claim=self.id, optimizer=run.label, statement=self.statement, kind=self.kind, source=self.source,
-            status=status, expected=self.expected, reason=reason, **rest,
+            status=status, expected=self.expected, reason=reason, plain=self.plain or self.statement, **rest,
         )  # fmt: skip
 
 
@@ -373,9 +382,3 @@ def _distance(computed: float, lower: float, upper: float) -> float:
     if any(math.isnan(x) for x in (computed, lower, upper)):
         return math.nan
     return min(computed - lower if lower > -math.inf else math.inf, upper - computed if upper < math.inf else math.inf)
-
-
-def _median(values: list[float]) -> float:
-    ordered = sorted(values)
-    n = len(ordered)
-    return 0.5 * (ordered[(n - 1) // 2] + ordered[n // 2])

@@ -134,7 +134,9 @@ def directions(m: int, Q: int, rng: Any, replicates: int = 8, points: int = 256)
     return xp.reshape(xp.stack(drawn), (replicates, points, Q, m))
 
 
-def test_accuracy(gram: Array, c: Array, strengths: tuple[float, ...], sigma: float, points: Array) -> tuple[Array, Array]:
+def test_accuracy(
+    gram: Array, c: Array, strengths: tuple[float, ...], sigma: float, points: Array
+) -> tuple[Array, Array]:
     r"""Probability of a correct answer on a fresh sample of each signal strength, without test data.
 
     A fresh sample of strength s has y f = A + y Σ_p Σ_r h_{p,r}³ with A = s³ Σ_r c_r³ and h_p ~ N(0, σ²S)

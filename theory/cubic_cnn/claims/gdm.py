@@ -57,18 +57,22 @@ CLAIMS = (
         "gdm.learns_feature",
         r"$\beta \max_r c_r(T) \ge \frac{1}{\log d}$: the feature is learnt to $\tilde\Omega(1/\beta)$",
         Kind.BOUND, "talk", learns_feature, ASSUMED, "momentum", WHP, GD_RUN,
+        plain="β max_r c_r(T) ≥ 1/log d: the feature is learnt to 1/β",
     ),
     Claim(
         "gdm.barely_memorizes",
         r"$\max |\Xi(T)| \le \log d \cdot \max |\Xi(0)|$: the noise is barely memorized",
         Kind.BOUND, "second hand", barely_memorizes, ASSUMED, "momentum", WHP, GD_RUN,
+        plain="max |Ξ(T)| ≤ log d · max |Ξ(0)|: the noise is barely memorized",
     ),
     Claim(
         "gdm.fits_training_set", r"$y_i f(X_i) > 0$ for every training sample at $T$",
         Kind.BOUND, "talk", fits_training_set, ASSUMED, "momentum", WHP, AT_START,
+        plain="y_i f(X_i) > 0 for every training sample at T",
     ),
     Claim(
         "gdm.generalizes", r"test accuracy on large- and on small-margin data $\ge 0.99$ at $T$",
         Kind.BOUND, "talk", generalizes, ASSUMED, "momentum", WHP, GD_RUN,
+        plain="test accuracy on large- and on small-margin data ≥ 0.99 at T",
     ),
 )  # fmt: skip

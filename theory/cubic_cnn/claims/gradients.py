@@ -17,8 +17,9 @@ AUDITED = Hypothesis(
 
 
 def _measure(run: Run, name: str) -> Measurement:
-    ratio, residual = run[f"{name}_ratio"].max("iteration"), run[f"{name}_residual"].max("iteration")
-    return Measurement(ratio, upper=1.0, residual=residual, evidence={"iterations checked": run.data.sizes["iteration"]})
+    ratio, residual = (run[f"{name}_{what}"].max("iteration") for what in ("ratio", "residual"))
+    evidence = {"iterations checked": run.data.sizes["iteration"]}
+    return Measurement(ratio, upper=1.0, residual=residual, evidence=evidence)
 
 
 def signal_gradient(run: Run) -> Measurement:
@@ -37,6 +38,7 @@ CLAIMS = (
         r"$-\langle \nabla_{w_r} L, w^* \rangle = 3 c_r^2 (\alpha^3 \nu_1 + \beta^3 \nu_2) - \lambda c_r$",
         Kind.IDENTITY, "derived", signal_gradient, (KNOWN_LAW, AUDITED, STAYED_FINITE),
         control=Control("planted:missing_three", "a run whose gradient lacks its factor 3"),
+        plain="−⟨∇L, w*⟩ = 3c_r² (α³ν₁ + β³ν₂) − λc_r: largest residual over its rounding bound",
     ),
     Claim(
         "lemma.noise_gradient",
@@ -44,5 +46,6 @@ CLAIMS = (
         r" - \lambda \Xi_{k,r}$",
         Kind.IDENTITY, "derived", noise_gradient, (KNOWN_LAW, AUDITED, STAYED_FINITE),
         control=Control("planted:tilted_noise", "a run whose noise patches are not orthogonal to the feature"),
+        plain="−⟨∇L, x_k⟩ = (3/N) Σ_k' K_kk' y ℓ Ξ_k'² − λΞ_k: largest residual over its rounding bound",
     ),
 )  # fmt: skip

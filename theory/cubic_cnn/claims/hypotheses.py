@@ -6,7 +6,6 @@ The finite-size readings of "≫" and of "long enough" are written here once, be
 from __future__ import annotations
 
 __all__ = [
-    "ALIGNED",
     "BELOW_OVERSHOOT",
     "BOTH_MARGINS",
     "ENOUGH_MOMENTUM",
@@ -21,7 +20,7 @@ __all__ = [
 ]
 
 from theory.cubic_cnn import predictions
-from theory.verdict import Hypothesis, Run
+from theory.verdict import Hypothesis
 
 KNOWN_LAW = Hypothesis(
     "known_law", "the data are drawn from the law, with known parameters",
@@ -39,10 +38,6 @@ SEPARATED_MARGINS = Hypothesis(
 LUCKY_NEURON = Hypothesis(
     "lucky_neuron", r"$\max_r c_r(0) > 0$ (fails with probability $2^{-m}$)",
     lambda run: run.initial["c"].max("neuron") > 0,
-)  # fmt: skip
-ALIGNED = Hypothesis(
-    "aligned", r"each $i \in Z_2$ has $\max_{j,r} y_i \Xi_{i,j,r}(0) > 0$",
-    lambda run: run.initial["alignment_min"].sel(margin="small") > 0,
 )  # fmt: skip
 BELOW_OVERSHOOT = Hypothesis(
     "below_overshoot", r"$\eta \le 1/(4\alpha\beta)$",

@@ -31,5 +31,6 @@ CLAIMS = (
         "lemma.signal_monotone", r"$c_r(t+1) \ge c_r(t)$ for every neuron $r$ and iteration $t$, with $\lambda = 0$",
         Kind.BOUND, "derived", signal_monotone, (KNOWN_LAW, NO_PENALTY, STAYED_FINITE, AVERAGE_FORM),
         control=Control("planted:wrong_sign", "a run whose gradient has the wrong sign"),
+        plain="c_r(t+1) ≥ c_r(t) for every neuron and iteration: smallest increase",
     ),
 )  # fmt: skip

@@ -68,5 +68,6 @@ CLAIMS = (
         Kind.BOUND, "derived", tensor_power,
         (KNOWN_LAW, NO_PENALTY, STAYED_FINITE, STARTS_BELOW, RECORDED_DENSELY), "gd",
         control=Control("counterpart", "the GD+M run, which does not follow this recursion"),
+        plain="(1/c₀ − 1/v)/A ≤ τ ≤ ⌈(1/c₀ − 1/v)/a + log(v/c₀)⌉ for the first τ with max c ≥ v = 1/(2α)",
     ),
 )  # fmt: skip

@@ -1,0 +1,444 @@
+"""The command ``lemmascope``."""
+
+from __future__ import annotations
+
+__all__ = ["app", "main"]
+
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import xarray as xr
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from sims import report
+from sims.files import ResultsFolder, refuse_other, write_json
+from sims.judge import judge
+from sims.settings import own_objects, read_toml, settings
+from sims.simulate import simulate as run_simulation
+from sims.studies import headline
+from sims.trajectory import TrajectoryError, advice, load, save
+from theory.cubic_cnn.claims import CLAIMS
+from theory.cubic_cnn.parameters import HEADLINE
+from theory.errors import InputError
+from theory.optimizers import describe
+from theory.verdict import Claim, Status, Verdict
+
+app = typer.Typer(
+    name="lemmascope", no_args_is_help=True, add_completion=False, rich_markup_mode=None,
+    pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]},
+    help="Watch a theorem of deep-learning theory happen, iteration by iteration, and check every step of it.",
+)  # fmt: skip
+
+
+def main() -> None:
+    """Entry point."""
+    app()
+
+
+def _console(stderr: bool = False) -> Console:
+    console = Console(stderr=stderr, highlight=False, soft_wrap=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = 120
+    return console
+
+
+@contextmanager
+def _polite() -> Iterator[None]:
+    """Errors as one sentence and an exit status: 2 for wrong use, 130 for Ctrl-C."""
+    try:
+        yield
+    except (InputError, TrajectoryError) as error:
+        _stop(str(error), 2, error)
+    except KeyboardInterrupt as error:
+        _stop("interrupted; nothing was saved, and what was saved before is as it was.", 130, error)
+    except MemoryError as error:
+        _stop("not enough memory: take fewer samples N, seeds or optimizers, or --representation weights.", 2, error)
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        _stop(f"cannot write{where}: {error.strerror or error}; nothing saved before was changed.", 2, error)
+
+
+def _stop(sentence: str, status: int, error: BaseException) -> None:
+    sys.stdout.flush()
+    print(f"lemmascope: {sentence}", file=sys.stderr)
+    raise typer.Exit(status) from error
+
+
+class _Rate(ProgressColumn):
+    """Iterations of one seed a second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:,.0f} it/s" if task.speed else "", style="dim")
+
+
+@contextmanager
+def _progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
+    """A progress bar on a terminal; a line at each tenth elsewhere. Both on standard error."""
+    console = _console(stderr=True)
+    if console.is_terminal:
+        bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"), _Rate(),
+            TimeRemainingColumn(), console=console,
+        )  # fmt: skip
+        with bar:
+            task = bar.add_task(what, total=total)
+            yield lambda count: bar.advance(task, count)
+        return
+    state = {"done": 0, "shown": 0}
+    started = time.monotonic()
+
+    def advance(count: int) -> None:
+        state["done"] += count
+        tenth = 10 * state["done"] // total
+        if tenth > state["shown"]:
+            state["shown"] = tenth
+            print(f"{what}: {10 * tenth} % ({time.monotonic() - started:.0f} s)", file=sys.stderr, flush=True)
+
+    yield advance
+
+
+def _provenance(wall: float, run: xr.Dataset) -> dict[str, Any]:
+    names = ("lemmascope", "numpy", "scipy", "xarray", "h5netcdf", "matplotlib")
+    return {
+        "command": ["lemmascope", *sys.argv[1:]],
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "wall_seconds": round(wall, 2),
+        "device": {"kind": "cpu", "processor": _processor(), "cores": os.cpu_count()},
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in names}},
+        "platform": platform.platform(),
+        "representation": run.attrs["representation"],
+        "representation_reason": run.attrs["representation_reason"],
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _show(console: Console, verdicts: list[Verdict]) -> None:
+    for line in report.claim_lines(verdicts):
+        console.print(line)
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not an integer.") from None
+
+
+def _real(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a number.") from None
+
+
+def _count(text: str, *names: str) -> Any:
+    """An option that takes an integer."""
+    return typer.Option(*names, parser=_integer, metavar="INT", help=text)
+
+
+def _size(text: str, *names: str) -> Any:
+    """An option that takes a real number."""
+    return typer.Option(*names, parser=_real, metavar="NUMBER", help=text)
+
+
+@app.command()
+def reproduce(
+    seeds: Annotated[int, _count("Data sets and initial weights to draw; 5 or more.")] = headline.SEEDS,
+    root_seed: Annotated[int, _count("Root of all random streams.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("results/headline"),
+    force: Annotated[bool, typer.Option("--force", help="Replace other results in that folder.")] = False,
+    workers: Annotated[int | None, _count("Threads; default the number of cores.")] = None,
+) -> None:
+    """Run the central experiment and judge every claim on it.
+
+    GD and GD+M (momentum) train the two-layer cubic CNN from the same data and weights, on the reference
+    configuration HEADLINE. Prints the talk's table, a verdict on each claim with its negative control, and what it
+    means; writes verdicts, trajectories, figures and provenance.
+
+    \b
+    Examples:
+      lemmascope reproduce
+      lemmascope reproduce --root-seed 1 --out results/another-root
+      lemmascope reproduce --seeds 20 --out results/more-seeds
+
+    Exit status: 0 when every claim came out as expected, 1 when one did not, 2 for wrong use, 130 for Ctrl-C.
+    """
+    with _polite():
+        if seeds < 5:
+            raise InputError("seeds", seeds, "5 or more are needed for a verdict with high probability")
+        fingerprint = {
+            "study": headline.STUDY, "parameters": HEADLINE.to_dict(), "seeds": seeds, "root_seed": root_seed,
+            "optimizers": {k: describe(o) for k, o in {**headline.OPTIMIZERS, **headline.RATES}.items()},
+            "iterations": [headline.ITERATIONS, headline.RATE_ITERATIONS], "lemmascope_version": version("lemmascope"),
+        }  # fmt: skip
+        console = _console()
+        started = time.monotonic()
+        with ResultsFolder(out, fingerprint, force=force) as folder:
+            with _progress(headline.work(seeds), f"GD and GD+M, {seeds} seeds") as progress:
+                found = headline.run(seeds, root_seed, workers=workers, progress=progress)
+            table = report.talk_table(found.trajectory)
+            _write_headline(folder, found, table)
+            folder.provenance(
+                {"root_seed": root_seed, "seeds": seeds, "parameters": HEADLINE.to_dict()}
+                | _provenance(time.monotonic() - started, found.trajectory)
+            )
+        _show_headline(console, found, table, out, time.monotonic() - started)
+        if not all(v.as_expected for v in found.verdicts):
+            raise typer.Exit(1)
+
+
+def _write_headline(folder: ResultsFolder, found: headline.Headline, table: dict[str, dict[str, report.Cell]]) -> None:
+    from sims.figures import save_all
+
+    save(found.trajectory, folder.partial / "trajectory.nc")
+    save(found.learning_rates, folder.partial / "learning_rates.nc")
+    write_json(folder.partial / "verdicts.json", report.verdicts_json(found.verdicts, found.trajectory, table))
+    save_all(found.trajectory, folder.partial / "figures")
+
+
+def _show_headline(
+    console: Console, found: headline.Headline, table: dict[str, dict[str, report.Cell]], out: Path, wall: float
+) -> None:
+    for sentence in advice(found.trajectory):
+        console.print(sentence, style="yellow")
+    console.print()
+    console.print(report.talk_table_text(table))
+    console.print()
+    console.print("Claims, with the hypotheses checked and a negative control that must be REFUTED", style="bold")
+    _show(console, found.verdicts)
+    console.print()
+    for sentence in report.meaning(found.trajectory, table):
+        console.print(sentence)
+    good = sum(v.as_expected for v in found.verdicts)
+    console.print(
+        f"\n{good} of {len(found.verdicts)} verdicts as expected, in {wall:.0f} s "
+        f"({found.trajectory.attrs['representation']} space: {found.trajectory.attrs['representation_reason']}). "
+        f"Results, figures and captions: {out}/"
+    )
+
+
+@app.command()
+def simulate(
+    config: Annotated[Path | None, typer.Argument(help="Settings file (TOML); flags win over it.")] = None,
+    regime: Annotated[str | None, typer.Option(help="Start from HEADLINE, or paper (needs -d).")] = None,
+    d: Annotated[int | None, _count("Patch dimension.", "--d", "-d")] = None,
+    N: Annotated[int | None, _count("Samples.", "--N", "-N")] = None,
+    P: Annotated[int | None, _count("Patches a sample.", "--P", "-P")] = None,
+    m: Annotated[int | None, _count("Neurons.", "--m", "-m")] = None,
+    alpha: Annotated[float | None, _size("Signal size of large-margin samples.")] = None,
+    beta: Annotated[float | None, _size("Signal size of small-margin samples.")] = None,
+    mu: Annotated[float | None, _size("Probability of a small margin.")] = None,
+    sigma: Annotated[float | None, _size("Standard deviation of the noise patches.")] = None,
+    sigma_0: Annotated[float | None, _size("Standard deviation of the initial weights.")] = None,
+    lam: Annotated[float | None, _size("L2 penalty.")] = None,
+    law: Annotated[str | None, typer.Option(help="samples (in R^d) or exact (any dimension, at no cost in d).")] = None,
+    data: Annotated[Path | None, typer.Option(help="Your own patches: .npz with X, y (w_star, small).")] = None,
+    optimizer: Annotated[
+        list[str] | None,
+        typer.Option(help="[label=]form:name=value,…; gd, momentum, velocity, nesterov, file.py:Class. Repeat."),
+    ] = None,
+    iterations: Annotated[int | None, _count("Steps to take [10000].")] = None,
+    seeds: Annotated[int | None, _count("Data sets and initial weights to draw [1].")] = None,
+    root_seed: Annotated[int | None, _count("Root of all random streams [0].")] = None,
+    every: Annotated[int | None, _count("Record every k-th iteration.")] = None,
+    log_points: Annotated[int | None, _count("Record about this many, evenly in log t [200].")] = None,
+    representation: Annotated[str | None, typer.Option(help="auto, weights or coefficients.")] = None,
+    dtype: Annotated[str | None, typer.Option(help="float64 or float32.")] = None,
+    whole_Xi: Annotated[bool | None, typer.Option("--whole-xi", help="Record the whole tensor Xi.")] = None,
+    workers: Annotated[int | None, _count("Threads; default the number of cores.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to save [trajectory.nc].")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that holds another run.")] = False,
+) -> None:
+    """Train with any parameters and optimizers, and save the trajectory.
+
+    Every optimizer starts from the same data and weights. What is not given comes from the regime HEADLINE. The
+    trajectory is a netCDF file with dimensions seed, optimizer, iteration, neuron, margin; `lemmascope claims` judges
+    it, and xarray opens it.
+
+    \b
+    Examples:
+      lemmascope simulate --iterations 2000 --seeds 3 --out run.nc
+      lemmascope simulate --optimizer gd:eta=0.1 --optimizer momentum:eta=0.1,gamma=0.99 --out two.nc
+      lemmascope simulate --optimizer "decay=gd:eta=0.1@0/0.01@5000" --every 100 --out schedule.nc
+      lemmascope simulate --regime paper -d 1000000 --law exact --iterations 5000 --out exact.nc
+      lemmascope simulate --data digits.npz -m 10 --sigma-0 0.01 --optimizer gd:eta=0.1 --out digits.nc
+      lemmascope simulate study.toml --seeds 10
+
+    \b
+    study.toml:
+      regime = "HEADLINE"
+      [parameters]
+      d = 1000
+      [optimizers.GD]
+      form = "gd"
+      eta = 0.1
+      [optimizers.fast]
+      form = "nesterov"
+      eta = [[0, 0.01], [5000, 0.001]]
+      gamma = 0.9
+      [run]
+      iterations = 20000
+      seeds = 5
+      log_points = 100
+      out = "study.nc"
+
+    Exit status: 0, or 2 for wrong use, 130 for Ctrl-C.
+    """
+    flags = {k: v for k, v in locals().items() if k not in ("config", "force")}
+    with _polite():
+        chosen = settings(read_toml(config) if config is not None else {}, flags)
+        console = _console()
+        identity = _identity(chosen.problem, chosen.optimizers, chosen.record, chosen.run)
+        if chosen.out.is_dir():
+            raise InputError("out", str(chosen.out), "it must be a file, and this is a folder")
+        if chosen.out.exists() and not force:
+            refuse_other(chosen.out, "out", identity, _found_identity(chosen.out))
+        _check_writable(chosen.out)
+        started = time.monotonic()
+        total = chosen.run["iterations"] * chosen.run["seeds"]
+        with _progress(max(total, 1) if isinstance(total, int) else 1, ", ".join(chosen.optimizers)) as progress:
+            run = run_simulation(
+                chosen.problem, chosen.optimizers, record=chosen.record, progress=progress, **chosen.run
+            )
+        run.attrs["identity"] = json.dumps(identity)
+        save(run, chosen.out)
+        for sentence in advice(run):
+            console.print(sentence, style="yellow")
+        console.print(_summary(run))
+        console.print(
+            f"{run.attrs['representation']} space ({run.attrs['representation_reason']}), "
+            f"{time.monotonic() - started:.1f} s. Saved {chosen.out}; judge it: lemmascope claims {chosen.out}"
+        )
+
+
+def _identity(problem: Any, optimizers: dict[str, Any], record: Any, run: dict[str, Any]) -> dict[str, Any]:
+    """What makes a run the same run: everything but the number of threads."""
+    p = problem.parameters
+    digest = None
+    if p is None:
+        import hashlib
+
+        parts = [problem.X, problem.y, problem.w_star, problem.small]
+        joined = b"|".join(b"" if part is None else part.tobytes() + str(part.shape).encode() for part in parts)
+        digest = hashlib.sha256(joined).hexdigest()
+    found = {
+        "parameters": None if p is None else p.to_dict(), "data": digest, "m": problem.m, "lam": problem.lam,
+        "sigma_0": getattr(problem, "sigma_0", None), "law": getattr(problem, "law", None),
+        "optimizers": {k: describe(o) for k, o in optimizers.items()}, "record": repr(record),
+        "run": {k: v for k, v in run.items() if k != "workers"}, "lemmascope_version": version("lemmascope"),
+    }  # fmt: skip
+    return json.loads(json.dumps(found))
+
+
+def _found_identity(path: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads(load(path).attrs.get("identity", "null"))
+    except (TrajectoryError, ValueError):
+        return None
+
+
+def _check_writable(path: Path) -> None:
+    """Refuse before the work rather than after it."""
+    import tempfile
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=path.parent):
+        pass
+
+
+def _summary(run: xr.Dataset) -> Any:
+    """The final state of each optimizer, medians over seeds."""
+    from rich.table import Table
+
+    final = run.isel(iteration=-1)
+    title = f"After {run.attrs['iterations']} iterations (median of {run.sizes['seed']} seeds)"
+    table = Table(title=title, title_justify="left")
+    names = ["max c"] if "c" in run else []
+    groups = [str(g) for g in run.margin.values]
+    names += ["training loss", *(f"max |Ξ| {g}" for g in groups), *(f"train {g}" for g in groups)]
+    names += [f"test {g}" for g in groups] if "test_accuracy" in run else []
+    table.add_column("")
+    for name in names:
+        table.add_column(name, justify="right")
+    for optimizer in run.optimizer.values:
+        at = final.sel(optimizer=optimizer)
+        cells = [at.c.max("neuron")] if "c" in run else []
+        cells += [at.loss.sum("margin", skipna=False)]
+        for variable in ("Xi_abs_max", "train_accuracy", *(["test_accuracy"] if "test_accuracy" in run else [])):
+            cells += [at[variable].sel(margin=g) for g in groups]
+        table.add_row(str(optimizer), *(report.number(float(cell.median("seed"))) for cell in cells))
+    return table
+
+
+@app.command()
+def claims(
+    file: Annotated[Path | None, typer.Argument(help="A trajectory saved by simulate or reproduce.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Show all claims and judge nothing.")] = False,
+    only: Annotated[list[str] | None, typer.Option("--only", help="Judge only this claim. Repeat.")] = None,
+    plugin: Annotated[Path | None, typer.Option(help="A Python file with claims of your own.")] = None,
+    json_: Annotated[Path | None, typer.Option("--json", help="Write the verdicts to this file too.")] = None,
+) -> None:
+    """Judge a saved trajectory against the claims, or list them.
+
+    Each claim that concerns an optimizer of the trajectory gets a verdict: HOLDS, REFUTED with the witness,
+    INCONCLUSIVE, or NOT_APPLICABLE with the hypothesis that fails; and its negative control, which must be REFUTED.
+
+    \b
+    Examples:
+      lemmascope claims --list
+      lemmascope claims results/headline/trajectory.nc
+      lemmascope claims run.nc --only gdm.generalizes --json verdicts.json
+      lemmascope claims run.nc --plugin my_claims.py
+
+    Exit status: 0 when no verdict contradicts its claim (NOT_APPLICABLE is no contradiction), 1 when one is REFUTED or
+    INCONCLUSIVE or a control HOLDS, 2 for wrong use.
+    """
+    with _polite():
+        known: dict[str, Claim] = dict(CLAIMS)
+        if plugin is not None:
+            known.update({claim.id: claim for claim in own_objects(plugin, Claim)})
+        for name in only or ():
+            if name not in known:
+                raise InputError("only", name, f"the claims are {', '.join(known)}")
+        chosen = [claim for name, claim in known.items() if not only or name in only]
+        console = _console()
+        if list_:
+            for line in report.claims_catalogue(chosen):
+                console.print(line)
+            return
+        if file is None:
+            raise InputError("file", None, "give a trajectory to judge, or --list")
+        trajectory = load(file)
+        verdicts = judge(trajectory, chosen)
+        _show(console, verdicts)
+        if json_ is not None:
+            write_json(json_, report.verdicts_json(verdicts, trajectory))
+        counts = {status: sum(v.status is status for v in verdicts) for status in Status}
+        console.print("\n" + ", ".join(f"{count} {status.value}" for status, count in counts.items() if count))
+        if any(_contradicted(v) for v in verdicts):
+            raise typer.Exit(1)
+
+
+def _contradicted(v: Verdict) -> bool:
+    """A claim that did not come out, or whose control came out like itself (a control may be undecided)."""
+    unrefuted = v.control is not None and v.control["status"] in (Status.HOLDS, Status.PROVED)
+    return unrefuted or v.status not in (v.expected, Status.NOT_APPLICABLE)

@@ -1,0 +1,112 @@
+"""Files and folders that appear whole or not at all."""
+
+import errno
+import json
+import os
+import shutil
+import stat
+
+import pytest
+
+from sims.files import ResultsFolder, whole_file, write_json
+from theory.errors import InputError
+
+
+def listing(folder):
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*"))
+
+
+def fill(folder, text="new"):
+    (folder.partial / "figures").mkdir()
+    (folder.partial / "verdicts.json").write_text(text)
+    (folder.partial / "figures" / "a.png").write_text(text)
+    folder.provenance({"wall_seconds": 1})
+
+
+def test_a_whole_file_takes_its_name_at_the_end(tmp_path):
+    path = tmp_path / "deep" / "x.json"
+    write_json(path, {"a": 1})
+    assert json.loads(path.read_text()) == {"a": 1}
+    assert listing(tmp_path) == ["deep", "deep/x.json"]
+    umask = os.umask(0)
+    os.umask(umask)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_a_failed_write_leaves_the_old_file(tmp_path, error):
+    path = tmp_path / "x"
+    path.write_text("old")
+    with pytest.raises(type(error)), whole_file(path) as temporary:
+        temporary.write_text("half")
+        raise error
+    assert path.read_text() == "old"
+    assert listing(tmp_path) == ["x"]
+
+
+def test_json_is_strict(tmp_path):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "x.json", {"a": float("nan")})
+    assert listing(tmp_path) == []
+
+
+def test_a_folder_is_moved_into_place_and_may_be_made_again(tmp_path):
+    out = tmp_path / "results" / "headline"
+    for text in ("one", "two"):
+        with ResultsFolder(out, {"seeds": 5}) as folder:
+            fill(folder, text)
+            if text == "one":
+                assert not out.exists()
+        assert (out / "verdicts.json").read_text() == text
+    assert json.loads((out / "provenance.json").read_text())["fingerprint"] == {"seeds": 5}
+    assert listing(tmp_path / "results") == [
+        "headline", "headline/figures", "headline/figures/a.png", "headline/provenance.json", "headline/verdicts.json",
+    ]  # fmt: skip
+
+
+def test_other_results_are_refused_and_forced(tmp_path):
+    out = tmp_path / "headline"
+    with ResultsFolder(out, {"seeds": 5}) as folder:
+        fill(folder, "old")
+    (out / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="other results"):
+        ResultsFolder(out, {"seeds": 6})
+    assert (out / "verdicts.json").read_text() == "old"
+    with ResultsFolder(out, {"seeds": 6}, force=True) as folder:
+        fill(folder, "new")
+    assert (out / "verdicts.json").read_text() == "new"
+    assert (out / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("foreign", ["{", "[]", '{"fingerprint": 3}', None])
+def test_a_foreign_folder_is_refused(tmp_path, foreign):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ("provenance.json" if foreign else "thesis.tex")).write_text(foreign or "x")
+    with pytest.raises(InputError, match="other results"):
+        ResultsFolder(tmp_path / "out", {"seeds": 5})
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "out").write_text("x")
+    with pytest.raises(InputError, match="must be a folder"):
+        ResultsFolder(tmp_path / "out", {})
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_an_error_within_changes_nothing(tmp_path, error):
+    out = tmp_path / "headline"
+    with ResultsFolder(out, {"seeds": 5}) as folder:
+        fill(folder, "old")
+    before = listing(tmp_path)
+    with pytest.raises(type(error)), ResultsFolder(out, {"seeds": 5}) as folder:
+        fill(folder, "half")
+        raise error
+    assert listing(tmp_path) == before
+    assert (out / "verdicts.json").read_text() == "old"
+
+
+def test_a_full_disk_is_refused_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 10**9, 1000))
+    with pytest.raises(InputError, match="MiB free"), ResultsFolder(tmp_path / "out", {}):
+        pytest.fail("the work must not begin")
+    assert listing(tmp_path) == []
