@@ -96,17 +96,17 @@ class Batch:
         plan, problem = self.plan, self.plan.problem
         system: System
         if plan.representation == "weights":
-            samples = [drawn.sample for drawn in self.drawn]
-            assert all(s is not None for s in samples)
-            feature = samples[0].w_star is not None  # type: ignore[union-attr]
+            samples: list[Any] = [drawn.sample for drawn in self.drawn]
+            weights: list[Any] = [drawn.W_0 for drawn in self.drawn]
+            feature = samples[0].w_star is not None
             system = WeightSystem(
-                X=self._put(np.stack([s.signal_first() for s in samples])),  # type: ignore[union-attr]
-                y=self._put(np.stack([s.y for s in samples])),  # type: ignore[union-attr]
-                W_0=self._put(np.stack([drawn.W_0 for drawn in self.drawn])),
-                w_star=self._put(np.stack([s.w_star for s in samples])) if feature else None,  # type: ignore[union-attr]
+                X=self._put(np.stack([s.signal_first() for s in samples])),
+                y=self._put(np.stack([s.y for s in samples])),
+                W_0=self._put(np.stack(weights)),
+                w_star=self._put(np.stack([s.w_star for s in samples])) if feature else None,
                 lam=problem.lam, signal_patches=int(problem.of_the_law),
             )  # fmt: skip
-            small = [s.small for s in samples]  # type: ignore[union-attr]
+            small: list[Any] = [s.small for s in samples]
         else:
             parts = [drawn.projection() for drawn in self.drawn]
             stacked = {
@@ -123,7 +123,7 @@ class Batch:
         else:
             mask = np.stack(small)
             masks = [xp.asarray(~mask), xp.asarray(mask)]
-        return system, system.y, masks  # type: ignore[attr-defined]
+        return system, system.y, masks
 
     def run(self) -> dict[str, np.ndarray]:
         """Iterate to the end; arrays (seed, optimizer, iteration, …) by name.

@@ -42,7 +42,7 @@ def choose_representation(
     if not problem.in_R_d and (asked == "weights" or not all_linear):
         raise InputError(
             "representation", asked,
-            "exact-law data have no d-dimensional vectors, so they run in coefficient space with linear optimizers only",
+            "exact-law data have no d-dimensional vectors: they run in coefficient space, with linear optimizers only",
         )  # fmt: skip
     if asked == "coefficients" and not all_linear:
         raise InputError("representation", asked, "an optimizer with linear = False runs in weight space only")

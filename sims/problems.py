@@ -190,7 +190,7 @@ class PatchProblem:
         if self.w_star is not None:
             w = _real("w_star", self.w_star)
             if w.shape != (d,) or not np.any(w):
-                raise InputError("w_star", f"array of shape {w.shape}", f"it must be a nonzero vector of d = {d} numbers")
+                raise InputError("w_star", f"array of shape {w.shape}", f"it must be d = {d} numbers, not all 0")
             object.__setattr__(self, "w_star", w / np.linalg.norm(w))
         if self.small is not None:
             small = np.asarray(self.small)
@@ -241,9 +241,10 @@ class PatchProblem:
 
 def _real(field: str, value: object) -> np.ndarray:
     try:
-        if np.iscomplexobj(value):
+        found = np.asarray(value)
+        if found.dtype.kind == "c":
             raise TypeError
-        array = np.asarray(value, dtype=np.float64)
+        array = found.astype(np.float64)
     except (TypeError, ValueError):
         raise InputError(field, type(value).__name__, "it must be an array of real numbers") from None
     if not np.all(np.isfinite(array)):

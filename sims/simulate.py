@@ -26,7 +26,7 @@ from theory.cubic_cnn.parameters import Parameters
 from theory.errors import InputError, check_size
 from theory.optimizers import Optimizer
 
-CACHE_BYTES = 2**20  # Gram matrices stacked in one batch stay within a core's second-level cache
+CACHE_BYTES = 3 * 2**20  # of Gram matrices in one batch; two seeds of HEADLINE measured a quarter faster than one
 
 
 @contextmanager
@@ -102,7 +102,7 @@ def simulate(
         raise InputError("optimizers", optimizers, "give a dict of optimizers by label, with at least one")
     for name, optimizer in optimizers.items():
         if isinstance(optimizer, type) or not isinstance(optimizer, Optimizer):
-            raise InputError(f"optimizer {name}", optimizer, "it needs the attribute linear and the methods init and step")
+            raise InputError(f"optimizer {name}", optimizer, "it must be an object with linear, init and step")
     if planted is not None and planted not in PLANTED:
         raise InputError("planted", planted, f"it must be one of {', '.join(PLANTED)}")
     for name in quantities or {}:
@@ -131,7 +131,8 @@ def simulate(
     def run(batch: range) -> dict[str, np.ndarray]:
         return Batch(plan, batch).run()
 
-    with threadpool_limits(limits=1), _quick_switching(), ThreadPoolExecutor(max_workers=min(workers, len(batches))) as pool:
+    threads = ThreadPoolExecutor(max_workers=min(workers, len(batches)))
+    with threadpool_limits(limits=1), _quick_switching(), threads as pool:
         futures = [pool.submit(run, batch) for batch in batches]
         try:
             for future in wait(futures, return_when=FIRST_EXCEPTION).done:

@@ -77,12 +77,12 @@ class PiecewiseConstant:
 
 
 def _check_eta(eta: object) -> None:
-    if not callable(eta) and not hasattr(eta, "shape"):
+    if not callable(eta) and not getattr(eta, "shape", ()):
         check_number("eta", eta, 0, open_low=True)
 
 
 def _check_gamma(gamma: object) -> None:
-    if not hasattr(gamma, "shape"):
+    if not getattr(gamma, "shape", ()):
         check_number("gamma", gamma, 0, 1, open_high=True)
 
 
@@ -186,12 +186,12 @@ def average_form(optimizer: object) -> tuple[float, float] | None:
     GD is γ = 0; the velocity form at η is the average form at η/(1 − γ). A schedule, Nesterov and a
     user's own optimizer have none.
     """
-    eta = getattr(optimizer, "eta", None)
-    if isinstance(optimizer, GD | MomentumAverage) and not callable(eta):
-        return float(optimizer.eta), float(getattr(optimizer, "gamma", 0.0))  # type: ignore[arg-type]
-    if isinstance(optimizer, MomentumVelocity) and not callable(eta):
-        return float(optimizer.eta) / (1 - optimizer.gamma), float(optimizer.gamma)  # type: ignore[arg-type]
-    return None
+    # Exact classes: a user's subclass may do something else.
+    kind, eta = type(optimizer), getattr(optimizer, "eta", None)
+    if kind not in (GD, MomentumAverage, MomentumVelocity) or eta is None or callable(eta):
+        return None
+    gamma = float(getattr(optimizer, "gamma", 0.0))
+    return (float(eta) / (1 - gamma) if kind is MomentumVelocity else float(eta)), gamma
 
 
 def describe(optimizer: object) -> dict[str, Any]:

@@ -362,8 +362,8 @@ class Claim:
             }  # fmt: skip
         middle = sorted(range(n), key=lambda j: computed[j])[(n - 1) // 2]
         return self._verdict(
-            run, status, reason, hypotheses=checked, computed=computed[middle], lower=lower[middle], upper=upper[middle],
-            margin=min(finite) if finite else None,
+            run, status, reason, hypotheses=checked,
+            computed=computed[middle], lower=lower[middle], upper=upper[middle], margin=min(finite) if finite else None,
             residual=None if measured.residual is None else max(of(measured.residual)),
             seeds=tuple(seeds), holding=tuple(holding), interval=interval, witness=witness,
             by_seed={"seed": [float(s) for s in seeds], "computed": computed, "lower": lower, "upper": upper},

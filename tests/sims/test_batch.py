@@ -96,10 +96,10 @@ def test_stacked_optimizers_are_each_alone_to_rounding_and_in_order(tiny, repres
     assert min(gaps) > 1e-3 * np.abs(final).max()  # no two optimizers could be mistaken for each other
 
 
-@pytest.mark.parametrize("order", [list(MIXED), sorted(MIXED), sorted(MIXED, reverse=True)], ids=["given", "up", "down"])
+@pytest.mark.parametrize("order", [list(MIXED), sorted(MIXED), sorted(MIXED)[::-1]], ids=["given", "up", "down"])
 def test_every_recorded_array_follows_the_labels(tiny, order):
     """Hitting times, divergence and user quantities are put back in order too."""
-    optimizers = {**{name: MIXED[name] for name in order[:4]}, "huge": GD(1e7), **{name: MIXED[name] for name in order[4:]}}
+    optimizers = {name: {**MIXED, "huge": GD(1e7)}[name] for name in (*order[:4], "huge", *order[4:])}
     found = run(tiny(lam=0.01), optimizers, seeds=2, quantities={"sum_c": lambda view: view.c.sum(axis=-1)})
     assert found.optimizer.values.tolist() == list(optimizers)
     assert (found.diverged_at.sel(optimizer="huge") >= 0).all()
@@ -120,7 +120,7 @@ def test_hitting_times_are_those_of_every_iteration(learning, difference):
     optimizers = {"GD": GD(0.2), "GD+M": MomentumAverage(0.2, 0.9)}
     dense = simulate(p, optimizers, iterations=800, seeds=2, record=Every(1), audit=False)
     assert dense.T_0.notnull().all()
-    assert 0 < int(dense.T_1.notnull().sum())
+    assert dense.T_1.notnull().any()
     expected_times = {
         "T_0": _first(dense.c.max("neuron") >= 1 / (2 * p.alpha)),
         "T_1": _first(dense.memorization_min.sel(margin="small") >= 0.5),

@@ -281,7 +281,7 @@ def test_the_central_theorem_comes_out(tmp_path):
     assert all(v["as_expected"] for v in verdicts["verdicts"])
     controls = [v["control"]["status"] for v in verdicts["verdicts"] if v["status"] != "NOT_APPLICABLE"]
     assert set(controls) == {"REFUTED"}
-    assert headline.OPTIMIZERS == {"GD": GD(0.1), "GD+M": MomentumAverage(0.1, 0.999)}
+    assert {"GD": GD(0.1), "GD+M": MomentumAverage(0.1, 0.999)} == headline.OPTIMIZERS
     assert "Warning" not in stderr
     figures = tmp_path / "results" / "headline" / "figures"
     assert all(Path(p).stat().st_size > 5000 for p in figures.glob("*.p[dn][fg]"))

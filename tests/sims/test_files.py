@@ -37,9 +37,13 @@ def test_a_whole_file_takes_its_name_at_the_end(tmp_path):
 def test_a_failed_write_leaves_the_old_file(tmp_path, error):
     path = tmp_path / "x"
     path.write_text("old")
-    with pytest.raises(type(error)), whole_file(path) as temporary:
-        temporary.write_text("half")
-        raise error
+    def write():
+        with whole_file(path) as temporary:
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(type(error)):
+        write()
     assert path.read_text() == "old"
     assert listing(tmp_path) == ["x"]
 
@@ -98,9 +102,14 @@ def test_an_error_within_changes_nothing(tmp_path, error):
     with ResultsFolder(out, {"seeds": 5}) as folder:
         fill(folder, "old")
     before = listing(tmp_path)
-    with pytest.raises(type(error)), ResultsFolder(out, {"seeds": 5}) as folder:
-        fill(folder, "half")
-        raise error
+
+    def work():
+        with ResultsFolder(out, {"seeds": 5}) as folder:
+            fill(folder, "half")
+            raise error
+
+    with pytest.raises(type(error)):
+        work()
     assert listing(tmp_path) == before
     assert (out / "verdicts.json").read_text() == "old"
 

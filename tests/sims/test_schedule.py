@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sims.schedule import Every, Logarithmic, recorded
@@ -11,6 +11,7 @@ from theory.errors import InputError
 from theory.optimizers import GD, MomentumAverage
 
 
+@settings(deadline=None)
 @given(st.integers(1, 50), st.integers(1, 500))
 def test_every_k(k, last):
     times = Every(k).iterations(last)
@@ -20,6 +21,7 @@ def test_every_k(k, last):
     assert np.all(np.diff(times) > 0)
 
 
+@settings(deadline=None)
 @given(st.integers(2, 300), st.integers(1, 100_000))
 @example(200, 40_000)
 @example(200, 199)

@@ -130,9 +130,9 @@ def test_a_schedule_is_one_phase_after_the_other(tiny, representation, gamma):
     """Against a loop over the weight-space gradient, with η = 0.2 for 25 steps and 0.05 for 15."""
     p = tiny(P=3)
     optimizer = MomentumAverage(PiecewiseConstant((0, 25), (0.2, 0.05)), gamma)
-    run = simulate(p, {"it": optimizer}, iterations=40, study="two phases", record=Every(1), representation=representation)
-    constant = simulate(p, {"it": MomentumAverage(0.2, gamma)}, iterations=25, study="two phases", record=Every(1),
-                        representation=representation)  # fmt: skip
+    same = {"study": "two phases", "record": Every(1), "representation": representation}
+    run = simulate(p, {"it": optimizer}, iterations=40, **same)
+    constant = simulate(p, {"it": MomentumAverage(0.2, gamma)}, iterations=25, **same)
     assert np.array_equal(run.c.sel(iteration=slice(0, 25)), constant.c)
     drawn = LawProblem(p).draw(streams(0, "two phases", 0))
     W, average = drawn.W_0, 0.0
@@ -151,7 +151,8 @@ def test_the_exact_law_runs_in_any_dimension(tiny, d):
     p = tiny(d=d, sigma=2 / d**0.5, sigma_0=0.1)
     run = simulate(LawProblem(p, "exact"), {"GD": GD(0.1)}, iterations=50, seeds=3)
     assert (run.law, run.representation) == ("exact", "coefficients")
-    assert float(run.loss.isel(iteration=-1).sum("margin").max()) < float(run.loss.isel(iteration=0).sum("margin").min())
+    loss = run.loss.sum("margin")
+    assert float(loss.isel(iteration=-1).max()) < float(loss.isel(iteration=0).min())
     assert np.isfinite(run.test_accuracy).all()
     assert "signal_gradient_ratio" not in run  # no d-dimensional vectors to audit
 
@@ -177,8 +178,9 @@ def test_the_exact_law_is_the_law_of_samples(tiny):
     for name, statistic in statistics.items():
         assert ks_2samp(statistic(samples), statistic(exact)).pvalue > 0.001, name
     # The comparison has power: a noise level wrong by a fifth is seen.
-    wrong = simulate(LawProblem(tiny(d=16, sigma=0.6, sigma_0=0.3), "exact"), {"GD+M": MomentumAverage(0.3, 0.5)},
-                     iterations=30, seeds=200, root_seed=2, record=Every(30)).isel(optimizer=0, iteration=-1)  # fmt: skip
+    other = LawProblem(tiny(d=16, sigma=0.6, sigma_0=0.3), "exact")
+    wrong = simulate(other, {"GD+M": MomentumAverage(0.3, 0.5)}, iterations=30, seeds=200, record=Every(30))
+    wrong = wrong.isel(optimizer=0, iteration=-1)
     assert ks_2samp(statistics["largest |Xi|"](samples), statistics["largest |Xi|"](wrong)).pvalue < 0.001
 
 
@@ -307,12 +309,14 @@ def test_ctrl_c_ends_a_process_promptly():
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"problem": "HEADLINE"}, "problem"), ({"optimizers": {}}, "optimizers"), ({"optimizers": [GD(0.1)]}, "optimizers"),
-        ({"optimizers": {1: GD(0.1)}}, "optimizers"), ({"optimizers": {"GD": 0.1}}, "optimizer GD"),
-        ({"optimizers": {"GD": GD}}, "optimizer GD"), ({"iterations": 0}, "iterations"), ({"iterations": 1.5}, "iterations"),
-        ({"seeds": 0}, "seeds"), ({"workers": 0}, "workers"), ({"chunk": 0}, "chunk"), ({"root_seed": -1}, "root_seed"),
-        ({"root_seed": 2**63}, "root_seed"), ({"dtype": "float16"}, "dtype"), ({"representation": "both"}, "representation"),
-        ({"planted": "gremlin"}, "planted"), ({"quantities": {"c": len}}, "quantities"),
+        ({"problem": "HEADLINE"}, "problem"), ({"optimizers": {}}, "optimizers"),
+        ({"optimizers": [GD(0.1)]}, "optimizers"), ({"optimizers": {1: GD(0.1)}}, "optimizers"),
+        ({"optimizers": {"GD": 0.1}}, "optimizer GD"), ({"optimizers": {"GD": GD}}, "optimizer GD"),
+        ({"iterations": 0}, "iterations"), ({"iterations": 1.5}, "iterations"), ({"seeds": 0}, "seeds"),
+        ({"workers": 0}, "workers"), ({"chunk": 0}, "chunk"), ({"root_seed": -1}, "root_seed"),
+        ({"root_seed": 2**63}, "root_seed"), ({"dtype": "float16"}, "dtype"),
+        ({"representation": "both"}, "representation"), ({"planted": "gremlin"}, "planted"),
+        ({"quantities": {"c": len}}, "quantities"),
     ],
 )  # fmt: skip
 def test_bad_arguments_are_refused_by_name(tiny, changes, field):
@@ -324,5 +328,6 @@ def test_bad_arguments_are_refused_by_name(tiny, changes, field):
 
 def test_the_run_says_what_was_run(tiny):
     run = simulate(tiny(), {"GD": GD(0.1)}, iterations=5, record=Logarithmic(3), root_seed=9, study="mine")
-    assert {"root_seed": 9, "study": "mine", "iterations": 5, "dtype": "float64", "law": "samples"}.items() <= run.attrs.items()
+    said = {"root_seed": 9, "study": "mine", "iterations": 5, "dtype": "float64", "law": "samples"}
+    assert said.items() <= run.attrs.items()
     assert all(run[name].attrs["long_name"] for name in run.data_vars)

@@ -53,8 +53,8 @@ def coasting_distance(p: Parameters, eta: float, gamma: float) -> float:
 def overshoot_rate(p: Parameters) -> float:
     r"""The learning rate 1/(4αβ), below which one step of GD near c ≈ 1/α stays well short of 1/β (derived).
 
-    One step moves c by 3ηα³ν₁c² = 3ηα (1 − μ) s² / (1 + e^{s³}) at c = s/α, at most 0.79 ηα (1 − μ) over s.
-    At η = 1/(4αβ) that is under 1/(5β).
+    One step of a single neuron moves c by 3ηα³ν₁c² = 3ηα (1 − μ) s² / (1 + e^{s³}) at c = s/α, which is at most
+    0.81 ηα (1 − μ) over all s. At η = 1/(4αβ) that is 0.2 (1 − μ)/β.
     """
     return 1 / (4 * p.alpha * p.beta)
 

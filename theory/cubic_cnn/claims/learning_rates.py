@@ -44,7 +44,7 @@ def no_learning_rate_rescues(run: Run) -> Measurement:
 CLAIMS = (
     Claim(
         "gd.no_learning_rate_rescues",
-        r"$\max_\eta$ of GD's test accuracy on small-margin data $\le 0.99$ over the grid of $\eta \le 1/(4\alpha\beta)$",
+        r"GD's test accuracy on small-margin data $\le 0.99$ for every $\eta \le 1/(4\alpha\beta)$ of the grid",
         Kind.BOUND, "talk", no_learning_rate_rescues,
         (KNOWN_LAW, BOTH_MARGINS, NO_PENALTY, SEPARATED_MARGINS, LUCKY_NEURON, GRID, ALL_FINITE), "family", WHP,
         Control("momentum_as_gd", "the same grid with the GD+M run counted as one of its cells"),
