@@ -3,7 +3,7 @@
 Two simulations on the same seeds and data:
 
 - ``trajectory``: GD (η = 0.1) and GD+M (η = 0.1, γ = 0.999) for 40 000 iterations;
-- ``learning_rates``: GD at four learning rates, and GD+M, for 10 000 iterations.
+- ``learning_rates``: GD at three more learning rates, and GD+M, for 10 000 iterations, on the first five seeds.
 
 Every claim of the cubic CNN is judged on one of them, each with its negative control.
 """
@@ -29,9 +29,10 @@ from theory.verdict import Status, Verdict
 SEEDS = 8
 ITERATIONS = 40_000
 RATE_ITERATIONS = 10_000
+RATE_SEEDS = 5  # the least number that can hold with high probability
 OPTIMIZERS: dict[str, Optimizer] = {"GD": GD(0.1), "GD+M": MomentumAverage(0.1, 0.999)}
 RATES: dict[str, Optimizer] = {
-    **{f"GD {eta:g}": GD(eta) for eta in (0.05, 0.1, 0.2, 0.4)},
+    **{f"GD {eta:g}": GD(eta) for eta in (0.05, 0.2, 0.4)},
     "GD+M": MomentumAverage(0.1, 0.999),
 }
 
@@ -57,7 +58,7 @@ def expectation(verdict: Verdict) -> Verdict:
 
 def work(seeds: int = SEEDS) -> int:
     """Seed-iterations of the whole study, for a progress bar."""
-    return seeds * (ITERATIONS + RATE_ITERATIONS)
+    return seeds * ITERATIONS + min(seeds, RATE_SEEDS) * RATE_ITERATIONS
 
 
 def run(
@@ -74,10 +75,10 @@ def run(
     """
     trajectory = simulate(
         HEADLINE, OPTIMIZERS, iterations=ITERATIONS, seeds=seeds, root_seed=root_seed, study=STUDY,
-        workers=workers, progress=progress,
+        record=Logarithmic(120), workers=workers, progress=progress,
     )  # fmt: skip
     learning_rates = simulate(
-        HEADLINE, RATES, iterations=RATE_ITERATIONS, seeds=seeds, root_seed=root_seed, study=STUDY,
+        HEADLINE, RATES, iterations=RATE_ITERATIONS, seeds=min(seeds, RATE_SEEDS), root_seed=root_seed, study=STUDY,
         record=Logarithmic(20), audit=False, workers=workers, progress=progress,
     )  # fmt: skip
     single = [claim for claim in CLAIMS.values() if claim.subject != "family"]

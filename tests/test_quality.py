@@ -1,0 +1,188 @@
+"""Planted bugs: for each, the check that tests use passes on the right code and fails on the wrong one."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from checks import check_gradient, check_law, check_optimizer, check_tensor_power
+from strategies import Instance, TensorPower
+
+from sims.seeds import streams
+from theory import optimizers
+from theory.cubic_cnn import law, predictions, weights
+from theory.cubic_cnn.parameters import Parameters
+
+SMALL = Parameters(d=12, N=6, P=3, m=2, alpha=2.0, beta=0.3, mu=0.4, sigma=0.5, sigma_0=0.4, lam=0.05)
+
+
+def drawn(seed: int) -> Instance:
+    rng = streams(0, "strategies", seed)
+    return Instance(SMALL, law.draw_sample(SMALL, rng), law.draw_weights(SMALL.m, SMALL.d, SMALL.sigma_0, rng))
+
+
+INSTANCES = [drawn(seed) for seed in range(3)]
+GRADIENTS = np.random.default_rng(3).standard_normal((12, 4))
+
+
+def gradient() -> None:
+    for _, sample, W in INSTANCES:
+        check_gradient(sample.X, sample.y, W, SMALL.lam)
+
+
+def sample_of_the_law() -> None:
+    for seed, instance in enumerate(INSTANCES):
+        check_law(instance, seed)
+
+
+def optimizer() -> None:
+    for form in optimizers.FORMS:
+        for eta in (0.1, optimizers.PiecewiseConstant((0, 5), (0.1, 0.3))):
+            check_optimizer(form, eta, 0.8, GRADIENTS)
+
+
+def tensor_power() -> None:
+    for steps in ([1.0], [0.1], [1.0, 0.1, 0.3]):
+        check_tensor_power(TensorPower(0.01, 50.0, 0.1, 1.0, steps))
+
+
+def scaled_pull(factor):
+    """(−3/N) y ℓ z², the pull of each patch on the weights, times a wrong factor."""
+
+    def plant(patch):
+        right = weights._pull
+        patch.setattr(weights, "_pull", lambda z, signed_ell: factor * right(z, signed_ell))
+
+    return plant
+
+
+def plant_lost_penalty(patch):
+    right = weights.gradient
+    patch.setattr(weights, "gradient", lambda W, X, y, lam=0.0: right(W, X, y))
+
+
+def plant_square_for_cube(patch):
+    """The margin formed from z² in place of z³."""
+    right = weights.logistic_weight
+    patch.setattr(weights, "logistic_weight", lambda margins: right(np.abs(margins)))
+
+
+def plant_noise(leak):
+    """Noise that keeps a part along w*, in units of its size."""
+
+    def plant(patch):
+        right = law.draw_sample
+
+        def draw(p, rng):
+            sample = right(p, rng)
+            X = sample.X + leak * p.sigma * sample.w_star
+            X[range(p.N), sample.signal] = sample.X[range(p.N), sample.signal]
+            return dataclasses.replace(sample, X=X)
+
+        patch.setattr(law, "draw_sample", draw)
+
+    return plant
+
+
+def plant_swapped_margins(patch):
+    right = law._labels
+
+    def labels(p, rng):
+        y, small, strength = right(p, rng)
+        return y, ~small, strength
+
+    patch.setattr(law, "_labels", labels)
+
+
+def plant_step(form, step):
+    """Another ``step`` of an optimizer."""
+
+    def plant(patch):
+        patch.setattr(optimizers.FORMS[form], "step", step)
+
+    return plant
+
+
+def at(eta, t):
+    return eta(t) if callable(eta) else eta
+
+
+def late_decay(self, params, grad, state, t):
+    """γ is one step off: the newest gradient is already damped."""
+    average = self.gamma * (state + (1 - self.gamma) * grad)
+    return params - at(self.eta, t) * average, average
+
+
+def lost_weight(self, params, grad, state, t):
+    """The factor 1 − γ is lost."""
+    average = self.gamma * state + grad
+    return params - at(self.eta, t) * average, average
+
+
+def old_average(self, params, grad, state, t):
+    """The step uses the average before this gradient."""
+    average = self.gamma * state + (1 - self.gamma) * grad
+    return params - at(self.eta, t) * state, average
+
+
+def outside_rate(self, params, grad, state, t):
+    """The rate stands outside the velocity: seen under a schedule only."""
+    velocity = self.gamma * state + grad
+    return params - at(self.eta, t) * velocity, velocity
+
+
+def plain_velocity(self, params, grad, state, t):
+    """Nesterov without its look-ahead."""
+    velocity = self.gamma * state + at(self.eta, t) * grad
+    return params - velocity, velocity
+
+
+def uphill(self, params, grad, state, t):
+    return params + at(self.eta, t) * grad, state
+
+
+def plant_bounds(low_factor, high_factor):
+    def plant(patch):
+        right = predictions.tensor_power_bounds
+
+        def bounds(*arguments):
+            low, high = right(*arguments)
+            return low_factor * low, math.floor(high_factor * high)
+
+        patch.setattr(predictions, "tensor_power_bounds", bounds)
+
+    return plant
+
+
+BUGS = {
+    "gradient: wrong sign": (gradient, scaled_pull(-1)),
+    "gradient: missing 3": (gradient, scaled_pull(1 / 3)),
+    "gradient: a part in 10¹⁰": (gradient, scaled_pull(1 + 1e-10)),
+    "gradient: lost penalty": (gradient, plant_lost_penalty),
+    "gradient: sign of the margin": (gradient, plant_square_for_cube),
+    "law: noise along w*": (sample_of_the_law, plant_noise(1.0)),
+    "law: a trace of noise along w*": (sample_of_the_law, plant_noise(1e-12)),
+    "law: margins swapped": (sample_of_the_law, plant_swapped_margins),
+    "optimizer: uphill": (optimizer, plant_step("gd", uphill)),
+    "optimizer: γ off by one step": (optimizer, plant_step("momentum", late_decay)),
+    "optimizer: lost 1 − γ": (optimizer, plant_step("momentum", lost_weight)),
+    "optimizer: average of the step before": (optimizer, plant_step("momentum", old_average)),
+    "optimizer: rate outside the velocity": (optimizer, plant_step("velocity", outside_rate)),
+    "optimizer: no look-ahead": (optimizer, plant_step("nesterov", plain_velocity)),
+    "tensor power: lower bound too high": (tensor_power, plant_bounds(1.2, 1.0)),
+    "tensor power: upper bound too low": (tensor_power, plant_bounds(1.0, 0.9)),
+}
+
+
+@pytest.mark.parametrize("check", [gradient, sample_of_the_law, optimizer, tensor_power])
+def test_the_right_code_passes(check):
+    check()
+
+
+@pytest.mark.parametrize(("check", "plant"), BUGS.values(), ids=BUGS.keys())
+def test_a_planted_bug_is_caught(monkeypatch, check, plant):
+    with monkeypatch.context() as patch:
+        plant(patch)
+        with pytest.raises(AssertionError):
+            check()
+    check()  # and the bug is gone again

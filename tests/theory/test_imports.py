@@ -1,0 +1,66 @@
+"""Imports run one way: theory ← proofs_check, theory ← sims; and theory is written for any array library."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def files(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imported(source: str) -> set[str]:
+    """The packages that a module imports, wherever in it, also by name."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add("." if node.level else (node.module or "").split(".")[0])
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ("import_module", "__import__"):
+            found |= {str(argument.value).split(".")[0] for argument in node.args if isinstance(argument, ast.Constant)}
+    return found
+
+
+FORBIDDEN = {
+    "theory": {"sims", "proofs_check", "tests", "numpy", "cupy", "torch", "jax", "matplotlib", "rich", "typer", "."},
+    "proofs_check": {"sims", "tests", "cupy", "."},
+    "sims": {"tests", "."},
+}
+
+
+@pytest.mark.parametrize(
+    "path", [path for package in FORBIDDEN for path in files(package)], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_imports_run_one_way(path):
+    package = path.relative_to(ROOT).parts[0]
+    assert not imported(path.read_text(encoding="utf-8")) & FORBIDDEN[package]
+
+
+def test_theory_opens_no_file():
+    """No files, no pictures."""
+    for path in files("theory"):
+        calls = [node.func for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
+        names = {ast.unparse(call).split(".")[-1] for call in calls}
+        assert not names & {"open", "read_text", "write_text", "savez", "to_netcdf", "print"}, path
+
+
+def test_every_package_was_looked_at():
+    assert all(len(files(package)) >= 2 for package in FORBIDDEN)
+
+
+@pytest.mark.parametrize(
+    ("source", "package"),
+    [
+        ("import sims", "sims"), ("import sims.simulate as s", "sims"), ("from sims.seeds import streams", "sims"),
+        ("def f():\n    from numpy import linalg", "numpy"), ("import os, numpy.linalg", "numpy"),
+        ("import importlib\nimportlib.import_module('cupy.cuda')", "cupy"), ("__import__('sims')", "sims"),
+        ("from . import law", "."), ("if True:\n    import sims", "sims"),
+    ],
+)  # fmt: skip
+def test_a_forbidden_import_is_seen(source, package):
+    assert package in imported(source)
+    assert package not in imported("import theory\nfrom theory import verdict\nname = 'sims numpy'")
