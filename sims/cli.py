@@ -5,13 +5,7 @@ from __future__ import annotations
 __all__ = ["app", "main"]
 
 import json
-import os
-import platform
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,16 +13,17 @@ from typing import Annotated, Any
 import typer
 import xarray as xr
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
+from rich.table import Table
 
 from sims import report
-from sims.files import ResultsFolder, refuse_other, write_json
+from sims.files import ResultsFolder, check_writable, refuse_other, write_json
 from sims.judge import judge
+from sims.provenance import found_identity, identity, provenance
 from sims.settings import own_objects, read_toml, settings
 from sims.simulate import simulate as run_simulation
 from sims.studies import headline
-from sims.trajectory import TrajectoryError, advice, load, save
+from sims.terminal import open_console, polite, progress
+from sims.trajectory import advice, load, save
 from theory.cubic_cnn.claims import CLAIMS
 from theory.cubic_cnn.parameters import HEADLINE
 from theory.errors import InputError
@@ -45,90 +40,6 @@ app = typer.Typer(
 def main() -> None:
     """Entry point."""
     app()
-
-
-def _console(stderr: bool = False) -> Console:
-    console = Console(stderr=stderr, highlight=False, soft_wrap=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = 120
-    return console
-
-
-@contextmanager
-def _polite() -> Iterator[None]:
-    """Errors as one sentence and an exit status: 2 for wrong use, 130 for Ctrl-C."""
-    try:
-        yield
-    except (InputError, TrajectoryError) as error:
-        _stop(str(error), 2, error)
-    except KeyboardInterrupt as error:
-        _stop("interrupted; nothing was saved, and what was saved before is as it was.", 130, error)
-    except MemoryError as error:
-        _stop("not enough memory: take fewer samples N, seeds or optimizers, or --representation weights.", 2, error)
-    except OSError as error:
-        where = f" {error.filename}" if error.filename else ""
-        _stop(f"cannot write{where}: {error.strerror or error}; nothing saved before was changed.", 2, error)
-
-
-def _stop(sentence: str, status: int, error: BaseException) -> None:
-    sys.stdout.flush()
-    print(f"lemmascope: {sentence}", file=sys.stderr)
-    raise typer.Exit(status) from error
-
-
-class _Rate(ProgressColumn):
-    """Iterations of one seed a second."""
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:,.0f} it/s" if task.speed else "", style="dim")
-
-
-@contextmanager
-def _progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
-    """A progress bar on a terminal; a line at each tenth elsewhere. Both on standard error."""
-    console = _console(stderr=True)
-    if console.is_terminal:
-        bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"), _Rate(),
-            TimeRemainingColumn(), console=console,
-        )  # fmt: skip
-        with bar:
-            task = bar.add_task(what, total=total)
-            yield lambda count: bar.advance(task, count)
-        return
-    state = {"done": 0, "shown": 0}
-    started = time.monotonic()
-
-    def advance(count: int) -> None:
-        state["done"] += count
-        tenth = 10 * state["done"] // total
-        if tenth > state["shown"]:
-            state["shown"] = tenth
-            print(f"{what}: {10 * tenth} % ({time.monotonic() - started:.0f} s)", file=sys.stderr, flush=True)
-
-    yield advance
-
-
-def _provenance(wall: float, run: xr.Dataset) -> dict[str, Any]:
-    names = ("lemmascope", "numpy", "scipy", "xarray", "h5netcdf", "matplotlib")
-    return {
-        "command": ["lemmascope", *sys.argv[1:]],
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "wall_seconds": round(wall, 2),
-        "device": {"kind": "cpu", "processor": _processor(), "cores": os.cpu_count()},
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in names}},
-        "platform": platform.platform(),
-        "representation": run.attrs["representation"],
-        "representation_reason": run.attrs["representation_reason"],
-    }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def _show(console: Console, verdicts: list[Verdict]) -> None:
@@ -182,7 +93,7 @@ def reproduce(
 
     Exit status: 0 when every claim came out as expected, 1 when one did not, 2 for wrong use, 130 for Ctrl-C.
     """
-    with _polite():
+    with polite():
         if seeds < 5:
             raise InputError("seeds", seeds, "5 or more are needed for a verdict with high probability")
         fingerprint = {
@@ -190,16 +101,16 @@ def reproduce(
             "optimizers": {k: describe(o) for k, o in {**headline.OPTIMIZERS, **headline.RATES}.items()},
             "iterations": [headline.ITERATIONS, headline.RATE_ITERATIONS], "lemmascope_version": version("lemmascope"),
         }  # fmt: skip
-        console = _console()
+        console = open_console()
         started = time.monotonic()
         with ResultsFolder(out, fingerprint, force=force) as folder:
-            with _progress(headline.work(seeds), f"GD and GD+M, {seeds} seeds") as progress:
-                found = headline.run(seeds, root_seed, workers=workers, progress=progress)
+            with progress(headline.work(seeds), f"GD and GD+M, {seeds} seeds") as advance:
+                found = headline.run(seeds, root_seed, workers=workers, progress=advance)
             table = report.talk_table(found.trajectory)
             _write_headline(folder, found, table)
             folder.provenance(
                 {"root_seed": root_seed, "seeds": seeds, "parameters": HEADLINE.to_dict()}
-                | _provenance(time.monotonic() - started, found.trajectory)
+                | provenance(time.monotonic() - started, found.trajectory)
             )
         _show_headline(console, found, table, out, time.monotonic() - started)
         if not all(v.as_expected for v in found.verdicts):
@@ -304,22 +215,22 @@ def simulate(
     Exit status: 0, or 2 for wrong use, 130 for Ctrl-C.
     """
     flags = {k: v for k, v in locals().items() if k not in ("config", "force")}
-    with _polite():
+    with polite():
         chosen = settings(read_toml(config) if config is not None else {}, flags)
-        console = _console()
-        identity = _identity(chosen.problem, chosen.optimizers, chosen.record, chosen.run)
+        console = open_console()
+        same = identity(chosen.problem, chosen.optimizers, chosen.record, chosen.run)
         if chosen.out.is_dir():
             raise InputError("out", str(chosen.out), "it must be a file, and this is a folder")
         if chosen.out.exists() and not force:
-            refuse_other(chosen.out, "out", identity, _found_identity(chosen.out))
-        _check_writable(chosen.out)
+            refuse_other(chosen.out, "out", same, found_identity(chosen.out))
+        check_writable(chosen.out)
         started = time.monotonic()
         total = chosen.run["iterations"] * chosen.run["seeds"]
-        with _progress(max(total, 1) if isinstance(total, int) else 1, ", ".join(chosen.optimizers)) as progress:
+        with progress(max(total, 1) if isinstance(total, int) else 1, ", ".join(chosen.optimizers)) as advance:
             run = run_simulation(
-                chosen.problem, chosen.optimizers, record=chosen.record, progress=progress, **chosen.run
+                chosen.problem, chosen.optimizers, record=chosen.record, progress=advance, **chosen.run
             )
-        run.attrs["identity"] = json.dumps(identity)
+        run.attrs["identity"] = json.dumps(same)
         save(run, chosen.out)
         for sentence in advice(run):
             console.print(sentence, style="yellow")
@@ -330,45 +241,8 @@ def simulate(
         )
 
 
-def _identity(problem: Any, optimizers: dict[str, Any], record: Any, run: dict[str, Any]) -> dict[str, Any]:
-    """What makes a run the same run: everything but the number of threads."""
-    p = problem.parameters
-    digest = None
-    if p is None:
-        import hashlib
-
-        parts = [problem.X, problem.y, problem.w_star, problem.small]
-        joined = b"|".join(b"" if part is None else part.tobytes() + str(part.shape).encode() for part in parts)
-        digest = hashlib.sha256(joined).hexdigest()
-    found = {
-        "parameters": None if p is None else p.to_dict(), "data": digest, "m": problem.m, "lam": problem.lam,
-        "sigma_0": getattr(problem, "sigma_0", None), "law": getattr(problem, "law", None),
-        "optimizers": {k: describe(o) for k, o in optimizers.items()}, "record": repr(record),
-        "run": {k: v for k, v in run.items() if k != "workers"}, "lemmascope_version": version("lemmascope"),
-    }  # fmt: skip
-    return json.loads(json.dumps(found))
-
-
-def _found_identity(path: Path) -> dict[str, Any] | None:
-    try:
-        return json.loads(load(path).attrs.get("identity", "null"))
-    except (TrajectoryError, ValueError):
-        return None
-
-
-def _check_writable(path: Path) -> None:
-    """Refuse before the work rather than after it."""
-    import tempfile
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=path.parent):
-        pass
-
-
-def _summary(run: xr.Dataset) -> Any:
+def _summary(run: xr.Dataset) -> Table:
     """The final state of each optimizer, medians over seeds."""
-    from rich.table import Table
-
     final = run.isel(iteration=-1)
     title = f"After {run.attrs['iterations']} iterations (median of {run.sizes['seed']} seeds)"
     table = Table(title=title, title_justify="left")
@@ -412,7 +286,7 @@ def claims(
     Exit status: 0 when no verdict contradicts its claim (NOT_APPLICABLE is no contradiction), 1 when one is REFUTED or
     INCONCLUSIVE or a control HOLDS, 2 for wrong use.
     """
-    with _polite():
+    with polite():
         known: dict[str, Claim] = dict(CLAIMS)
         if plugin is not None:
             known.update({claim.id: claim for claim in own_objects(plugin, Claim)})
@@ -420,7 +294,7 @@ def claims(
             if name not in known:
                 raise InputError("only", name, f"the claims are {', '.join(known)}")
         chosen = [claim for name, claim in known.items() if not only or name in only]
-        console = _console()
+        console = open_console()
         if list_:
             for line in report.claims_catalogue(chosen):
                 console.print(line)

@@ -1,7 +1,7 @@
 """Negative controls: runs on which a claim must come out REFUTED.
 
 A control breaks the claim's situation by design, so its hypotheses are waived there. Planted runs train a small
-network for some iterations with a deliberate error of `sims.batch.PLANTED`.
+network for some iterations with a deliberate error of `sims.planted.PLANTED`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ResultsFolder", "refuse_other", "whole_file", "write_json"]
+__all__ = ["ResultsFolder", "check_writable", "refuse_other", "whole_file", "write_json"]
 
 import json
 import os
@@ -116,3 +116,10 @@ class ResultsFolder:
             target = self.path / file.relative_to(self.partial)
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(file, target)
+
+
+def check_writable(path: Path) -> None:
+    """Make the folder of ``path``, and raise `OSError` now if a file could not be written there later."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=path.parent):
+        pass

@@ -14,10 +14,13 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from array_api_compat import array_namespace
 from threadpoolctl import threadpool_limits
 
-from sims.batch import PLANTED, Batch, Plan
+from sims.batch import Batch
 from sims.cost import choose_representation
+from sims.plan import Plan
+from sims.planted import PLANTED
 from sims.problems import Problem, as_problem
 from sims.schedule import Logarithmic, Schedule, recorded
 from sims.trajectory import VARIABLES, label
@@ -82,7 +85,7 @@ def simulate(
         workers: threads; default the number of cores.
         chunk: seeds a batch; default so that their Gram matrices fit the cache.
         progress: called with the number of seed-iterations just done.
-        planted: name of a deliberate error in the system, for negative controls (`sims.batch.PLANTED`).
+        planted: name of a deliberate error in the system, for negative controls (`sims.planted.PLANTED`).
 
     Returns:
         A Dataset with dimensions (seed, optimizer, iteration, neuron, margin); see `sims.trajectory`.
@@ -121,6 +124,8 @@ def simulate(
     check_size("chunk", chunk)
 
     stop = threading.Event()
+    # The library's standard-conforming face: CuPy's own namespace lacks some of the functions.
+    xp = array_namespace(xp.asarray([0.0]))
     plan = Plan(
         problem=problem, optimizers=dict(optimizers), times=times, representation=choice.representation,
         dtype=dtype, whole_Xi=whole_Xi, audit=audit, quantities=dict(quantities or {}), xp=xp, planted=planted,

@@ -1,4 +1,4 @@
-"""Planted bugs: for each, the check that tests use passes on the right code and fails on the wrong one."""
+"""The tests' own instruments: planted bugs that the shared checks must catch, and tolerances that can fail."""
 
 import dataclasses
 import math
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from checks import check_gradient, check_law, check_optimizer, check_tensor_power
 from strategies import Instance, TensorPower
+from tolerances import CEILINGS, TABLE, assert_close, tolerance
 
 from sims.seeds import streams
 from theory import optimizers
@@ -186,3 +187,50 @@ def test_a_planted_bug_is_caught(monkeypatch, check, plant):
         with pytest.raises(AssertionError):
             check()
     check()  # and the bug is gone again
+
+
+# --- tolerances ----------------------------------------------------------------------------------------------------
+
+KINDS = sorted({kind for kind, _ in TABLE})
+RELATIVE = [(kind, dtype) for kind, dtype in TABLE if dtype != "any"]
+
+
+@pytest.mark.parametrize("entry", TABLE, ids=" ".join)
+def test_a_tolerance_has_a_reason_and_is_not_wide(entry):
+    kind, dtype = entry
+    assert dtype in ("float64", "float32", "any")
+    assert 0 < TABLE[entry].value <= CEILINGS[kind]
+    assert len(TABLE[entry].reason.split()) > 8
+    assert tolerance(*entry) == TABLE[entry].value
+
+
+def test_there_is_a_ceiling_for_each_kind():
+    assert sorted(CEILINGS) == KINDS
+
+
+@pytest.mark.parametrize(("kind", "dtype"), RELATIVE)
+def test_a_tolerance_is_above_rounding_and_below_any_wrong_factor(kind, dtype):
+    unit = 2.0**-53 if dtype == "float64" else 2.0**-24
+    assert_close([1 + 50 * unit, -2.0], [1.0, -2.0], kind, dtype)
+    for wrong in (-1, 0, 0.5, 2, 3, 1.03, 0.97):
+        with pytest.raises(AssertionError):
+            assert_close([wrong, -wrong], [1.0, -1.0], kind, dtype)
+
+
+@pytest.mark.parametrize(
+    ("actual", "expected"), [([1.0], [1.0, 1.0]), ([math.nan], [1.0]), ([1.0], [math.nan]), ([math.inf], [1.0])]
+)
+def test_what_is_never_close(actual, expected):
+    with pytest.raises(AssertionError):
+        assert_close(actual, expected)
+
+
+def test_a_failure_names_the_entry_and_the_kind():
+    with pytest.raises(AssertionError, match=r"Ξ: .*3\.0.* against .*2\.0.*trajectory allows"):
+        assert_close([1.0, 3.0], [1.0, 2.0], "trajectory", note="Ξ")
+
+
+def test_kinds_without_a_number_type_take_any():
+    assert tolerance("statistical") == tolerance("statistical", "float32") == TABLE["statistical", "any"].value
+    with pytest.raises(KeyError):
+        tolerance("finite difference", "float32")

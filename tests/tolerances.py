@@ -45,7 +45,7 @@ TABLE: dict[tuple[str, str], Tolerance] = {
         "times third derivatives and condition numbers up to 1e3",
     ),
     ("complex step", "float64"): Tolerance(
-        1e-12, "relative: no subtraction, and truncation h² underflows at h = 1e−30, so it is an identity"
+        1e-12, "relative: no subtraction, and truncation h² = 1e−60 at h = 1e−30, so it is an identity to rounding"
     ),
     ("statistical", "any"): Tolerance(
         1e-4,

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from sims import batch
+from sims.planted import PLANTED
 from sims.problems import LawProblem, PatchProblem
 from sims.schedule import Every
 from sims.simulate import simulate
@@ -142,7 +142,7 @@ def test_an_empty_group_has_no_hitting_time(tiny):
     assert found.train_accuracy.sel(margin="large").where(empty, drop=True).notnull().all()
 
 
-@pytest.mark.parametrize("planted", sorted(batch.PLANTED))
+@pytest.mark.parametrize("planted", sorted(PLANTED))
 def test_a_planted_error_changes_the_run_and_is_written_into_it(tiny, difference, planted):
     plain, broken = (run(tiny(), seeds=1, planted=name) for name in (None, planted))
     assert "c" in difference(plain, broken)

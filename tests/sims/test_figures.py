@@ -79,7 +79,8 @@ def test_captions_have_the_numbers_of_the_run(run):
 def test_files_are_written_and_reproducible(run, tmp_path):
     first = save_all(run, tmp_path / "a")
     second = save_all(run, tmp_path / "b")
-    names = {f"{n}{e}" for n in ("coefficients", "stages", "accuracy", "data") for e in (".pdf", ".png", ".caption.txt")}
+    ends = (".pdf", ".png", ".caption.txt")
+    names = {name + end for name in ("coefficients", "stages", "accuracy", "data") for end in ends}
     assert {p.name for p in first} == names
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()
@@ -115,7 +116,8 @@ def test_a_diverged_run_can_be_drawn(tmp_path):
 
 def test_the_data_figure_shows_the_law():
     figure = data.draw(HEADLINE)
-    points = np.concatenate([np.asarray(c.get_offsets()) for a in figure.axes for c in a.collections if len(c.get_offsets()) > 1])
+    clouds = [np.asarray(c.get_offsets()) for axis in figure.axes for c in axis.collections]
+    points = np.concatenate([cloud for cloud in clouds if len(cloud) > 1])
     signal = points[np.abs(points[:, 0]) > 0.05]
     assert set(np.round(np.abs(signal[:, 0]), 6)) == {HEADLINE.alpha, HEADLINE.beta}
     noise = points[np.abs(points[:, 0]) < 0.05]

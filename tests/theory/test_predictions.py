@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tolerances import assert_close
 
 from theory.cubic_cnn import predictions
-from theory.cubic_cnn.parameters import HEADLINE, Parameters, paper_regime
+from theory.cubic_cnn.parameters import HEADLINE, paper_regime
 
 # --- tensor power --------------------------------------------------------------------------------------------------
 
@@ -32,10 +32,7 @@ def test_the_bounds_are_ordered_and_loosen_with_the_rates(it):
 
 @given(drawn.tensor_powers())
 def test_the_bounds_are_close_for_a_constant_rate(it):
-    """The lower bound misses what one step grows: it is 1/(1 + A z) of a step for each; the upper one log(v/z₀) at most.
-
-    Exactly: τ ≥ (1/z₀ − 1/v)/A, and the upper bound exceeds the lower one by ⌈log(v/z₀)⌉ at most.
-    """
+    """For a = A they are at most log(v/z₀) + 1 iterations apart, so neither is further than that from the truth."""
     low, high = predictions.tensor_power_bounds(it.z_0, it.v, it.A, it.A)
     time = tensor_power_time(it.z_0, it.v, [it.A])
     assert high - low <= math.log(it.v / it.z_0) + 1 + 1e-9 * high
@@ -54,7 +51,8 @@ def test_the_bounds_meet_for_small_steps(z_0):
 
 @pytest.mark.parametrize(
     ("z_0", "v", "a", "A", "low", "high"),
-    [(0.5, 0.5, 1.0, 2.0, 0, 0), (0.1, 1.0, 1.0, 1.0, 9, 12), (0.1, 1.0, 0.5, 2.0, 4.5, 21), (1.0, 2.0, 10, 10, 0.05, 1)],
+    [(0.5, 0.5, 1.0, 2.0, 0, 0), (0.1, 1.0, 1.0, 1.0, 9, 12), (0.1, 1.0, 0.5, 2.0, 4.5, 21),
+     (1.0, 2.0, 10, 10, 0.05, 1)],
 )  # fmt: skip
 def test_the_bounds_by_hand(z_0, v, a, A, low, high):
     found = predictions.tensor_power_bounds(z_0, v, a, A)
@@ -118,11 +116,8 @@ def test_the_coasting_energy(p, eta, gamma):
 
 @pytest.mark.parametrize("alpha", [10.0, 20.0])
 def test_a_heavy_ball_coasts_so_far(alpha):
-    """One neuron, large margins alone and no noise: the feature's furthest point within 2 % of the formula.
-
-    Friction takes γ^t off the speed, so the climb is looked at for a hundredth of 1/(1 − γ) iterations, in which the
-    speed must have come to √(2η(1 − γ)L₁(0)), the distance times 1 − γ.
-    """
+    """One neuron and large margins alone, with friction too weak to matter: once they are fitted the speed has come to
+    √(2η(1 − γ)L₁(0)), which friction lets coast a distance 1/(1 − γ) times that."""
     eta, gamma = 1e-3, 0.99999
     p = dataclasses.replace(HEADLINE, alpha=alpha)
     share = 1 - p.mu
@@ -195,6 +190,5 @@ def test_the_memorization_scale_is_that_of_its_equation(p):
 @pytest.mark.parametrize("name", sorted(set(predictions.__all__) - {"tensor_power_bounds"}))
 def test_predictions_are_positive(name):
     rest = {"coasting_distance": (0.1, 0.9)}.get(name, ())
-    p: Parameters
     for p in (HEADLINE, paper_regime(10**6)):
         assert 0 < getattr(predictions, name)(p, *rest) < math.inf

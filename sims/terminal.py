@@ -1,0 +1,82 @@
+"""Manners at the terminal: width, progress, errors in one sentence with an exit status."""
+
+from __future__ import annotations
+
+__all__ = ["open_console", "polite", "progress"]
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from sims.trajectory import TrajectoryError
+from theory.errors import InputError
+
+
+def open_console(stderr: bool = False) -> Console:
+    """A console; 120 columns wide where there is no terminal to ask."""
+    made = Console(stderr=stderr, highlight=False, soft_wrap=False)
+    if not made.is_terminal and "COLUMNS" not in os.environ:
+        made.width = 120
+    return made
+
+
+@contextmanager
+def polite() -> Iterator[None]:
+    """Errors as one sentence and an exit status: 2 for wrong use, 130 for Ctrl-C."""
+    try:
+        yield
+    except (InputError, TrajectoryError) as error:
+        _stop(str(error), 2, error)
+    except KeyboardInterrupt as error:
+        _stop("interrupted; nothing was saved, and what was saved before is as it was.", 130, error)
+    except MemoryError as error:
+        _stop("not enough memory: take fewer samples N, seeds or optimizers, or --representation weights.", 2, error)
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        _stop(f"cannot write{where}: {error.strerror or error}; nothing saved before was changed.", 2, error)
+
+
+def _stop(sentence: str, status: int, error: BaseException) -> None:
+    sys.stdout.flush()
+    print(f"lemmascope: {sentence}", file=sys.stderr)
+    raise typer.Exit(status) from error
+
+
+class _Rate(ProgressColumn):
+    """Iterations of one seed a second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:,.0f} it/s" if task.speed else "", style="dim")
+
+
+@contextmanager
+def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
+    """A progress bar on a terminal; a line at each tenth elsewhere. Both on standard error."""
+    errors = open_console(stderr=True)
+    if errors.is_terminal:
+        bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"), _Rate(),
+            TimeRemainingColumn(), console=errors,
+        )  # fmt: skip
+        with bar:
+            task = bar.add_task(what, total=total)
+            yield lambda count: bar.advance(task, count)
+        return
+    state = {"done": 0, "shown": 0}
+    started = time.monotonic()
+
+    def advance(count: int) -> None:
+        state["done"] += count
+        tenth = 10 * state["done"] // total
+        if tenth > state["shown"]:
+            state["shown"] = tenth
+            print(f"{what}: {10 * tenth} % ({time.monotonic() - started:.0f} s)", file=sys.stderr, flush=True)
+
+    yield advance

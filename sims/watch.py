@@ -1,0 +1,81 @@
+"""What is looked at in every iteration: hitting times and divergence."""
+
+from __future__ import annotations
+
+__all__ = ["Watch"]
+
+from typing import Any
+
+import numpy as np
+
+from sims.plan import Plan, to_host
+from theory.cubic_cnn import predictions
+from theory.cubic_cnn.model import View
+
+Array = Any
+
+
+class Watch:
+    """Hitting times and divergence, looked at in every iteration."""
+
+    def __init__(self, plan: Plan, masks: list[Array], S: int, A: int) -> None:
+        self.plan, self.small = plan, masks[-1][:, None, :]
+        self.p = plan.problem.parameters
+        self.T_0 = np.full((S, A), np.nan)
+        self.T_1 = np.full((S, A), np.nan)
+        self.waiting_0 = True
+        self.diverged_at = np.full((S, A), -1)
+        self.quantity = np.full((S, A), "", dtype="U8")
+        self.alive = np.ones((S, A), dtype=bool)
+        self.has_small = to_host(plan.xp.any(masks[-1], axis=-1))[:, None]
+
+    @property
+    def any_dead(self) -> bool:
+        """Whether a member has diverged."""
+        return not self.alive.all()
+
+    def look(self, t: int, view: View) -> bool:
+        """Note what happens at iteration t; True if a member has just diverged."""
+        xp = self.plan.xp
+        finite = np.isfinite(to_host(xp.sum(view.margins, axis=-1)))
+        fresh = self.alive & ~finite
+        if fresh.any():
+            for s, a in np.argwhere(fresh):
+                bad_c = view.c is not None and not np.isfinite(to_host(view.c[s, a, ...])).all()
+                bad_Xi = not np.isfinite(to_host(view.Xi[s, a, ...])).all()
+                self.quantity[s, a] = "c" if bad_c else "Xi" if bad_Xi else "margins"
+            self.diverged_at[fresh] = t
+            self.alive &= finite
+        if self.p is not None:
+            self._hitting_times(t, view)
+        return bool(fresh.any())
+
+    def _hitting_times(self, t: int, view: View) -> None:
+        assert self.p is not None
+        xp = self.plan.xp
+        if view.c is not None and self.waiting_0:
+            hit = to_host(xp.max(view.c, axis=-1)) >= predictions.signal_threshold(self.p)
+            self.T_0[hit & self.alive & np.isnan(self.T_0)] = t
+            self.waiting_0 = bool(np.isnan(self.T_0).any())
+        short = self.small & (view.memorization < predictions.MEMORIZATION_THRESHOLD)
+        hit = ~to_host(xp.any(short, axis=-1)) & self.has_small
+        if hit.any():
+            self.T_1[hit & self.alive & np.isnan(self.T_1)] = t
+
+    def silence(self, theta: Array) -> Array:
+        """Diverged members at zero, where they stay finite; the others as they are."""
+        xp = self.plan.xp
+        alive = xp.asarray(self.alive)[:, :, None, None]
+        return xp.where(alive, theta, xp.zeros_like(theta))
+
+    def blank(self, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """NaN in what is recorded of diverged members."""
+        if self.any_dead:
+            for name, values in found.items():
+                found[name] = np.where(self.alive.reshape(self.alive.shape + (1,) * (values.ndim - 2)), values, np.nan)
+        return found
+
+    def results(self) -> dict[str, np.ndarray]:
+        """Hitting times (NaN: not within the run) and divergence (−1 and '': none)."""
+        times = {"diverged_at": self.diverged_at, "diverged_quantity": self.quantity}
+        return times if self.p is None else {"T_0": self.T_0, "T_1": self.T_1, **times}
