@@ -11,8 +11,11 @@ reproduce: $(VENV)/.run
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
-readme: $(VENV)/.run   ## make the README's tables and pictures anew from results/headline
-	$(BIN)/python -m sims.readme results/headline
+readme: $(VENV)/.run   # the README's tables and pictures anew, from three root seeds (about five minutes)
+	$(BIN)/lemmascope reproduce
+	$(BIN)/lemmascope reproduce --root-seed 1 --out results/root-1
+	$(BIN)/lemmascope reproduce --root-seed 2 --out results/root-2
+	$(BIN)/python -m sims.readme results/headline results/root-1 results/root-2
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
