@@ -95,7 +95,7 @@ def _labels(parameters: Parameters, rng: Streams) -> tuple[Array, Array, Array]:
     p = parameters
     y = 2.0 * rng("labels").integers(0, 2, p.N) - 1.0
     small = rng("margins").random(p.N) < p.mu
-    strength = p.alpha + (p.beta - p.alpha) * small
+    strength = array_namespace(y).where(small, p.beta, p.alpha)
     return y, small, strength
 
 

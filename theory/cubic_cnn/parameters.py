@@ -56,11 +56,12 @@ class Parameters:
         check_number("mu", self.mu, 0, 1)
         if self.alpha <= self.beta:
             raise InputError("alpha", self.alpha, f"it must be greater than beta = {self.beta!r}")
-        if self.mu * self.N < 1:
+        one = 1 - 1e-9  # so that μ = 1/N and 1 − 1/N, as rounded, are accepted
+        if self.mu * self.N < one:
             raise InputError(
                 "mu", self.mu, f"mu·N must be ≥ 1, so that a small-margin sample is expected among N = {self.N}"
             )
-        if (1 - self.mu) * self.N < 1:
+        if (1 - self.mu) * self.N < one:
             raise InputError(
                 "mu", self.mu,
                 f"(1 − mu)·N must be ≥ 1, so that a large-margin sample is expected among N = {self.N}",
