@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from sims.plan import Plan, to_host
-from sims.planted import GRADIENT_FACTOR
 from sims.problems import Drawn
 from theory.cubic_cnn.identities import GradientAudit
 from theory.cubic_cnn.model import System, View
@@ -84,7 +83,7 @@ class Recorder:
         return {"test_accuracy": found, "test_accuracy_error": errors}
 
     def _audit(self, theta: Array, grad: Array) -> dict[str, np.ndarray]:
-        """The gradient identities, with the right sides from the gradient that the run uses."""
+        """The gradient identities, with one side from the gradient that the run uses."""
         assert self.audits is not None
         S, A = theta.shape[:2]
         unit = float(np.finfo(self.plan.dtype).eps) / 2
@@ -95,20 +94,19 @@ class Recorder:
                 state, slope = (to_host(x[s, a, ...]).astype(float) for x in (theta, grad))
                 if self.plan.representation == "weights":
                     W, W_hat, terms = state, np.abs(state), 0
-                    right = (-slope @ audit.w_star, -slope @ audit.noise.T)
-                    if self.plan.planted not in GRADIENT_FACTOR:
-                        right = audit.formula(W, lam)
+                    left = (-slope @ audit.w_star, -slope @ audit.noise.T)
+                    right = audit.formula(W, lam)
                 else:
                     W_0, n = self.drawn[s].W_0, state.shape[-1] - 2
                     W = state[:, n + 1 :] * W_0 + state[:, :n] @ audit.noise + state[:, n : n + 1] * audit.w_star
                     W_hat = np.abs(state[:, n + 1 :] * W_0) + np.abs(state[:, :n]) @ np.abs(audit.noise)
                     W_hat += np.abs(state[:, n : n + 1] * audit.w_star)
-                    terms = n + 2
+                    terms, left = n + 2, None
                     right = (
                         -slope[:, n] - slope[:, n + 1] * (W_0 @ audit.w_star),
                         -slope[:, :n] @ audit.K - slope[:, n + 1 :] * (W_0 @ audit.noise.T),
                     )
-                residuals = audit.residuals(W, lam, right, W_hat=W_hat, terms=terms, unit=unit)
+                residuals = audit.residuals(W, lam, right, W_hat=W_hat, terms=terms, unit=unit, left=left)
                 for name, value in residuals.items():
                     found.setdefault(name, np.zeros((S, A)))[s, a] = value
         return found

@@ -5,13 +5,20 @@ import math
 
 import numpy as np
 import pytest
-from checks import check_gradient, check_law, check_optimizer, check_tensor_power
+from checks import (
+    check_coefficients,
+    check_exact_law,
+    check_gradient,
+    check_law,
+    check_optimizer,
+    check_tensor_power,
+)
 from strategies import Instance, TensorPower
 from tolerances import CEILINGS, TABLE, assert_close, tolerance
 
 from sims.seeds import streams
 from theory import optimizers
-from theory.cubic_cnn import law, predictions, weights
+from theory.cubic_cnn import coefficients, law, predictions, weights
 from theory.cubic_cnn.parameters import Parameters
 
 SMALL = Parameters(d=12, N=6, P=3, m=2, alpha=2.0, beta=0.3, mu=0.4, sigma=0.5, sigma_0=0.4, lam=0.05)
@@ -45,6 +52,14 @@ def optimizer() -> None:
 def tensor_power() -> None:
     for steps in ([1.0], [0.1], [1.0, 0.1, 0.3]):
         check_tensor_power(TensorPower(0.01, 50.0, 0.1, 1.0, steps))
+
+
+def coefficient_system() -> None:
+    check_coefficients([(sample, W) for _, sample, W in INSTANCES], SMALL.lam)
+
+
+def exact_law() -> None:
+    check_exact_law(dataclasses.replace(SMALL, d=SMALL.n + 4, lam=0.0))
 
 
 def scaled_pull(factor):
@@ -155,12 +170,58 @@ def plant_bounds(low_factor, high_factor):
     return plant
 
 
+def plant_formed_once(name, wrong):
+    """Another value of what `CoefficientSystem` forms once of its data."""
+
+    def plant(patch):
+        patch.setattr(coefficients.CoefficientSystem, name, property(wrong))
+
+    return plant
+
+
+def plant_bartlett(wrong):
+    """Another diagonal of Bartlett's factor, from its size and degrees of freedom."""
+
+    def plant(patch):
+        def bartlett(size, degrees, generator):
+            normal = generator.standard_normal((size, size))
+            return np.tril(normal, k=-1) + np.diag(generator.chisquare(wrong(size, degrees)) ** 0.5)
+
+        patch.setattr(law, "_bartlett", bartlett)
+
+    return plant
+
+
+def plant_no_outside(patch):
+    """Weights that lie in the span of the data."""
+    right = law.exact_projection
+
+    def draw(p, rng):
+        q = right(p, rng)
+        return dataclasses.replace(q, S_0=q.Xi_0 @ np.linalg.solve(q.K, q.Xi_0.T))
+
+    patch.setattr(law, "exact_projection", draw)
+
+
 BUGS = {
     "gradient: wrong sign": (gradient, scaled_pull(-1)),
     "gradient: missing 3": (gradient, scaled_pull(1 / 3)),
     "gradient: a part in 10¹⁰": (gradient, scaled_pull(1 + 1e-10)),
     "gradient: lost penalty": (gradient, plant_lost_penalty),
     "gradient: sign of the margin": (gradient, plant_square_for_cube),
+    "coefficients: wrong sign": (
+        coefficient_system, plant_formed_once("_pull", lambda it: 3.0 / it.y.shape[-1] * it.y[:, None, :])),
+    "coefficients: missing 3": (
+        coefficient_system, plant_formed_once("_cubed_pull", lambda it: -(it.strength[:, None] ** 3) / it.y.shape[-1])),
+    "coefficients: square of the strength": (
+        coefficient_system, plant_formed_once("_cubed", lambda it: it.strength[:, None, :] ** 2)),
+    "exact law: degrees of freedom do not count down": (
+        exact_law, plant_bartlett(lambda size, degrees: np.full(size, 1.0 * degrees))),
+    "exact law: degrees of freedom count up": (
+        exact_law, plant_bartlett(lambda size, degrees: degrees + 1.0 * np.arange(size))),
+    "exact law: a degree of freedom of w* too many": (
+        exact_law, plant_bartlett(lambda size, degrees: degrees + 1 - 1.0 * np.arange(size))),
+    "exact law: no weights outside the data": (exact_law, plant_no_outside),
     "law: noise along w*": (sample_of_the_law, plant_noise(1.0)),
     "law: a trace of noise along w*": (sample_of_the_law, plant_noise(1e-12)),
     "law: margins swapped": (sample_of_the_law, plant_swapped_margins),
@@ -172,10 +233,10 @@ BUGS = {
     "optimizer: no look-ahead": (optimizer, plant_step("nesterov", plain_velocity)),
     "tensor power: lower bound too high": (tensor_power, plant_bounds(1.2, 1.0)),
     "tensor power: upper bound too low": (tensor_power, plant_bounds(1.0, 0.9)),
-}
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("check", [gradient, sample_of_the_law, optimizer, tensor_power])
+@pytest.mark.parametrize("check", sorted({check for check, _ in BUGS.values()}, key=lambda check: check.__name__))
 def test_the_right_code_passes(check):
     check()
 

@@ -6,12 +6,13 @@ the expected side. u is the unit roundoff: 1.1e−16 for float64, 6.0e−8 for f
 
 from __future__ import annotations
 
-__all__ = ["CEILINGS", "TABLE", "Tolerance", "assert_close", "tolerance"]
+__all__ = ["CEILINGS", "TABLE", "Tolerance", "assert_close", "standard_errors", "tolerance"]
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.stats import norm
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,17 @@ TABLE: dict[tuple[str, str], Tolerance] = {
         "level of a p-value: streams are fixed, so this is the chance that a right program is refused when they are "
         "chosen anew; fifty such tests together stay below one half of a percent",
     ),
+    ("linear solve", "float64"): Tolerance(
+        1e-6, "relative: κ u for a Gram matrix of as many patches as dimensions, whose κ stays below 1e9 in fixed draws"
+    ),
+    ("quadrature", "float64"): Tolerance(
+        1e-7, "absolute, for a probability: adaptive quadrature split at its kink, asked for 1e−9, with a margin"
+    ),
+    ("asymptotic law", "any"): Tolerance(
+        0.02,
+        "relative, for a leading-order law: what the start takes from the loss (c₀³α³/2 = 0.4 %) and the friction over "
+        "the fit (1 % at α = 10, half of it at α = 20); a factor √2 or 1 − μ shows",
+    ),
     ("quasi-Monte Carlo", "any"): Tolerance(
         6.0, "standard errors, from 8 replicates: Student's t with 7 degrees of freedom is beyond 6 with chance 5e−4"
     ),
@@ -62,6 +74,9 @@ CEILINGS = {
     "trajectory": 2e-2,
     "finite difference": 1e-6,
     "complex step": 1e-11,
+    "linear solve": 1e-5,
+    "quadrature": 1e-6,
+    "asymptotic law": 0.03,
     "statistical": 1e-3,
     "quasi-Monte Carlo": 8.0,
 }
@@ -71,6 +86,11 @@ CEILINGS = {
 def tolerance(kind: str, dtype: str = "float64") -> float:
     """The number for a kind of check; the kinds that know no number type take any."""
     return TABLE[(kind, "any") if (kind, "any") in TABLE else (kind, dtype)].value
+
+
+def standard_errors(count: int = 1) -> float:
+    """How many standard errors the largest of ``count`` unbiased means may be off, at the statistical level."""
+    return float(norm.isf(tolerance("statistical") / (2 * count)))
 
 
 def assert_close(

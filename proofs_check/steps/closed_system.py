@@ -140,4 +140,4 @@ def prove(factor: Any = 3, penalty: Any = 1, tilt: Any = 0, sizes: tuple[Size, .
                        for i, (symbol, y) in enumerate(zip(system.ell, system.y, strict=True))}  # fmt: skip
                 return verdict(claim, STATEMENT, PLAIN, reason, (left.xreplace(ell), right.xreplace(ell), where))
     reason = f"all {checked} equations over {len(sizes)} sizes cancel to 0"
-    return verdict(claim, STATEMENT, PLAIN, reason)
+    return verdict(claim, STATEMENT, PLAIN, reason, sizes=sizes)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 __all__ = ["SIZES", "Problem", "Size", "head_derivative_gap", "prove", "verdict", "witness"]
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -116,9 +117,13 @@ def witness(left: sp.Expr, right: sp.Expr) -> dict[str, Any] | None:
 
 
 def verdict(
-    claim: str, statement: str, plain: str, reason: str, differ: tuple[sp.Expr, sp.Expr, dict[str, Any]] | None = None
+    claim: str, statement: str, plain: str, reason: str, differ: tuple[sp.Expr, sp.Expr, dict[str, Any]] | None = None,
+    sizes: Iterable[Size] = (),
 ) -> Verdict:
-    """PROVED if no two sides ``differ``; REFUTED with a witness of it; INCONCLUSIVE if there is none to show."""
+    """PROVED if no two sides ``differ``; REFUTED with a witness of it; INCONCLUSIVE if there is none to show.
+
+    The evidence names the sizes (m, N, P, d) at which the equations were proved.
+    """
     status, found = Status.PROVED, None
     if differ is not None:
         left, right, where = differ
@@ -128,6 +133,7 @@ def verdict(
     return Verdict(
         claim=claim, optimizer="", statement=statement, kind=Kind.IDENTITY, source="derived", status=status,
         expected=Status.PROVED, reason=reason, plain=plain, witness=found,
+        evidence={"sizes (m, N, P, d)": [list(size) for size in sizes]},
     )  # fmt: skip
 
 
@@ -151,4 +157,4 @@ def prove(factor: Any = 3, penalty: Any = 1, sizes: tuple[Size, ...] = SIZES) ->
                 reason = f"entry ({r}, {k}) of the gradient differs at m, N, P, d = {m}, {N}, {P}, {d}"
                 return verdict("proof.gradient", STATEMENT, PLAIN, reason, (left, right, where))
     reason = f"all {checked} entries over {len(sizes)} sizes cancel to 0"
-    return verdict("proof.gradient", STATEMENT, PLAIN, reason)
+    return verdict("proof.gradient", STATEMENT, PLAIN, reason, sizes=sizes)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 __all__ = ["caption", "draw"]
 
+import math
+
 import xarray as xr
 from matplotlib.figure import Figure
 
-from sims.figures.common import LARGE, SMALL, band, finish, hitting_times, level, panels, start_at_one, styled, who
+from sims.figures.common import LARGE, SMALL, band, hitting_times, level, over_seeds, panels, styled, time_axis
+from sims.figures.labels import finish
+from sims.figures.words import reached, who
 
 NAMES = {"large": "large margin", "small": "small margin"}
 
@@ -15,14 +19,15 @@ NAMES = {"large": "large margin", "small": "small margin"}
 def draw(trajectory: xr.Dataset) -> Figure:
     """The figure of a trajectory with ``test_accuracy``."""
     with styled():
-        found = panels(trajectory, height=2.1)
+        found = panels(trajectory, height=1.9)
+        low = float(trajectory.test_accuracy.min())
         for name, axis in found:
             run = trajectory.sel(optimizer=name)
-            for margin, colour, style in (("large", LARGE, "-"), ("small", SMALL, "--")):
-                band(axis, run.test_accuracy.sel(margin=margin), colour, style, label=NAMES[margin])
-            start_at_one(axis, trajectory)
-            axis.set_ylim(min(0.45, float(trajectory.test_accuracy.min()) - 0.02), 1.03)
-            level(axis, 0.5, "chance", above=False)
+            axis.set_ylim(min(0.4, low - 0.02) if low == low else 0.4, 1.03)
+            time_axis(axis, trajectory)
+            for margin, colour, line in (("large", LARGE, "-"), ("small", SMALL, "--")):
+                band(axis, run.test_accuracy.sel(margin=margin), colour, line, label=NAMES[margin])
+            level(axis, 0.5, "chance")
             hitting_times(axis, run)
         found[0][1].set_ylabel("test accuracy")
         return finish(found)
@@ -30,14 +35,16 @@ def draw(trajectory: xr.Dataset) -> Figure:
 
 def caption(trajectory: xr.Dataset) -> str:
     """One line that says what is seen, with the final accuracies."""
-    final = trajectory.test_accuracy.isel(iteration=-1).median("seed")
-    ends = ", ".join(
-        f"{name} {float(final.sel(optimizer=name, margin='large')):.3f} and "
-        f"{float(final.sel(optimizer=name, margin='small')):.3f}"
-        for name in trajectory.optimizer.values
-    )
+    ends = []
+    for name in trajectory.optimizer.values:
+        run = trajectory.test_accuracy.sel(optimizer=name).isel(iteration=[-1])
+        both = [over_seeds(run.sel(margin=margin))[1, 0] for margin in NAMES]
+        ends.append(f"{name} {' and '.join(f'{v:.3f}' if math.isfinite(v) else 'none (diverged)' for v in both)}")
     error = float(trajectory.test_accuracy_error.max())
+    known = f" (standard error at most {error:.1g})" if math.isfinite(error) else ""
     return (
-        "Test accuracy on fresh large- and small-margin samples, from the exact law "
-        f"(standard error at most {error:.1g}): {who(trajectory)}. At the end: {ends}."
+        "Test accuracy on fresh large-margin (solid) and small-margin (dashed) samples, from the exact "
+        f"law{known}: {who(trajectory)}. Dotted: chance, 1/2. After "
+        f"{int(trajectory.iteration[-1])} iterations, on large and small margin: {', '.join(ends)}."
+        f"{reached(trajectory)}"
     )

@@ -12,16 +12,15 @@ from sims.figures.common import (
     NOISE,
     NOISE_LIGHT,
     band,
-    finish,
     hitting_times,
     law_of,
     level,
     panels,
-    reached,
-    start_at_one,
     styled,
-    who,
+    time_axis,
 )
+from sims.figures.labels import finish
+from sims.figures.words import reached, who
 
 NAMES = {"large": r"$\max|\Xi|$ on $Z_1$", "small": r"$\max|\Xi|$ on $Z_2$", "all": r"$\max|\Xi|$"}
 
@@ -29,17 +28,17 @@ NAMES = {"large": r"$\max|\Xi|$ on $Z_1$", "small": r"$\max|\Xi|$ on $Z_2$", "al
 def draw(trajectory: xr.Dataset) -> Figure:
     """The figure of a trajectory with ``Xi_abs_max``, and ``c`` where w* is known."""
     with styled():
-        found = panels(trajectory)
+        found = panels(trajectory, height=2.3)
         p = law_of(trajectory)
         for name, axis in found:
             run = trajectory.sel(optimizer=name)
-            if "c" in run:
-                band(axis, run.c.max("neuron"), FEATURE, label=r"$\max_r c_r$ (feature)")
-            for margin in run.margin.values[::-1]:
-                colour, style = (NOISE_LIGHT, "-.") if margin == "large" else (NOISE, "--")
-                band(axis, run.Xi_abs_max.sel(margin=margin), colour, style, label=NAMES[str(margin)])
             axis.set_yscale("log")
-            start_at_one(axis, trajectory)
+            time_axis(axis, trajectory)
+            for margin in run.margin.values:
+                colour, line, width = (NOISE_LIGHT, "-.", 1.0) if margin == "large" else (NOISE, "--", 1.3)
+                band(axis, run.Xi_abs_max.sel(margin=margin), colour, line, lw=width, label=NAMES[str(margin)])
+            if "c" in run:
+                band(axis, run.c.max("neuron"), FEATURE, lw=1.6, label=r"$\mathrm{max}_r\,c_r$")
             if p is not None:
                 level(axis, 1 / p["alpha"], r"$1/\alpha$")
                 level(axis, 1 / p["beta"], r"$1/\beta$")
@@ -50,6 +49,10 @@ def draw(trajectory: xr.Dataset) -> Figure:
 
 def caption(trajectory: xr.Dataset) -> str:
     """One line that says what is seen."""
-    feature = "Feature learning (max c over neurons) against m" if "c" in trajectory else "M"
-    times = f" {reached(trajectory)}." if law_of(trajectory) is not None else ""
-    return f"{feature}emorization (max |Ξ| over neurons and patches) over training: {who(trajectory)}.{times}"
+    what = "Memorization (max |Ξ| over neurons and patches"
+    what += ": dashed on Z₂, dash-dotted on Z₁)" if trajectory.sizes["margin"] == 2 else ", dashed)"
+    if "c" in trajectory:
+        what = "Feature learning (max_r c_r, solid) against m" + what[1:]
+    p = law_of(trajectory)
+    levels = "" if p is None else f" Dotted: 1/α = {1 / p['alpha']:.4g} and 1/β = {1 / p['beta']:.4g}."
+    return f"{what} over training: {who(trajectory)}.{levels}{reached(trajectory)}"

@@ -1,4 +1,4 @@
-"""The data: what a sample looks like."""
+"""The data: what a sample looks like, and where the patches of a drawn data set lie."""
 
 from __future__ import annotations
 
@@ -9,101 +9,143 @@ import math
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure, SubFigure
-from matplotlib.lines import Line2D
+from matplotlib.colors import SymLogNorm
+from matplotlib.figure import Figure
 
-from sims.figures.common import LARGE, NOISE, SMALL, styled
+from sims.figures.common import LARGE, NOISE, SMALL, shade, styled
 from sims.seeds import streams
 from theory.cubic_cnn.law import Sample, draw_sample
 from theory.cubic_cnn.parameters import Parameters
 
-SHOWN = 16  # coordinates of a patch in the strips
+SHOWN = 14  # coordinates of a patch in the strips
+LABELLED = 6  # patches whose strips are named one by one
 
 
 def draw(parameters: Parameters, root_seed: int = 0) -> Figure:
-    """One sample of each margin, patch by patch, and where all patches of a drawn data set lie.
+    """One sample of each margin, patch by patch, and histograms over all patches of a drawn data set.
 
-    The basis has w* as its first vector; the strips show the first 16 coordinates of each patch. The right
-    panel shows every patch by its part along w* and its length across.
+    The basis of the strips has w* as its first vector; beside each patch is its length, to scale. The
+    histograms are of ⟨x, w*⟩ over all patches, and of ‖x‖ over the noise patches with its law σχ_{d−1}.
     """
     sample = draw_sample(parameters, streams(root_seed, "figure data", 0))
+    assert sample.small is not None
+    groups = [(name, np.flatnonzero(sample.small == small)) for name, small in (("large", False), ("small", True))]
+    shown = [(name, int(found[0])) for name, found in groups if found.size]
     with styled():
-        figure = Figure(figsize=(6.5, 2.5), layout="constrained")
+        figure = Figure(figsize=(6.75, 2.75), layout="constrained")
         FigureCanvasAgg(figure)
-        halves = figure.subfigures(1, 2, width_ratios=(1.25, 1), squeeze=False)[0]
-        _strips(halves[0], parameters, sample)
-        _scatter(halves[1].subplots(), parameters, sample)
+        left, right = figure.subfigures(1, 2, width_ratios=(1.75, 1), squeeze=False)[0]
+        axes = left.subplots(len(shown), 2, squeeze=False, sharex="col", width_ratios=(1.5, 1))
+        scale = max(parameters.alpha, 3 * parameters.sigma)
+        norm = SymLogNorm(parameters.sigma, vmin=-scale, vmax=scale)
+        for (name, i), (strips, lengths) in zip(shown, axes, strict=True):
+            image = _strips(strips, parameters, sample, name, i, norm)
+            _lengths(lengths, parameters, sample, name, i)
+        for lengths in axes[:-1, 1]:
+            lengths.spines.bottom.set_visible(False)
+            lengths.tick_params(bottom=False)
+        axes[-1, 0].set_xlabel(f"coordinates 1–{min(SHOWN, parameters.d)} of {parameters.d}")
+        axes[-1, 1].set_xlabel(r"length $\|x\|$, to scale")
+        bar = left.colorbar(image, ax=list(axes[:, 0]), location="bottom", aspect=34, shrink=0.9, pad=0.03)
+        bar.set_ticks([-parameters.alpha, -parameters.sigma, 0, parameters.sigma, parameters.alpha],
+                      labels=[r"$-\alpha$", r"$-\sigma$", "0", r"$\sigma$", r"$\alpha$"])  # fmt: skip
+        bar.minorticks_off()
+        bar.outline.set_visible(False)
+        top, bottom = right.subplots(2, 1)
+        _projections(top, parameters, sample)
+        _noise_lengths(bottom, parameters, sample)
         return figure
 
 
 def _coordinates(sample: Sample, i: int) -> np.ndarray:
-    """(P, 16) coordinates of sample i in an orthonormal basis that begins with w*."""
+    """(P, 14) coordinates of sample i in an orthonormal basis that begins with w*."""
     w = sample.w_star
     assert w is not None
     d = w.shape[0]
-    count = min(SHOWN, d)
-    basis, _ = np.linalg.qr(np.column_stack([w, np.eye(d)[:, : count - 1]]))
+    basis, _ = np.linalg.qr(np.column_stack([w, np.eye(d, min(SHOWN, d) - 1)]))
     basis[:, 0] = w  # QR is free to choose the sign of its first column
     return sample.X[i] @ basis
 
 
-def _strips(place: SubFigure, p: Parameters, sample: Sample) -> None:
-    assert sample.small is not None
-    groups = [("large margin", np.flatnonzero(~sample.small)), ("small margin", np.flatnonzero(sample.small))]
-    shown = [(name, int(found[0])) for name, found in groups if found.size]
-    axes = np.atleast_1d(place.subplots(len(shown), 1, sharex=True))
-    scale = 3 * p.sigma
-    for axis, (name, i) in zip(axes, shown, strict=True):
-        assert sample.signal is not None
-        strip = _coordinates(sample, i)
-        image = axis.imshow(strip, cmap="RdBu_r", vmin=-scale, vmax=scale, aspect="auto", interpolation="nearest")
-        size, symbol = (p.alpha, r"\alpha") if name == "large margin" else (p.beta, r"\beta")
-        sign = "+" if sample.y[i] > 0 else "-"
-        labels = ["signal" if j == sample.signal[i] else "noise" for j in range(p.P)]
-        axis.set_yticks(range(p.P), labels)
-        axis.tick_params(length=0)
-        axis.set_title(rf"{name}: $y = {sign}1$, signal ${sign}{symbol} w^* = {sign}{size:g}\,w^*$", fontsize=8)
-        axis.spines[:].set_visible(False)
-        axis.set_xticks([0, *range(4, strip.shape[1], 4)], ["$w^*$", *map(str, range(4, strip.shape[1], 4))])
-        axis.axvline(0.5, color="0.3", linewidth=0.6)
-    axes[-1].set_xlabel(rf"coordinate (of $d = {p.d}$), the first along $w^*$")
-    bar = place.colorbar(image, ax=list(axes), shrink=0.9, aspect=22, extend="both")
-    bar.set_ticks([-scale, 0, scale], labels=[r"$-3\sigma$", "0", r"$3\sigma$"])
-    bar.ax.tick_params(labelsize=6.5)
+def _size(p: Parameters, margin: str) -> tuple[float, str, str]:
+    return (p.alpha, r"\alpha", LARGE) if margin == "large" else (p.beta, r"\beta", SMALL)
 
 
-def _scatter(axis: Axes, p: Parameters, sample: Sample) -> None:
+def _strips(axis: Axes, p: Parameters, sample: Sample, margin: str, i: int, norm: SymLogNorm):  # type: ignore[no-untyped-def]
+    assert sample.signal is not None
+    values = _coordinates(sample, i)
+    image = axis.imshow(values, cmap="RdBu_r", norm=norm, aspect="auto", interpolation="nearest")
+    sign = "+" if sample.y[i] > 0 else "-"
+    axis.set_title(rf"$\bf{{{margin}\ margin}}$, $y = {sign}1$: signal ${sign}{_size(p, margin)[1]}\,w^{{\!\ast}}$",
+                   pad=4)  # fmt: skip
+    named = [j for j in range(p.P) if p.P <= LABELLED or j == sample.signal[i]]
+    axis.set_yticks(named, ["signal" if j == sample.signal[i] else "noise" for j in named])
+    axis.set_xticks([0, *range(3, values.shape[1], 4)], [r"$w^{\!\ast}$", *map(str, range(4, values.shape[1] + 1, 4))])
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+    axis.axvline(0.5, color="0.3", linewidth=0.6)
+    for j in range(1, p.P):
+        axis.axhline(j - 0.5, color="white", linewidth=1.5)
+    return image
+
+
+def _lengths(axis: Axes, p: Parameters, sample: Sample, margin: str, i: int) -> None:
+    assert sample.signal is not None
+    lengths = np.linalg.norm(sample.X[i], axis=1)
+    size, symbol, colour = _size(p, margin)
+    for j, length in enumerate(lengths):
+        signal = j == sample.signal[i]
+        axis.barh(j, length, height=0.5, color=colour if signal else NOISE, hatch=None if signal else "/////",
+                  edgecolor="white", linewidth=0)  # fmt: skip
+        if p.P <= LABELLED or signal:
+            text = rf"${symbol} = {size:.3g}$" if signal else f"{length:.3g}"
+            axis.annotate(text, (length, j), xytext=(3, 0), textcoords="offset points", va="center", fontsize=7,
+                          color=shade(colour if signal else NOISE))  # fmt: skip
+    axis.set_ylim(p.P - 0.5, -0.5)
+    axis.set_yticks([])
+    axis.set_xlim(0, 1.42 * max(p.alpha, 1.2 * p.sigma * math.sqrt(p.d)))
+
+
+def _projections(axis: Axes, p: Parameters, sample: Sample) -> None:
     assert sample.w_star is not None
     assert sample.small is not None
     assert sample.signal is not None
     along = sample.X @ sample.w_star
-    across = np.linalg.norm(sample.X - along[..., None] * sample.w_star, axis=-1)
-    is_signal = np.arange(p.P)[None, :] == sample.signal[:, None]
-    for mask, colour, marker, size in (
-        (~is_signal, NOISE, ".", 6), (is_signal & ~sample.small[:, None], LARGE, "o", 14),
-        (is_signal & sample.small[:, None], SMALL, "D", 14),
-    ):  # fmt: skip
-        axis.scatter(along[mask], across[mask], s=size, color=colour, marker=marker, linewidths=0, alpha=0.8)
-    norm = p.sigma * math.sqrt(p.d - 1)
-    axis.set_xlabel(r"part along the feature, $\langle x, w^*\rangle$")
-    axis.set_ylabel(r"length across, $\|x - \langle x,w^*\rangle w^*\|$")
-    axis.set_ylim(-0.12 * norm, 1.45 * norm)
-    reach = 1.15 * p.alpha
-    axis.set_xscale("symlog", linthresh=p.beta, linscale=0.6)
-    axis.set_xlim(-1.6 * reach, 1.6 * reach)
-    axis.set_xticks([-p.alpha, -p.beta, p.beta, p.alpha], [r"$-\alpha$", r"$-\beta$", r"$\beta$", r"$\alpha$"])
+    signal = np.arange(p.P)[None, :] == sample.signal[:, None]
+    kinds = ((~signal, NOISE), (signal & ~sample.small[:, None], LARGE), (signal & sample.small[:, None], SMALL))
+    highest = 1
+    axis.set_xscale("symlog", linthresh=p.beta, linscale=0.8)
+    for mask, colour in kinds:
+        places, counts = np.unique(np.round(along[mask], 9) + 0.0, return_counts=True)
+        axis.vlines(places, 0, counts, color=colour, linewidth=3)
+        for x, count in zip(places, counts, strict=True):
+            axis.annotate(f"{count}", (x, count), xytext=(0, 1.5), textcoords="offset points", ha="center",
+                          fontsize=6.5, color=shade(colour))  # fmt: skip
+            highest = max(highest, int(count))
+    axis.set_title(r"$\langle x, w^{\!\ast}\rangle$, all patches", pad=4)
+    axis.set_ylim(0, 1.25 * highest)
+    axis.set_xlim(-2 * p.alpha, 2 * p.alpha)
+    axis.set_xticks([-p.alpha, -p.beta, 0, p.beta, p.alpha],
+                    [r"$-\alpha$", r"$-\beta$", "0", r"$\beta$", r"$\alpha$"])  # fmt: skip
     axis.minorticks_off()
-    axis.annotate(
-        r"noise, $\sigma\sqrt{d-1}$", (0, norm), xytext=(9, 0), textcoords="offset points", va="center", fontsize=7,
-        color=NOISE,
-    )  # fmt: skip
-    handles = [
-        Line2D([], [], marker=marker, linestyle="", markersize=3.5, color=colour, label=text)
-        for marker, colour, text in (
-            ("o", LARGE, r"signal, large margin ($\pm\alpha$)"), ("D", SMALL, r"signal, small margin ($\pm\beta$)"),
-        )
-    ]  # fmt: skip
-    axis.legend(handles=handles, loc="upper left", handletextpad=0.2, borderaxespad=0.1)
+    axis.set_ylabel("patches")
+
+
+def _noise_lengths(axis: Axes, p: Parameters, sample: Sample) -> None:
+    lengths = np.linalg.norm(sample.signal_first()[:, 1:], axis=-1).ravel()
+    bins = max(5, min(40, round(math.sqrt(lengths.size))))
+    counts, edges, _ = axis.hist(lengths, bins=bins, color=NOISE, alpha=0.45, linewidth=0)
+    x = np.linspace(edges[0], edges[-1], 201)
+    z, k = x / p.sigma, p.d - 1
+    log_density = (k - 1) * np.log(z) - z**2 / 2 - (k / 2 - 1) * math.log(2) - math.lgamma(k / 2)
+    axis.plot(x, lengths.size * (edges[1] - edges[0]) * np.exp(log_density) / p.sigma, color=shade(NOISE), linewidth=1)
+    middle = p.sigma * math.sqrt(k)
+    axis.axvline(middle, color="0.35", linewidth=0.6, linestyle=(0, (4, 2)))
+    axis.set_title(r"$\|x\|$, noise patches", pad=4)
+    axis.annotate(rf"$\sigma\sqrt{{d-1}} \approx {middle:#.3g}$", (middle, 1), xycoords=("data", "axes fraction"),
+                  xytext=(4, 0), textcoords="offset points", va="top", fontsize=7, color="0.2")  # fmt: skip
+    axis.set_ylim(0, 1.35 * float(np.max(counts)))
+    axis.set_ylabel("patches")
 
 
 def caption(parameters: Parameters, root_seed: int = 0) -> str:
@@ -111,9 +153,12 @@ def caption(parameters: Parameters, root_seed: int = 0) -> str:
     p = parameters
     sample = draw_sample(p, streams(root_seed, "figure data", 0))
     assert sample.small is not None
+    small = int(sample.small.sum())
     return (
-        f"The data: one patch of each sample is the signal, ±α w* (α = {p.alpha:.4g}, {int((~sample.small).sum())} "
-        f"samples) or ±β w* (β = {p.beta:.4g}, {int(sample.small.sum())} samples), the other P − 1 = {p.P - 1} are "
-        f"Gaussian noise orthogonal to w* of length about σ√(d−1) = {p.sigma * math.sqrt(p.d - 1):.3g} "
-        f"in d = {p.d} dimensions."
+        f"The data, one draw of N = {p.N} samples: one patch of each is the signal, ±α w* (α = {p.alpha:.4g}, "
+        f"{p.N - small} samples) or ±β w* (β = {p.beta:.4g}, {small} samples); the other P − 1 = {p.P - 1} are "
+        f"Gaussian noise orthogonal to w*, of length about σ√(d−1) = {p.sigma * math.sqrt(p.d - 1):.3g} (σ = "
+        f"{p.sigma:.4g}, d = {p.d}). Left: coordinates of the patches of one sample of each margin, the first "
+        "along w*, and their lengths. Right: all patches; curve: the law of the length, σχ "
+        "with d − 1 degrees of freedom."
     )

@@ -21,6 +21,7 @@ def test_the_statement_is_proved(claim):
     assert found.as_expected
     assert found.witness is None
     assert f"over {len(STEPS[claim].SIZES)} sizes" in found.reason
+    assert found.evidence == {"sizes (m, N, P, d)": [list(size) for size in STEPS[claim].SIZES]}
     assert found.statement.count("$") % 2 == 0
     assert "$" not in found.plain
 

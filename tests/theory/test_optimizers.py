@@ -161,7 +161,8 @@ class Sign:
 def test_a_sign_step_is_not_linear():
     """The witness that the property above can fail."""
     gradients = np.array([[1.0, 2.0, 3.0]])
-    assert not np.allclose(paths(Sign(), 2 * gradients, 2 * START), 2 * paths(Sign(), gradients))
+    once, twice = paths(Sign(), gradients), paths(Sign(), 2 * gradients, 2 * START)
+    assert np.abs(twice - 2 * once).max() > 0.05
 
 
 # --- arrays of any library and shape -------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import strategies as drawn
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
+from tolerances import assert_close
 
 from sims.problems import LawProblem, PatchProblem
 from theory.cubic_cnn.parameters import Parameters
@@ -83,7 +84,7 @@ def test_patches_are_accepted_as_own_data(own):
     problem = PatchProblem(own.X, own.y, m=own.W.shape[0], sigma_0=0.1, w_star=own.w_star, small=own.small)
     assert problem.d == own.W.shape[1]
     if own.w_star is not None:
-        assert np.isclose(own.w_star @ own.w_star, 1, rtol=1e-14)
+        assert_close(own.w_star @ own.w_star, 1.0)
 
 
 PATCH_EDGES = {

@@ -4,11 +4,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+from checks import check_coefficients, systems, weights_of
 from tolerances import assert_close
 
 from sims.seeds import streams
-from theory.cubic_cnn import law, weights
-from theory.cubic_cnn.coefficients import CoefficientSystem
+from theory.cubic_cnn import law
 from theory.cubic_cnn.parameters import Parameters
 from theory.optimizers import GD, MomentumAverage, MomentumVelocity, Nesterov, PiecewiseConstant
 
@@ -41,38 +41,6 @@ def user_sample(seed, feature):
     return sample, 0.2 * rng("weights").standard_normal((3, 20))
 
 
-def both(pairs, lam):
-    """The two systems over the seeds of ``pairs`` = [(sample, W₀), …]."""
-    samples = [sample for sample, _ in pairs]
-    projections = [law.project(*pair) for pair in pairs]
-    of_the_law, feature = samples[0].of_the_law, samples[0].w_star is not None
-    stacked = {
-        name: np.stack([getattr(q, name) for q in projections])
-        for name in ("y", "strength", "K", "Xi_0", "c_0", "S_0", "overlap")
-    }
-    return (
-        weights.WeightSystem(
-            X=np.stack([sample.signal_first() for sample in samples]), y=np.stack([sample.y for sample in samples]),
-            W_0=np.stack([W for _, W in pairs]), lam=lam, signal_patches=int(of_the_law),
-            w_star=np.stack([sample.w_star for sample in samples]) if feature else None,
-        ),
-        CoefficientSystem(**stacked, lam=lam, has_feature=feature, of_the_law=of_the_law),
-    )  # fmt: skip
-
-
-def weights_of(system, coefficients, theta):
-    """W = aW₀ + BX + b w*ᵀ, by loops."""
-    S, A, m, width = theta.shape
-    n = width - 2
-    W = np.zeros((S, A, m, system.X.shape[-1]))
-    for s, a, r in np.ndindex(S, A, m):
-        patches = system.X[s][:, system.signal_patches :].reshape(n, -1)
-        W[s, a, r] = theta[s, a, r, n + 1] * system.W_0[s, r] + theta[s, a, r, :n] @ patches
-        if coefficients.of_the_law:
-            W[s, a, r] += theta[s, a, r, n] * system.w_star[s]
-    return W
-
-
 def drawn(kind, seeds=2):
     make = {"law": law_sample, "user": lambda s: user_sample(s, False), "user, w*": lambda s: user_sample(s, True)}
     return [make[kind](seed) for seed in range(seeds)]
@@ -90,12 +58,12 @@ KINDS = ["law", "user", "user, w*"]
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_two_systems_follow_one_trajectory(kind, lam):
     """300 steps of each optimizer, every tenth state compared."""
-    systems = both(drawn(kind), lam)
-    theta = [system.initial(len(OPTIMIZERS)) for system in systems]
+    both = systems(drawn(kind), lam)
+    theta = [system.initial(len(OPTIMIZERS)) for system in both]
     states = [[o.init(t[:, [k]]) for k, o in enumerate(OPTIMIZERS.values())] for t in theta]
     losses = []
     for t in range(301):
-        seen = [system.evaluate(at) for system, at in zip(systems, theta, strict=True)]
+        seen = [system.evaluate(at) for system, at in zip(both, theta, strict=True)]
         if t % 10 == 0:
             (left, right), note = [view for view, _ in seen], f"t = {t}"
             assert (left.c is None, right.c is None) == (kind == "user",) * 2
@@ -103,9 +71,9 @@ def test_the_two_systems_follow_one_trajectory(kind, lam):
                 a, b = getattr(left, name), getattr(right, name)
                 if a is not None:
                     assert_close(b, a, "trajectory", scale=largest(a, axes), note=f"{name}, {note}")
-            a, b = (s.perpendicular_gram(at, view) for s, at, (view, _) in zip(systems, theta, seen, strict=True))
+            a, b = (s.perpendicular_gram(at, view) for s, at, (view, _) in zip(both, theta, seen, strict=True))
             assert_close(b, a, "trajectory", scale=largest(a, (-2, -1)), note=f"Gram matrix, {note}")
-            assert_close(weights_of(*systems, theta[1]), theta[0], "trajectory", note=note)
+            assert_close(weights_of(both[0], both[1].of_the_law, theta[1]), theta[0], "trajectory", note=note)
             losses.append(float(np.mean(np.logaddexp(0, -left.margins))))
         for k, ((_, grad), own) in enumerate(zip(seen, states, strict=True)):
             parts = []
@@ -118,26 +86,17 @@ def test_the_two_systems_follow_one_trajectory(kind, lam):
 
 @pytest.mark.parametrize("lam", [0.0, 0.1])
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_gradient_in_coordinates_is_the_weight_gradient(kind, lam):
-    """At any coordinates: W(∇_θ) with a's column from W₀ is ∇_W, by `weights.gradient` and not by the weight system."""
-    pairs = drawn(kind)
-    systems = both(pairs, lam)
-    rng = np.random.default_rng(8)
-    theta = 0.2 * rng.standard_normal(systems[1].initial(2).shape)
-    theta[..., -1] = rng.uniform(0.5, 1, (2, 2, 1))  # a is one number for all neurons
-    W = weights_of(*systems, theta)
-    samples = [sample for sample, _ in pairs]
-    expected = np.stack([[weights.gradient(w, x.X, x.y, lam) for w in W[s]] for s, x in enumerate(samples)])
-    assert_close(weights_of(*systems, systems[1].evaluate(theta)[1]), expected)
-    assert_close(systems[0].evaluate(W)[1], expected)
+def test_coordinates_show_their_weights(kind, lam):
+    """The gradient in coordinates is `weights.gradient`, and so are margins and coefficients those of W."""
+    check_coefficients(drawn(kind), lam)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_view_is_what_its_names_say(kind):
     """By loops over samples, patches and neurons."""
     pairs = drawn(kind)
-    systems = both(pairs, 0.0)
-    for system in systems:
+    both = systems(pairs, 0.0)
+    for system in both:
         view, _ = system.evaluate(system.initial(2))
         for s, (sample, W) in enumerate(pairs):
             rows = [[x for j, x in enumerate(patches) if sample.signal is None or j != sample.signal[i]]
@@ -158,13 +117,13 @@ def test_the_view_is_what_its_names_say(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_gram_products(kind):
     pairs = drawn(kind)
-    systems = both(pairs, 0.0)
-    n = systems[1].K.shape[-1]
+    both = systems(pairs, 0.0)
+    n = both[1].K.shape[-1]
     u = np.random.default_rng(2).standard_normal((2, 3, 4, n))
     for s, (sample, _) in enumerate(pairs):
         patches = sample.signal_first()[:, int(sample.of_the_law) :].reshape(n, -1)
         K = np.array([[x @ z for z in patches] for x in patches])
-        for system in systems:
+        for system in both:
             assert_close(system.gram_product(u)[s], u[s] @ K)
             assert_close(system.gram_diagonal()[s], np.diagonal(K))
 
@@ -172,7 +131,7 @@ def test_gram_products(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_perpendicular_gram_at_the_start(kind):
     pairs = drawn(kind)
-    for system in both(pairs, 0.0):
+    for system in systems(pairs, 0.0):
         theta = system.initial(2)
         found = system.perpendicular_gram(theta, system.evaluate(theta)[0])
         for s, (sample, W) in enumerate(pairs):
@@ -186,14 +145,14 @@ def test_margins_of_the_law_depend_on_the_strengths():
     pairs = drawn("law")
     strength = np.stack([sample.strength for sample, _ in pairs])
     assert_close(np.unique(np.round(strength, 12)), [LAW.beta, LAW.alpha])
-    for system in both(pairs, 0.0):
+    for system in systems(pairs, 0.0):
         view, _ = system.evaluate(system.initial(1))
         assert_close((view.margins - view.memorization)[:, 0], strength**3 * np.sum(view.c**3, axis=-1))
 
 
 def test_optimizers_and_seeds_do_not_mix():
     """Each seed's and optimizer's gradient is its own."""
-    for system in both(drawn("law", 3), 0.01):
+    for system in systems(drawn("law", 3), 0.01):
         theta = system.initial(3)
         theta = theta * np.linspace(0.5, 1.5, 9).reshape(3, 3, 1, 1)
         _, grad = system.evaluate(theta)

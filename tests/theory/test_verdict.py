@@ -7,7 +7,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
-from tolerances import assert_close
+from tolerances import assert_close, tolerance
 
 from theory.cubic_cnn.parameters import HEADLINE
 from theory.errors import InputError
@@ -57,8 +57,8 @@ def test_each_end_covers_with_its_confidence(n, p):
     """By enumeration of all outcomes: neither end misses the true probability more than 5 % of the time."""
     chance = binom.pmf(range(n + 1), n, p)
     bounds = [clopper_pearson(k, n) for k in range(n + 1)]
-    assert sum(q for q, (low, _) in zip(chance, bounds, strict=True) if low > p) <= 0.05 + 1e-12
-    assert sum(q for q, (_, high) in zip(chance, bounds, strict=True) if high < p) <= 0.05 + 1e-12
+    assert sum(q for q, (low, _) in zip(chance, bounds, strict=True) if low > p) <= 0.05 + tolerance("identity")
+    assert sum(q for q, (_, high) in zip(chance, bounds, strict=True) if high < p) <= 0.05 + tolerance("identity")
 
 
 def test_five_of_five():

@@ -5,8 +5,8 @@ Identities, at any W (derived): with u_k = y_{i(k)} ℓ_{i(k)} Ξ_{r,k}²,
     −⟨∇_{w_r} L, w*⟩  = 3 c_r² (α³ν₁ + β³ν₂) − λ c_r,
     −⟨∇_{w_r} L, x_k⟩ = (3/N) Σ_{k'} K_kk' u_k' − λ Ξ_{r,k}.
 
-The left sides come from the weight-space gradient at W; the right sides from the system that is run, so that an
-error in either shows.
+One side comes from the system that is run and the other from the other representation, so that an error in either
+shows: in coefficient space the right sides are the system's own, in weight space the left ones are.
 
 Rounding (derived, first order in the unit roundoff u, γ_j = j u / (1 − j u)). Where W = aW₀ + BX + b w*ᵀ is formed
 from n + 2 terms, let Ŵ = |a||W₀| + |B||X| + |b||w*|ᵀ and k = n + d + 4; where W is the state, Ŵ = |W| and k = d + 2.
@@ -85,8 +85,9 @@ class GradientAudit:
         return signal, (3.0 / N) * (u @ self.K) - lam * Xi
 
     def residuals(
-        self, W: Array, lam: float, right: tuple[Array, Array], *, W_hat: Array, terms: int, unit: float
-    ) -> dict[str, float]:
+        self, W: Array, lam: float, right: tuple[Array, Array], *, W_hat: Array, terms: int, unit: float,
+        left: tuple[Array, Array] | None = None,
+    ) -> dict[str, float]:  # fmt: skip
         """Residuals of both identities at weights W (m, d), the largest over neurons and patches.
 
         Args:
@@ -95,7 +96,8 @@ class GradientAudit:
             right: the right sides, (m,) and (m, n), as the system that is run has them.
             W_hat: (m, d) Ŵ of the module's rounding bound.
             terms: n + 2 where W was formed from as many terms, 0 where it is the state.
-            unit: unit roundoff of the arithmetic that made ``right``.
+            unit: unit roundoff of the run's arithmetic.
+            left: the left sides, where the system that is run has them; default `weights.gradient`.
 
         Returns:
             ``signal_gradient_residual``, ``noise_gradient_residual``: largest |left − right|;
@@ -104,7 +106,9 @@ class GradientAudit:
         """
         xp = array_namespace(W)
         (N, P, d), m = self.X.shape, W.shape[0]
-        grad = -weights.gradient(W, self.X, self.y, lam)
+        if left is None:
+            grad = -weights.gradient(W, self.X, self.y, lam)
+            left = (grad @ self.w_star, grad @ self.noise.T)
 
         def gamma(k: int) -> float:
             return k * unit / (1 - k * unit)
@@ -119,14 +123,14 @@ class GradientAudit:
         mass = xp.reshape((3.0 / N) * ell[None, :, None] * spread, (m, N * P))
         tiny = float(xp.finfo(W.dtype).smallest_normal)
         found: dict[str, float] = {}
-        for name, left, other, onto, target in (
-            ("signal_gradient", grad @ self.w_star, right[0], self.onto_signal, self.w_star[:, None]),
-            ("noise_gradient", grad @ self.noise.T, right[1], self.onto_noise, self.noise.T),
+        for name, one, other, onto, target in (
+            ("signal_gradient", left[0], right[0], self.onto_signal, self.w_star[:, None]),
+            ("noise_gradient", left[1], right[1], self.onto_noise, self.noise.T),
         ):
             bound = mass @ onto + tiny
             if lam:
                 bound = bound + 2 * lam * g_k * (W_hat @ xp.abs(target))
-            residual = xp.abs(xp.reshape(left - other, bound.shape))
+            residual = xp.abs(xp.reshape(one - other, bound.shape))
             found[f"{name}_residual"] = float(xp.max(residual))
             found[f"{name}_ratio"] = float(xp.max(residual / bound))
         return found

@@ -57,7 +57,7 @@ class Sample:
             return self.X
         xp = array_namespace(self.X)
         places = xp.arange(self.X.shape[1])[None, :]
-        order = xp.argsort(places != self.signal[:, None], axis=1, stable=True)
+        order = xp.argsort(xp.astype(places != self.signal[:, None], xp.int8), axis=1, stable=True)
         return xp.take_along_axis(self.X, order[:, :, None], axis=1)
 
 
