@@ -201,9 +201,10 @@ def check_law(instance: Instance, seed: int = 0) -> None:
     noise = np.ones((p.N, p.P), bool)
     noise[rows, sample.signal] = False
     patches = X[noise]
-    # The projection rounds each entry by less than 4u times the noise before it, whose norm is p.sigma √d times a few.
-    size = np.abs(patches) @ np.abs(w) + 4 * p.sigma * np.sqrt(p.d) * np.abs(w).max()
-    assert np.all(np.abs(patches @ w) <= (p.d + 8) * UNIT * size), "noise is orthogonal to w*"
+    # One projection leaves a rounding of the noise before it, of norm a few σ√d; the second one rounds that alone.
+    unit = (p.d + 8) * UNIT
+    size = np.abs(patches) @ np.abs(w) + unit * 4 * p.sigma * np.sqrt(p.d)
+    assert np.all(np.abs(patches @ w) <= unit * size), "noise is orthogonal to w*"
 
 
 def tensor_power_time(z: float, v: float, steps: list[float]) -> int:

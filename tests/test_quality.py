@@ -41,6 +41,8 @@ def gradient() -> None:
 def sample_of_the_law() -> None:
     for seed, instance in enumerate(INSTANCES):
         check_law(instance, seed)
+    plane = dataclasses.replace(SMALL, d=2, N=200)
+    check_law(Instance(plane, INSTANCES[0].sample, INSTANCES[0].W), 0)
 
 
 def optimizer() -> None:
@@ -98,6 +100,20 @@ def plant_noise(leak):
         patch.setattr(law, "draw_sample", draw)
 
     return plant
+
+
+def plant_one_projection(patch):
+    """Noise projected off w* once, in two dimensions where almost all of it may lie along w*."""
+    right = law.draw_sample
+
+    def draw(p, rng):
+        sample = right(p, rng)
+        X = p.sigma * rng("noise").standard_normal((p.N, p.P, p.d))
+        X -= (X @ sample.w_star)[..., None] * sample.w_star
+        X[range(p.N), sample.signal] = sample.X[range(p.N), sample.signal]
+        return dataclasses.replace(sample, X=X)
+
+    patch.setattr(law, "draw_sample", draw)
 
 
 def plant_swapped_margins(patch):
@@ -224,6 +240,7 @@ BUGS = {
     "exact law: no weights outside the data": (exact_law, plant_no_outside),
     "law: noise along w*": (sample_of_the_law, plant_noise(1.0)),
     "law: a trace of noise along w*": (sample_of_the_law, plant_noise(1e-12)),
+    "law: noise projected once": (sample_of_the_law, plant_one_projection),
     "law: margins swapped": (sample_of_the_law, plant_swapped_margins),
     "optimizer: uphill": (optimizer, plant_step("gd", uphill)),
     "optimizer: γ off by one step": (optimizer, plant_step("momentum", late_decay)),

@@ -15,6 +15,7 @@ __all__ = [
     "level",
     "over_seeds",
     "panels",
+    "settle",
     "shade",
     "styled",
     "time_axis",
@@ -83,6 +84,18 @@ def panels(trajectory: xr.Dataset, height: float = 2.1) -> list[tuple[str, Axes]
     return list(zip(names, axes, strict=False))
 
 
+def settle(figure: Figure) -> None:
+    """Lay the figure out and hold its axes there, rounded: the solver's last digits vary from run to run."""
+    figure.set_layout_engine("constrained")
+    for axis in figure.axes:
+        axis.set_in_layout(True)  # which holding it in its place has ended
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axis in figure.axes:
+        left, bottom, width, height = (round(float(x), 5) for x in axis.get_position().bounds)
+        axis.set_position((left, bottom, width, height))
+
+
 def _is_mathematics(text: str) -> bool:
     """Whether mathtext can read a label (it has no East Asian glyphs); one that it cannot is drawn letter by letter."""
     if any(ord(letter) >= 0x2E80 for letter in text):
@@ -128,7 +141,7 @@ def band(axis: Axes, values: xr.DataArray, colour: str, line: str = "-", **kwarg
     return drawn
 
 
-def shade(colour: str) -> tuple[float, float, float]:
+def shade(colour: Any) -> tuple[float, float, float]:
     """A darker shade of a colour, for text in it on white."""
     red, green, blue = to_rgb(colour)
     return 0.72 * red, 0.72 * green, 0.72 * blue

@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import SymLogNorm
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
-from sims.figures.common import LARGE, NOISE, SMALL, shade, styled
+from sims.figures.common import LARGE, NOISE, SMALL, settle, shade, styled
 from sims.seeds import streams
 from theory.cubic_cnn.law import Sample, draw_sample
 from theory.cubic_cnn.parameters import Parameters
@@ -34,8 +35,9 @@ def draw(parameters: Parameters, root_seed: int = 0) -> Figure:
     with styled():
         figure = Figure(figsize=(6.75, 2.75), layout="constrained")
         FigureCanvasAgg(figure)
-        left, right = figure.subfigures(1, 2, width_ratios=(1.75, 1), squeeze=False)[0]
-        axes = left.subplots(len(shown), 2, squeeze=False, sharex="col", width_ratios=(1.5, 1))
+        halves = figure.add_gridspec(1, 2, width_ratios=(1.75, 1))
+        left = halves[0].subgridspec(len(shown), 2, width_ratios=(1.5, 1))
+        axes = left.subplots(squeeze=False, sharex="col")
         scale = max(parameters.alpha, 3 * parameters.sigma)
         norm = SymLogNorm(parameters.sigma, vmin=-scale, vmax=scale)
         for (name, i), (strips, lengths) in zip(shown, axes, strict=True):
@@ -46,14 +48,15 @@ def draw(parameters: Parameters, root_seed: int = 0) -> Figure:
             lengths.tick_params(bottom=False)
         axes[-1, 0].set_xlabel(f"coordinates 1–{min(SHOWN, parameters.d)} of {parameters.d}")
         axes[-1, 1].set_xlabel(r"length $\|x\|$, to scale")
-        bar = left.colorbar(image, ax=list(axes[:, 0]), location="bottom", aspect=34, shrink=0.9, pad=0.03)
+        bar = figure.colorbar(image, ax=list(axes[:, 0]), location="bottom", aspect=34, shrink=0.9, pad=0.03)
         bar.set_ticks([-parameters.alpha, -parameters.sigma, 0, parameters.sigma, parameters.alpha],
                       labels=[r"$-\alpha$", r"$-\sigma$", "0", r"$\sigma$", r"$\alpha$"])  # fmt: skip
         bar.minorticks_off()
         bar.outline.set_visible(False)
-        top, bottom = right.subplots(2, 1)
+        (top,), (bottom,) = halves[1].subgridspec(2, 1).subplots(squeeze=False)
         _projections(top, parameters, sample)
         _noise_lengths(bottom, parameters, sample)
+        settle(figure)
         return figure
 
 
@@ -64,14 +67,19 @@ def _coordinates(sample: Sample, i: int) -> np.ndarray:
     d = w.shape[0]
     basis, _ = np.linalg.qr(np.column_stack([w, np.eye(d, min(SHOWN, d) - 1)]))
     basis[:, 0] = w  # QR is free to choose the sign of its first column
-    return sample.X[i] @ basis
+    return np.round(sample.X[i] @ basis, 9)
+
+
+def _norms(patches: np.ndarray) -> np.ndarray:
+    """Lengths without their last digits, in which two runs of a BLAS may differ; the files must not."""
+    return np.round(np.linalg.norm(patches, axis=-1), 9)
 
 
 def _size(p: Parameters, margin: str) -> tuple[float, str, str]:
     return (p.alpha, r"\alpha", LARGE) if margin == "large" else (p.beta, r"\beta", SMALL)
 
 
-def _strips(axis: Axes, p: Parameters, sample: Sample, margin: str, i: int, norm: SymLogNorm):  # type: ignore[no-untyped-def]
+def _strips(axis: Axes, p: Parameters, sample: Sample, margin: str, i: int, norm: SymLogNorm) -> AxesImage:
     assert sample.signal is not None
     values = _coordinates(sample, i)
     image = axis.imshow(values, cmap="RdBu_r", norm=norm, aspect="auto", interpolation="nearest")
@@ -91,7 +99,7 @@ def _strips(axis: Axes, p: Parameters, sample: Sample, margin: str, i: int, norm
 
 def _lengths(axis: Axes, p: Parameters, sample: Sample, margin: str, i: int) -> None:
     assert sample.signal is not None
-    lengths = np.linalg.norm(sample.X[i], axis=1)
+    lengths = _norms(sample.X[i])
     size, symbol, colour = _size(p, margin)
     for j, length in enumerate(lengths):
         signal = j == sample.signal[i]
@@ -132,7 +140,7 @@ def _projections(axis: Axes, p: Parameters, sample: Sample) -> None:
 
 
 def _noise_lengths(axis: Axes, p: Parameters, sample: Sample) -> None:
-    lengths = np.linalg.norm(sample.signal_first()[:, 1:], axis=-1).ravel()
+    lengths = _norms(sample.signal_first()[:, 1:]).ravel()
     bins = max(5, min(40, round(math.sqrt(lengths.size))))
     counts, edges, _ = axis.hist(lengths, bins=bins, color=NOISE, alpha=0.45, linewidth=0)
     x = np.linspace(edges[0], edges[-1], 201)

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from sims.figures.common import shade
+from sims.figures.common import settle, shade
 
 GAP = 2.0  # points between a curve and its name
 NEAR = 14.0  # points within which another curve makes it unclear whose name it is
@@ -26,7 +26,7 @@ def finish(found: list[tuple[str, Axes]]) -> Figure:
     """The figure of the panels, every curve named beside it, or by a legend if one name does not fit."""
     figure = found[0][1].figure
     assert isinstance(figure, Figure)
-    figure.draw_without_rendering()  # settles the layout
+    settle(figure)
     named: list[Text] = []
     for _, axis in found:
         placed = _name_curves(axis)
@@ -35,6 +35,7 @@ def finish(found: list[tuple[str, Axes]]) -> Figure:
                 text.remove()
             handles, labels = found[0][1].get_legend_handles_labels()
             figure.legend(handles, labels, loc="outside upper right", ncols=len(handles))
+            settle(figure)
             break
         named += placed
     return figure
@@ -52,7 +53,7 @@ def _name_curves(axis: Axes) -> list[Text] | None:
             continue  # diverged, or off the axes
         text = axis.text(
             0.5, 0.5, str(line.get_label()), transform=axis.transAxes, ha="center", va="center", fontsize=7,
-            color=shade(str(line.get_color())),
+            color=shade(line.get_color()),
         )  # fmt: skip
         text.set_in_layout(False)
         others = np.concatenate([np.empty((0, 2)), *(c for j, c in enumerate(curves) if j != i)])
