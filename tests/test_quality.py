@@ -1,7 +1,9 @@
 """The tests' own instruments: planted bugs that the shared checks must catch, and tolerances that can fail."""
 
+import ast
 import dataclasses
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -284,6 +286,31 @@ def test_a_tolerance_has_a_reason_and_is_not_wide(entry):
 
 def test_there_is_a_ceiling_for_each_kind():
     assert sorted(CEILINGS) == KINDS
+
+
+def literals(source: str) -> set[str]:
+    """Tolerances given to a call as keywords, and calls that bring one of their own."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    keywords = {keyword.arg for call in calls for keyword in call.keywords}
+    names = {ast.unparse(call.func).split(".")[-1] for call in calls}
+    return (keywords & {"rtol", "atol", "rel_tol", "abs_tol"}) | (names & {"approx", "isclose", "allclose"})
+
+
+TESTS = Path(__file__).parent
+
+
+@pytest.mark.parametrize(
+    "path", [*TESTS.glob("*.py"), *(TESTS / "theory").glob("*.py"), *(TESTS / "proofs_check").glob("*.py")],
+    ids=lambda path: path.name,
+)  # fmt: skip
+def test_tolerances_come_from_the_table(path):
+    assert not literals(path.read_text(encoding="utf-8"))
+
+
+def test_a_tolerance_beside_the_table_is_seen():
+    assert literals("assert np.allclose(a, b, rtol=0.1)") == {"rtol", "allclose"}
+    assert literals("x = pytest.approx(3)") == {"approx"}
+    assert not literals("assert_close(a, b, scale=3)")
 
 
 @pytest.mark.parametrize(("kind", "dtype"), RELATIVE)

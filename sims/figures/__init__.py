@@ -28,7 +28,10 @@ def save(figure: Figure, caption: str, folder: str | Path, name: str) -> list[Pa
 
 
 def save_all(trajectory: xr.Dataset, folder: str | Path) -> list[Path]:
-    """Write every figure that the trajectory has the quantities for; return the paths."""
+    """Write every figure that the trajectory has the quantities for; return the paths.
+
+    The data are drawn where they come from the law and one data set has at most 10⁷ numbers (d N P).
+    """
     made = save(coefficients.draw(trajectory), coefficients.caption(trajectory), folder, "coefficients")
     made += save(stages.draw(trajectory), stages.caption(trajectory), folder, "stages")
     if "test_accuracy" in trajectory:

@@ -99,6 +99,19 @@ def test_the_left_sides_are_projections_of_the_gradient():
     assert_close(found["noise_gradient_residual"], np.abs(grad @ audit.noise.T).max())
 
 
+@pytest.mark.parametrize("factor", [1.0, 2 / 3, -1.0])
+def test_left_sides_of_the_run_itself(factor):
+    """A gradient that the run brings along is looked at in place of `weights.gradient`."""
+    sample, W = sample_and_weights()
+    audit = GradientAudit.of(sample)
+    grad = factor * weights.gradient(W, sample.X, sample.y, 0.0)
+    left = -grad @ sample.w_star, -grad @ audit.noise.T
+    found = audit.residuals(W, 0.0, audit.formula(W, 0.0), W_hat=np.abs(W), terms=0, unit=DOUBLE, left=left)
+    for name in NAMES:
+        assert (found[f"{name}_ratio"] <= 1) == (factor == 1)
+        assert (found[f"{name}_ratio"] > 100) == (factor != 1)
+
+
 @pytest.mark.parametrize("scale", [0.1, 1.0, 3.0])
 @pytest.mark.parametrize("seed", range(3))
 def test_wrong_right_sides_are_far_beyond_the_bound(scale, seed):
