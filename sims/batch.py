@@ -133,7 +133,13 @@ class Batch:
         for g, (part, optimizer) in enumerate(self.groups):
             whole = len(self.groups) == 1
             params, slope = (theta, grad) if whole else (theta[:, part, ...], grad[:, part, ...])
-            piece, states[g] = optimizer.step(params, slope, states[g], t)
+            try:
+                piece, states[g] = optimizer.step(params, slope, states[g], t)
+            except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+                raise InputError(
+                    f"optimizer {type(optimizer).__name__}", f"step {t}",
+                    f"its step must return (params, state), and it failed ({type(error).__name__}: {error})",
+                ) from error
             if t == 0 and (getattr(piece, "shape", None) != params.shape or piece.dtype != params.dtype):
                 got = f"{piece.dtype} {piece.shape}" if hasattr(piece, "shape") else type(piece).__name__
                 raise InputError(

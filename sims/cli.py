@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 import xarray as xr
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from sims import report
@@ -259,7 +260,7 @@ def _summary(run: xr.Dataset) -> Table:
         cells += [at.loss.sum("margin", skipna=False)]
         for variable in ("Xi_abs_max", "train_accuracy", *(["test_accuracy"] if "test_accuracy" in run else [])):
             cells += [at[variable].sel(margin=g) for g in groups]
-        table.add_row(str(optimizer), *(report.number(float(cell.median("seed"))) for cell in cells))
+        table.add_row(escape(str(optimizer)), *(report.number(float(cell.median("seed"))) for cell in cells))
     return table
 
 
@@ -301,6 +302,8 @@ def claims(
             return
         if file is None:
             raise InputError("file", None, "give a trajectory to judge, or --list")
+        if json_ is not None and json_.exists():
+            report.read_verdicts(json_)  # an older verdicts.json may be replaced, and nothing else
         trajectory = load(file)
         verdicts = judge(trajectory, chosen)
         _show(console, verdicts)

@@ -12,6 +12,7 @@ import xarray as xr
 from sims.controls import control_run
 from theory.cubic_cnn.claims import CLAIMS
 from theory.cubic_cnn.parameters import Parameters
+from theory.errors import InputError
 from theory.verdict import Claim, Run, Verdict
 
 
@@ -27,6 +28,24 @@ def _pairs(trajectory: xr.Dataset) -> dict[str, tuple[float, float] | None]:
         form = described[str(name)]["average_form"]
         found[str(name)] = None if form is None else (form["eta"], form["gamma"])
     return found
+
+
+def _whole(trajectory: xr.Dataset) -> xr.Dataset:
+    """The trajectory with its seed and optimizer dimensions, where one of them was selected away.
+
+    Raises:
+        InputError: iteration 0 is missing, or seeds occur twice: claims compare with the initial state, by seed.
+    """
+    for name in ("seed", "optimizer"):
+        if name not in trajectory.dims:
+            if name not in trajectory.coords:
+                raise InputError("trajectory", list(trajectory.dims), f"it must have the dimension {name}")
+            trajectory = trajectory.expand_dims(name)
+    if "iteration" not in trajectory.dims or trajectory["iteration"].values[:1].tolist() != [0]:
+        raise InputError("trajectory", "iterations cut", "it must begin with iteration 0, with which claims compare")
+    if len(set(trajectory.seed.values.tolist())) < trajectory.sizes["seed"]:
+        raise InputError("trajectory", "seeds repeated", "each seed must occur once")
+    return trajectory
 
 
 def runs(trajectory: xr.Dataset) -> list[Run]:
@@ -57,14 +76,24 @@ def judge(
 
     Returns:
         Verdicts in the order of the claims.
+
+    Raises:
+        InputError: the trajectory does not begin with iteration 0, or a claim's measure fails on it.
     """
+    trajectory = _whole(trajectory)
     everyone = runs(trajectory)
     whole = family(trajectory)
     found = []
     for claim in CLAIMS.values() if claims is None else claims:
         for run in [*everyone, whole]:
             if claim.concerns(run):
-                verdict = claim.judge(run)
+                try:
+                    verdict = claim.judge(run)
+                except (KeyError, TypeError, AttributeError, ValueError) as error:
+                    raise InputError(
+                        "claim", claim.id,
+                        f"it must measure Measurement(computed by seed), and failed ({type(error).__name__}: {error})",
+                    ) from error
                 if controls and claim.control is not None:
                     verdict = control_run(claim, run, verdict, everyone)
                 found.append(verdict)

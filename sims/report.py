@@ -175,7 +175,7 @@ def claim_lines(verdicts: Iterable[Verdict]) -> Iterable[RenderableType]:
         yield head
         yield _under(v.plain)
         line = f"checked: {_hypotheses(v)}"
-        if v.control is not None and v.control["status"] != "not run":
+        if v.control is not None and v.status is not Status.NOT_APPLICABLE:
             line += f" · control ({v.control['description']}): {v.control['status']}"
         yield _under(line, style="dim")
 

@@ -73,11 +73,11 @@ def read_toml(path: str | Path) -> dict[str, Any]:
 def _load(path: Path) -> ModuleType:
     if not path.is_file():
         raise InputError("module", str(path), "it must be a Python file that exists")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    spec = importlib.util.spec_from_file_location(f"_lemmascope_user_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
+    sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
     except Exception as error:
@@ -131,10 +131,10 @@ def optimizer_from_table(label: str, table: Mapping[str, Any]) -> Optimizer:
             raise InputError(where, form, f"{path} must define {name}")
         try:
             optimizer = made(**values)
-        except TypeError as error:
+        except Exception as error:
             raise InputError(where, values, f"{name} does not take that ({error})") from error
     else:
-        if form not in FORMS:
+        if not isinstance(form, str) or form not in FORMS:
             raise InputError(f"{where}: form", form, f"the forms are {', '.join(FORMS)}, or file.py:Class")
         names = tuple(f.name for f in fields(FORMS[form]))
         _known(where, values, names)
@@ -193,6 +193,8 @@ def _problem(top: dict[str, Any], flags: dict[str, Any], run: dict[str, Any]) ->
         for name in ("file", "m", "sigma_0"):
             if name not in data:
                 raise InputError("data", sorted(data), f"{name} must be given too")
+        if not isinstance(data["file"], str | Path):
+            raise InputError("data file", data["file"], "it must be the path of an .npz file")
         from sims.userdata import load_patches
 
         return load_patches(data["file"], m=data["m"], sigma_0=data["sigma_0"], lam=data.get("lam", 0.0))
@@ -237,7 +239,10 @@ def settings(top: dict[str, Any], flags: dict[str, Any]) -> Settings:
     if not optimizers:
         optimizers = {"GD": GD(0.1), "GD+M": MomentumAverage(0.1, 0.999)}
     record = _schedule_of(run)
-    out = Path(run.pop("out", "trajectory.nc"))
+    out = run.pop("out", "trajectory.nc")
+    if not isinstance(out, str | Path) or "\0" in str(out):
+        raise InputError("out", out, "it must be the path of a file")
+    out = Path(out)
     run.setdefault("iterations", 10_000)
     run.setdefault("seeds", 1)
     if not isinstance(run.get("whole_Xi", False), bool):

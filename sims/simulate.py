@@ -43,6 +43,27 @@ def _quick_switching() -> Iterator[None]:
         sys.setswitchinterval(before)
 
 
+def commutes(optimizer: Optimizer) -> bool:
+    """Whether three steps commute with a random linear map of each row, as `Optimizer.linear` promises.
+
+    An optimizer that fails on the probe's (2, 3) arrays is let through: the run itself will say what is wrong.
+    """
+    rng = np.random.Generator(np.random.Philox(0))
+    A, start, grads = rng.standard_normal((3, 4)), rng.standard_normal((2, 3)), rng.standard_normal((3, 2, 3))
+
+    def run(params: np.ndarray, slopes: list[np.ndarray]) -> np.ndarray:
+        state = optimizer.init(params)
+        for t, slope in enumerate(slopes):
+            params, state = optimizer.step(params, slope, state, t)
+        return params
+
+    try:
+        mapped, plain = run(start @ A, [g @ A for g in grads]), run(start, list(grads)) @ A
+        return bool(np.allclose(mapped, plain, rtol=1e-9, atol=1e-9 * np.abs(plain).max()))
+    except Exception:
+        return True
+
+
 def simulate(
     problem: Problem | Parameters,
     optimizers: Mapping[str, Optimizer],
@@ -96,7 +117,8 @@ def simulate(
     """
     problem = as_problem(problem)
     check_size("iterations", iterations)
-    check_size("seeds", seeds)
+    if check_size("seeds", seeds) > 10**6:
+        raise InputError("seeds", seeds, "it must be at most 1000000")
     if check_size("root_seed", root_seed, 0) >= 2**63:
         raise InputError("root_seed", root_seed, "it must be less than 2⁶³, to fit a results file")
     if dtype not in ("float64", "float32"):
@@ -106,6 +128,11 @@ def simulate(
     for name, optimizer in optimizers.items():
         if isinstance(optimizer, type) or not isinstance(optimizer, Optimizer):
             raise InputError(f"optimizer {name}", optimizer, "it must be an object with linear, init and step")
+        if optimizer.linear and not commutes(optimizer):
+            raise InputError(
+                f"optimizer {name}", optimizer,
+                "it says linear = True, and its steps do not commute with a linear map; say linear = False",
+            )  # fmt: skip
     if planted is not None and planted not in PLANTED:
         raise InputError("planted", planted, f"it must be one of {', '.join(PLANTED)}")
     for name in quantities or {}:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
@@ -66,7 +67,7 @@ def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
             TimeRemainingColumn(), console=errors,
         )  # fmt: skip
         with bar:
-            task = bar.add_task(what, total=total)
+            task = bar.add_task(escape(what), total=total)
             yield lambda count: bar.advance(task, count)
         return
     state = {"done": 0, "shown": 0}

@@ -214,13 +214,20 @@ class Verdict:
 
     @property
     def control_undecided(self) -> bool:
-        """Whether a control was run, and neither refutes nor holds."""
-        return self.control is not None and self.control["status"] in (Status.INCONCLUSIVE, Status.NOT_APPLICABLE)
+        """Whether the control neither refutes nor holds, or could not be run on an applicable claim."""
+        if self.control is None:
+            return False
+        left_out = self.control["status"] == "not run" and self.status is not Status.NOT_APPLICABLE
+        return left_out or self.control["status"] in (Status.INCONCLUSIVE, Status.NOT_APPLICABLE)
 
     @property
     def as_expected(self) -> bool:
-        """Status as expected and, where a control was run, the control refuted."""
-        controlled = self.control is None or self.control["status"] in (Status.REFUTED.value, "not run")
+        """Status as expected and, where there is a control and the claim applies, the control refuted."""
+        controlled = (
+            self.control is None
+            or self.status is Status.NOT_APPLICABLE
+            or self.control["status"] == Status.REFUTED.value
+        )
         return self.status is self.expected and controlled
 
 

@@ -316,7 +316,8 @@ def test_no_learning_rate_rescues():
 
 @pytest.mark.parametrize(
     ("changes", "hypothesis"),
-    [({"etas": (0.1, 0.2, 0.3, 5.0)}, "grid"), ({"etas": (0.01, 0.3, 5.0, 6.0)}, "grid"),
+    [({"etas": (0.2, 0.25, 0.3, 5.0)}, "grid"), ({"etas": (1e-9, 0.2, 0.3, 5.0)}, "long_enough"),
+     ({"etas": (0.01, 0.3, 5.0, 6.0)}, "grid"),
      ({"gammas": (0, 0.9, 0, 0)}, "grid"), ({"diverged": 3}, "stayed_finite")],
 )  # fmt: skip
 def test_no_learning_rate_needs_a_grid(changes, hypothesis):

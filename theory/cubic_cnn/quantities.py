@@ -170,7 +170,7 @@ def test_accuracy(
     half_degrees = 0.5 * points.shape[-1] * points.shape[-2]
     means, errors = [], []
     for strength in strengths:
-        A = strength**3 * signal
+        A = strength * strength * strength * signal  # not **, which raises where a product overflows
         if A == 0:
             # f is the odd noise part alone: a coin flip, or always 0 (never correct) without noise.
             per_replicate = xp.zeros(points.shape[0]) + (0.5 if float(xp.max(q)) > 0 else 0.0)

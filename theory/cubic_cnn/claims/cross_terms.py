@@ -52,13 +52,13 @@ CLAIMS = (
         r"$|\sum_{k' \ne k} K_{kk'} u_{k'}| \le \sigma \sqrt{K_{kk}} \sqrt{2\log(n^2/\delta)} \sum_{k'\ne k} |u_{k'}|$,"
         r" $u_k = y\,\ell\,\Xi_k^2$, $\delta = 0.01$",
         Kind.BOUND, "derived", cross_terms, (KNOWN_LAW, STAYED_FINITE), probability=WHP, control=TWINS,
-        plain="|Σ_{k'≠k} K_kk' u_k'| ≤ √(2 log(n²/δ)) · σ √K_kk Σ_{k'≠k} |u_k'|, u = yℓΞ², δ = 0.01",
+        plain="|Σ_{k'≠k} K_kk' u_k'| ≤ √(2 log(n²/δ)) · σ √K_kk Σ_{k'≠k} |u_k'|, u = yℓΞ², δ = 0.01, as recorded",
     ),
     Claim(
         "lemma.cross_terms_small",
         r"$\max_k |\sum_{k' \ne k} K_{kk'} u_{k'}| \le \frac12 \max_k K_{kk} |u_k|$",
         Kind.BOUND, "derived", cross_terms_small, (KNOWN_LAW, STAYED_FINITE, MANY_DIMENSIONS), probability=WHP,
         control=TWINS,
-        plain="max_k |Σ_{k'≠k} K_kk' u_k'| ≤ ½ max_k K_kk |u_k|",
+        plain="max_k |Σ_{k'≠k} K_kk' u_k'| ≤ ½ max_k K_kk |u_k|, as recorded",
     ),
 )  # fmt: skip

@@ -34,6 +34,6 @@ CLAIMS = (
         "lemma.signal_monotone", r"$c_r(t+1) \ge c_r(t)$ for every neuron $r$ and iteration $t$, with $\lambda = 0$",
         Kind.BOUND, "derived", signal_monotone, (KNOWN_LAW, NO_PENALTY, STAYED_FINITE, AVERAGE_FORM),
         control=Control("planted:wrong_sign", "a run whose gradient has the wrong sign"),
-        plain="c_r(t+1) ≥ c_r(t) for every neuron and iteration: smallest increase",
+        plain="no c_r decreases from one recorded iteration to the next: smallest increase",
     ),
 )  # fmt: skip
