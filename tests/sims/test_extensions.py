@@ -78,14 +78,14 @@ def test_coefficients_are_refused_to_it(tiny, problem):
 
 
 def test_adam_does_not_commute_with_the_projection(tiny):
-    """Why it is refused: declared linear against the truth, the two representations part."""
+    """Declared linear against the truth, it is found out before the two representations part."""
 
     class Liar(Adam):
         linear = True
 
-    c = [simulate(tiny(), {"Adam": Liar(0.01)}, iterations=20, representation=r).c.isel(iteration=-1)
-         for r in ("weights", "coefficients")]  # fmt: skip
-    assert float(abs(c[0] - c[1]).max()) > 0.01 * float(abs(c[0]).max())
+    for representation in ("weights", "coefficients"):
+        with pytest.raises(InputError, match="linear = False"):
+            simulate(tiny(), {"Adam": Liar(0.01)}, iterations=20, representation=representation)
 
 
 @pytest.mark.parametrize("own", [DecoupledDecay(0.1, 0.05), Polyak(0.02, 0.9)], ids=["decay", "Polyak"])
@@ -117,7 +117,7 @@ def test_an_optimizer_that_returns_something_else_is_refused(tiny, returned):
             return returned(params), state
 
     for optimizers in ({"own": Own(1, 1)}, {"GD": GD(0.1), "own": Own(1, 1)}):
-        with pytest.raises(InputError, match="optimizer Own"):
+        with pytest.raises(InputError, match=r"optimizer [Oo]wn"):
             simulate(tiny(), optimizers, iterations=5)
 
 
