@@ -253,7 +253,7 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
 def verdicts_json(
     verdicts: Iterable[Verdict], trajectory: xr.Dataset, table: dict[str, dict[str, Cell]] | None = None
 ) -> dict[str, Any]:
-    """The contents of ``verdicts.json``; the schema is sims/verdicts.schema.json and docs/verdicts.md."""
+    """The contents of ``verdicts.json``; the schema is sims/verdicts.schema.json and docs/results.md."""
     attrs = trajectory.attrs
     return {
         "schema": VERDICTS_SCHEMA,

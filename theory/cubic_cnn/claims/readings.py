@@ -1,4 +1,4 @@
-r"""The finite-size readings of the words in the theorems, shared by the claims (derived; fixed before judging).
+r"""The finite-size readings of the words in the theorems, shared by the claims (derived).
 
 Õ and Ω̃ are factors of log d. "Test accuracy 1" is at least 0.99, "near chance" at most 0.55, each with three
 standard errors on the unsafe side. "With high probability" is a probability above one half.
