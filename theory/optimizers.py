@@ -196,7 +196,7 @@ def average_form(optimizer: object) -> tuple[float, float] | None:
 
 def describe(optimizer: object) -> dict[str, Any]:
     """A JSON-ready description: the class, its public fields, and (η, γ) of `average_form` or None."""
-    names = [f.name for f in fields(optimizer)] if is_dataclass(optimizer) else []
+    names = [f.name for f in fields(optimizer)] if is_dataclass(optimizer) else list(getattr(optimizer, "__dict__", ()))
     values: dict[str, Any] = {}
     for name in names:
         value = getattr(optimizer, name)

@@ -49,7 +49,7 @@ class Parameters:
 
     def __post_init__(self) -> None:
         for name, low in (("d", 2), ("N", 2), ("P", 2), ("m", 1)):
-            check_size(name, getattr(self, name), low)
+            object.__setattr__(self, name, check_size(name, getattr(self, name), low))
         for name in ("alpha", "beta", "sigma", "sigma_0"):
             check_number(name, getattr(self, name), 0, open_low=True)
         check_number("lam", self.lam, 0)
