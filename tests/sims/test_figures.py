@@ -187,7 +187,9 @@ def test_the_data_figure_shows_the_law():
         assert np.std(noise[1:]) == pytest.approx(HEADLINE.sigma, rel=0.6)
     lengths = sorted(bar.get_width() for axis in figure.axes if axis.get_xlabel() == "" or "length" in axis.get_xlabel()
                      for bar in axis.patches if bar.get_x() == 0 and bar.get_height() == 0.5)  # fmt: skip
-    assert lengths == pytest.approx([0.1, 2.0, 2.0, 5.0], rel=0.1)
+    assert [lengths[0], lengths[3]] == pytest.approx([HEADLINE.beta, HEADLINE.alpha])
+    # Three standard deviations of σχ with d − 1 degrees of freedom.
+    assert lengths[1:3] == pytest.approx([2.0, 2.0], abs=3 * HEADLINE.sigma / 2**0.5)
     spikes = axes_of(figure, r"$\langle x, w^{\!\ast}\rangle$, all patches").collections
     found = {float(s[1][0]): float(s[1][1]) for lines in spikes for s in lines.get_segments()}
     assert set(found) == {-5.0, -0.1, 0.0, 0.1, 5.0}
