@@ -1,50 +1,75 @@
-"""The loop over iterations, for one batch of seeds."""
+"""One batch: some seeds of a plan with some of its optimizers, from drawing to recorded arrays."""
 
 from __future__ import annotations
 
-__all__ = ["Batch", "Interrupted"]
+__all__ = ["Batch", "Draws", "Unit"]
 
-import dataclasses
-from collections.abc import Callable
+import threading
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
 
+from sims.backends.arrays import ArrayEngine
+from sims.backends.engine import Engine
+from sims.backends.kernel import TRACED, Start
+from sims.backends.segments import KernelEngine
 from sims.plan import Plan, to_host
-from sims.planted import GRADIENT_FACTOR, plant
+from sims.planted import plant
+from sims.problems import Drawn
 from sims.record import Recorder
 from sims.seeds import streams
-from sims.watch import Watch
+from theory.cubic_cnn import predictions
 from theory.cubic_cnn.coefficients import CoefficientSystem
-from theory.cubic_cnn.model import System, View
+from theory.cubic_cnn.model import System
 from theory.cubic_cnn.weights import WeightSystem
-from theory.errors import InputError
-from theory.optimizers import GD, MomentumAverage, MomentumVelocity, Nesterov, Optimizer
 
 Array = Any
 
-TICK = 256  # iterations between two progress reports
+
+@dataclass(frozen=True)
+class Unit:
+    """What one thread takes: seeds, and the labels of optimizers."""
+
+    seeds: range
+    labels: tuple[str, ...]
 
 
-class Interrupted(Exception):
-    """The batch was asked to stop."""
+class Draws:
+    """Data and initial weights by seed, drawn once and kept while a unit is still to come that needs them."""
+
+    def __init__(self, plan: Plan, units: list[Unit]) -> None:
+        self.plan, self.lock = plan, threading.Lock()
+        self.waiting = {seeds: sum(unit.seeds == seeds for unit in units) for seeds in {unit.seeds for unit in units}}
+        self.locks = {seeds: threading.Lock() for seeds in self.waiting}
+        self.kept: dict[range, list[Drawn]] = {}
+
+    def take(self, seeds: range) -> list[Drawn]:
+        """The seeds' data; the last unit that asks for them gets them alone."""
+        plan = self.plan
+        with self.locks[seeds]:
+            if seeds not in self.kept:
+                rngs = [streams(plan.root_seed, plan.study, s) for s in seeds]
+                self.kept[seeds] = [plant(plan.problem.draw(rng), plan.planted) for rng in rngs]
+            self.waiting[seeds] -= 1
+            return self.kept[seeds] if self.waiting[seeds] else self.kept.pop(seeds)
 
 
 class Batch:
-    """Some seeds of a plan, from drawing to recorded arrays (seed, optimizer, iteration, …)."""
+    """A unit of a plan.
 
-    def __init__(self, plan: Plan, seeds: range) -> None:
-        self.plan = plan
-        rngs = [streams(plan.root_seed, plan.study, s) for s in seeds]
-        self.drawn = [plant(plan.problem.draw(rng), plan.planted) for rng in rngs]
-        self.seeds = seeds
+    Args:
+        plan: the simulation.
+        unit: the seeds and optimizers.
+        drawn: the seeds' data.
+    """
+
+    def __init__(self, plan: Plan, unit: Unit, drawn: list[Drawn]) -> None:
+        self.plan, self.drawn, self.seeds = plan, drawn, unit.seeds
+        self.optimizers = [plan.optimizers[label] for label in unit.labels]
         self.system, self.y, self.masks = self._system()
-        self.recorder = Recorder(plan, self.drawn, rngs, self.system, self.y, self.masks)
-        # Optimizers of one class stand side by side, so that each class takes one step for all of its members.
-        labels = list(plan.optimizers)
-        self.order = sorted(range(len(labels)), key=lambda a: _class_key(plan.optimizers[labels[a]]))
-        self.groups = _stack([plan.optimizers[labels[a]] for a in self.order], self._put)
+        rngs = [streams(plan.root_seed, plan.study, s) for s in unit.seeds]
+        self.recorder = Recorder(plan, drawn, rngs, self.system, self.y, self.masks)
 
     def _put(self, x: Any) -> Array:
         return self.plan.xp.asarray(np.ascontiguousarray(x, dtype=self.plan.dtype))
@@ -82,98 +107,44 @@ class Batch:
             masks = [xp.asarray(~mask), xp.asarray(mask)]
         return system, system.y, masks
 
+    def _engine(self) -> Engine:
+        plan = self.plan
+        if plan.backend != "compiled":
+            return ArrayEngine(plan, self.system, self.masks, self.optimizers)
+        from sims.backends.compiled import CompiledKernel
+
+        p = plan.problem.parameters
+        small = self.masks[1] if len(self.masks) == 2 else np.zeros_like(self.masks[0])
+        start = Start(
+            small=small, c_threshold=None if p is None else predictions.signal_threshold(p),
+            memorization_threshold=None if p is None else predictions.MEMORIZATION_THRESHOLD,
+            gradient_factor=plan.gradient_factor, last=int(plan.times[-1]), trace=plan.trace,
+            count=len(self.optimizers), dtype=plan.dtype,
+        )  # fmt: skip
+        kernel = CompiledKernel(self.system, start, plan.team)  # type: ignore[arg-type]
+        return KernelEngine(plan, self.system, kernel, self.optimizers, len(self.seeds))
+
     def run(self) -> dict[str, np.ndarray]:
         """Iterate to the end; arrays (seed, optimizer, iteration, …) by name.
 
         Raises:
             Interrupted: the plan's stop flag was set.
         """
+        plan = self.plan
         with np.errstate(all="ignore"):
-            return self._run()
-
-    def _run(self) -> dict[str, np.ndarray]:
-        plan, A, S = self.plan, len(self.order), len(self.seeds)
-        theta = self.system.initial(A)
-        states = [optimizer.init(theta[:, part, ...]) for part, optimizer in self.groups]
-        watch = Watch(plan, self.masks, S, A)
-        recorded: list[dict[str, np.ndarray]] = []
-        times = set(plan.times.tolist())
-        last = int(plan.times[-1])
-        ticked = 0
-        for t in range(last + 1):
-            view, grad = self._evaluate(theta)
-            if watch.look(t, view):
-                theta = watch.silence(theta)
-                view, grad = self._evaluate(theta)
-            if t in times:
-                recorded.append(watch.blank(self.recorder.record(theta, view, grad)))
-            if t == last:
-                break
-            theta = self._step(theta, grad, states, t)
-            if watch.any_dead:
-                theta = watch.silence(theta)
-            if plan.stop.is_set():
-                raise Interrupted
-            if t - ticked + 1 == TICK:
-                ticked = t + 1
-                if plan.progress is not None:
-                    plan.progress(TICK * S)
-        if plan.progress is not None:
-            plan.progress((last - ticked) * S)
+            engine = self._engine()
+            recorded = [self.recorder.record(one.theta, one.view, one.grad) for one in engine.run()]
         found = {name: np.stack([r[name] for r in recorded], axis=2) for name in recorded[0]}
-        found.update(watch.results())
-        back = np.argsort(self.order)
-        found = {name: values[:, back] for name, values in found.items()}
+        watched = engine.watched()
+        dead = (watched.diverged_at[..., None] >= 0) & (plan.times >= watched.diverged_at[..., None])
+        if dead.any():
+            for name, values in found.items():
+                found[name] = np.where(dead.reshape(dead.shape + (1,) * (values.ndim - 3)), np.nan, values)
+        if plan.problem.parameters is not None:
+            found |= {"T_0": watched.T_0, "T_1": watched.T_1}
+        found |= {"diverged_at": watched.diverged_at, "diverged_quantity": watched.diverged_quantity}
+        trace = engine.trace()
+        if trace is not None:
+            found |= {f"each_{name}": trace[..., j] for j, name in enumerate(TRACED)}
         found["small_count"] = to_host(plan.xp.sum(plan.xp.astype(self.masks[-1], plan.xp.int64), axis=-1))
         return found
-
-    def _step(self, theta: Array, grad: Array, states: list[Any], t: int) -> Array:
-        """The next state; a new array, as an optimizer may have kept the old one."""
-        pieces = []
-        for g, (part, optimizer) in enumerate(self.groups):
-            whole = len(self.groups) == 1
-            params, slope = (theta, grad) if whole else (theta[:, part, ...], grad[:, part, ...])
-            try:
-                piece, states[g] = optimizer.step(params, slope, states[g], t)
-            except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
-                raise InputError(
-                    f"optimizer {type(optimizer).__name__}", f"step {t}",
-                    f"its step must return (params, state), and it failed ({type(error).__name__}: {error})",
-                ) from error
-            if t == 0 and (getattr(piece, "shape", None) != params.shape or piece.dtype != params.dtype):
-                got = f"{piece.dtype} {piece.shape}" if hasattr(piece, "shape") else type(piece).__name__
-                raise InputError(
-                    f"optimizer {type(optimizer).__name__}", got,
-                    f"its step must return parameters like those it is given, {params.dtype} {params.shape}",
-                )  # fmt: skip
-            pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 else array_namespace(theta).concat(pieces, axis=1)
-
-    def _evaluate(self, theta: Array) -> tuple[View, Array]:
-        view, grad = self.system.evaluate(theta)
-        if self.plan.planted in GRADIENT_FACTOR:
-            grad = GRADIENT_FACTOR[self.plan.planted] * grad
-        return view, grad
-
-def _class_key(optimizer: Optimizer) -> str:
-    return f"{type(optimizer).__module__}.{type(optimizer).__qualname__}"
-
-
-def _stack(ordered: list[Optimizer], put: Callable[[Any], Array]) -> list[tuple[slice, Optimizer]]:
-    """Neighbours of one of our classes with constant η become one optimizer with arrays for η and γ."""
-    groups: list[tuple[slice, Optimizer]] = []
-    start = 0
-    while start < len(ordered):
-        first, end = ordered[start], start + 1
-        if type(first) in (GD, MomentumAverage, MomentumVelocity, Nesterov) and not callable(first.eta):  # type: ignore[attr-defined]
-            while end < len(ordered) and type(ordered[end]) is type(first) and not callable(ordered[end].eta):  # type: ignore[attr-defined]
-                end += 1
-        if end > start + 1:
-            members = ordered[start:end]
-            names = [f.name for f in dataclasses.fields(first)]  # type: ignore[arg-type]
-            columns = {name: put([getattr(o, name) for o in members])[:, None, None] for name in names}
-            groups.append((slice(start, end), type(first)(**columns)))
-        else:
-            groups.append((slice(start, end), first))
-        start = end
-    return groups

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from sims.planted import GRADIENT_FACTOR
 from sims.problems import Problem
 from theory.cubic_cnn.model import View
 from theory.optimizers import Optimizer
@@ -20,7 +21,10 @@ Array = Any
 
 @dataclass(frozen=True)
 class Plan:
-    """What all batches of a simulation share; the fields are arguments of `simulate`."""
+    """What all batches of a simulation share; the fields are arguments of `simulate`, or chosen from them.
+
+    ``team`` is the number of threads inside the products of one batch (compiled backend).
+    """
 
     problem: Problem
     optimizers: dict[str, Optimizer]
@@ -32,10 +36,23 @@ class Plan:
     quantities: dict[str, Callable[[View], Array]]
     xp: Any
     planted: str | None
+    trace: bool
+    backend: str
+    team: int
     root_seed: int
     study: str
     progress: Callable[[int], None] | None
     stop: threading.Event
+
+    @property
+    def gradient_factor(self) -> float:
+        """What the gradient is multiplied by: 1, or a planted error."""
+        return GRADIENT_FACTOR.get(self.planted or "", 1.0)
+
+    def tick(self, iterations: int) -> None:
+        """Report seed-iterations just done."""
+        if self.progress is not None and iterations:
+            self.progress(iterations)
 
 
 def to_host(x: Any) -> np.ndarray:

@@ -32,6 +32,8 @@ def provenance(wall: float, run: xr.Dataset) -> dict[str, Any]:
         "platform": platform.platform(),
         "representation": run.attrs["representation"],
         "representation_reason": run.attrs["representation_reason"],
+        "backend": run.attrs["backend"],
+        "backend_reason": run.attrs["backend_reason"],
     }
 
 

@@ -17,8 +17,9 @@ import xarray as xr
 from array_api_compat import array_namespace
 from threadpoolctl import threadpool_limits
 
-from sims.batch import Batch
-from sims.cost import choose_representation
+from sims.backends.choice import choose_backend
+from sims.batch import Batch, Draws, Unit
+from sims.cost import choose_representation, lay_out, memory_available
 from sims.plan import Plan
 from sims.planted import PLANTED
 from sims.problems import Problem, as_problem
@@ -26,30 +27,50 @@ from sims.schedule import Logarithmic, Schedule, recorded
 from sims.trajectory import VARIABLES, label
 from theory.cubic_cnn.model import View
 from theory.cubic_cnn.parameters import Parameters
-from theory.errors import InputError, check_size
+from theory.errors import InputError, check_number, check_size
 from theory.optimizers import Optimizer
 
-CACHE_BYTES = 3 * 2**20  # of Gram matrices in one batch; two seeds of HEADLINE measured a quarter faster than one
+
+class _Quiet:
+    """One BLAS thread each, and threads that hand over the interpreter lock at once, while any run is under way.
+
+    A thread of the NumPy backend holds the lock for microseconds between products. Runs may overlap: the first one
+    in changes the settings of the process and the last one out restores them.
+    """
+
+    def __init__(self) -> None:
+        self.lock, self.depth = threading.Lock(), 0
+        self.limits: Any = None
+        self.interval = 0.0
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self.lock:
+            if self.depth == 0:
+                self.limits, self.interval = threadpool_limits(limits=1), sys.getswitchinterval()
+                sys.setswitchinterval(1e-5)
+            self.depth += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.depth -= 1
+                if self.depth == 0:
+                    sys.setswitchinterval(self.interval)
+                    self.limits.restore_original_limits()
 
 
-@contextmanager
-def _quick_switching() -> Iterator[None]:
-    """Let threads hand over the interpreter lock at once: each holds it for microseconds between products."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
+_quiet = _Quiet()
 
 
 def commutes(optimizer: Optimizer) -> bool:
-    """Whether three steps commute with a random linear map of each row, as `Optimizer.linear` promises.
+    """Whether three steps commute with random linear maps of rows and columns, as `Optimizer.linear` promises.
 
     An optimizer that fails on the probe's (2, 3) arrays is let through: the run itself will say what is wrong.
     """
     rng = np.random.Generator(np.random.Philox(0))
-    A, start, grads = rng.standard_normal((3, 4)), rng.standard_normal((2, 3)), rng.standard_normal((3, 2, 3))
+    mix, A = rng.standard_normal((2, 2)), rng.standard_normal((3, 4))
+    start, grads = rng.standard_normal((2, 3)), rng.standard_normal((3, 2, 3))
 
     def run(params: np.ndarray, slopes: list[np.ndarray]) -> np.ndarray:
         state = optimizer.init(params)
@@ -58,7 +79,7 @@ def commutes(optimizer: Optimizer) -> bool:
         return params
 
     try:
-        mapped, plain = run(start @ A, [g @ A for g in grads]), run(start, list(grads)) @ A
+        mapped, plain = run(mix @ start @ A, [mix @ g @ A for g in grads]), mix @ run(start, list(grads)) @ A
         return bool(np.allclose(mapped, plain, rtol=1e-9, atol=1e-9 * np.abs(plain).max()))
     except Exception:
         return True
@@ -78,16 +99,19 @@ def simulate(
     whole_Xi: bool = False,
     audit: bool = True,
     quantities: Mapping[str, Callable[[View], Any]] | None = None,
+    trace: bool = False,
+    backend: str = "auto",
     xp: Any = np,
     workers: int | None = None,
     chunk: int | None = None,
+    memory_limit: float | None = None,
     progress: Callable[[int], None] | None = None,
     planted: str | None = None,
 ) -> xr.Dataset:
     """Train the two-layer cubic CNN and record the theorem's quantities.
 
-    All optimizers start from the same data and weights. Seeds run in chunks, chunks over threads with one
-    BLAS thread each; neither the chunking nor the number of workers changes a bit of the result.
+    All optimizers start from the same data and weights. The run is cut into units that threads share (`sims.cost`);
+    neither the cutting nor the number of workers changes a bit of the result.
 
     Args:
         problem: `Parameters` (samples of the law in R^d), `sims.problems.LawProblem` or `PatchProblem`.
@@ -102,9 +126,12 @@ def simulate(
         whole_Xi: record the whole tensor Ξ too.
         audit: check the gradient identities at each recorded iteration (data of the law in R^d).
         quantities: own quantities by name, each from a `View` to an (S, A) or (S, A, m) array.
-        xp: array namespace: numpy, cupy, or another of the array API standard.
+        trace: record loss, ν₁, ν₂, max c and max |Ξ| at every iteration too (``each_…``, dimension ``step``).
+        backend: ``"auto"``, ``"numpy"``, ``"compiled"`` or ``"cupy"``; see `sims.backends.choice`.
+        xp: array namespace of the NumPy backend's loop: numpy, or another of the array API standard.
         workers: threads; default the number of cores.
-        chunk: seeds a batch; default so that their Gram matrices fit the cache.
+        chunk: seeds a batch of the NumPy backend; default so that their Gram matrices fit the cache.
+        memory_limit: bytes that data and state may take; default 80 % of what is free.
         progress: called with the number of seed-iterations just done.
         planted: name of a deliberate error in the system, for negative controls (`sims.planted.PLANTED`).
 
@@ -140,32 +167,41 @@ def simulate(
             raise InputError("quantities", name, "this name is taken by a quantity that every run records")
     times = recorded(record or Logarithmic(), iterations)
     itemsize = np.dtype(dtype).itemsize
+    if memory_limit is not None:
+        check_number("memory_limit", memory_limit, 0, open_low=True)
+    limit = 0.8 * memory_available() if memory_limit is None else float(memory_limit)
+    # The library's standard-conforming face: CuPy's own namespace lacks some of the functions.
+    carrier = choose_backend(backend, optimizers, xp)
+    xp = array_namespace(carrier.xp.asarray([0.0]))
+    compiled = carrier.name == "compiled"
     choice = choose_representation(
         problem, asked=representation, all_linear=all(o.linear for o in optimizers.values()),
-        optimizers=len(optimizers), iterations=iterations, itemsize=itemsize,
+        optimizers=len(optimizers), iterations=iterations, itemsize=itemsize, compiled=compiled, memory_limit=limit,
+        audit=audit,
     )  # fmt: skip
     workers = check_size("workers", workers) if workers is not None else (os.cpu_count() or 1)
-    if chunk is None:
-        n = problem.coefficients
-        chunk = max(1, min(CACHE_BYTES // (itemsize * n * n) or 1, -(-seeds // workers)))
-    check_size("chunk", chunk)
-
+    if chunk is not None:
+        check_size("chunk", chunk)
+    layout = lay_out(
+        problem, choice.representation, seeds=seeds, optimizers=len(optimizers), workers=workers, itemsize=itemsize,
+        compiled=compiled, memory_limit=limit, chunk=chunk, audit=audit,
+    )  # fmt: skip
     stop = threading.Event()
-    # The library's standard-conforming face: CuPy's own namespace lacks some of the functions.
-    xp = array_namespace(xp.asarray([0.0]))
     plan = Plan(
         problem=problem, optimizers=dict(optimizers), times=times, representation=choice.representation,
         dtype=dtype, whole_Xi=whole_Xi, audit=audit, quantities=dict(quantities or {}), xp=xp, planted=planted,
-        root_seed=root_seed, study=study, progress=progress, stop=stop,
+        trace=trace, backend=carrier.name, team=layout.team, root_seed=root_seed, study=study, progress=progress,
+        stop=stop,
     )  # fmt: skip
-    batches = [range(i, min(i + chunk, seeds)) for i in range(0, seeds, chunk)]
+    labels = list(optimizers)
+    units = [Unit(of_seeds, tuple(labels[a] for a in part)) for of_seeds, part in layout.units]
+    draws = Draws(plan, units)
 
-    def run(batch: range) -> dict[str, np.ndarray]:
-        return Batch(plan, batch).run()
+    def run(unit: Unit) -> dict[str, np.ndarray]:
+        return Batch(plan, unit, draws.take(unit.seeds)).run()
 
-    threads = ThreadPoolExecutor(max_workers=min(workers, len(batches)))
-    with threadpool_limits(limits=1), _quick_switching(), threads as pool:
-        futures = [pool.submit(run, batch) for batch in batches]
+    with _quiet(), ThreadPoolExecutor(max_workers=layout.threads) as pool:
+        futures = [pool.submit(run, unit) for unit in units]
         try:
             for future in wait(futures, return_when=FIRST_EXCEPTION).done:
                 future.result()
@@ -174,8 +210,18 @@ def simulate(
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
             raise
-    found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    found = _join(parts, groups=sum(unit.seeds == units[0].seeds for unit in units))
     return label(
-        found, problem=problem, optimizers=optimizers, times=times, choice=choice, dtype=dtype,
+        found, problem=problem, optimizers=optimizers, times=times, choice=choice, backend=carrier, dtype=dtype,
         root_seed=root_seed, study=study, planted=planted,
     )  # fmt: skip
+
+
+def _join(parts: list[dict[str, np.ndarray]], groups: int) -> dict[str, np.ndarray]:
+    """Units side by side: optimizers within a batch of seeds, then the batches."""
+    whole: dict[str, list[np.ndarray]] = {name: [] for name in parts[0]}
+    for i in range(0, len(parts), groups):
+        for name, rows in whole.items():
+            cut = [part[name] for part in parts[i : i + groups]]
+            rows.append(cut[0] if cut[0].ndim == 1 else np.concatenate(cut, axis=1))
+    return {name: np.concatenate(rows) for name, rows in whole.items()}

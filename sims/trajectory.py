@@ -1,7 +1,8 @@
 """Labelled trajectories: what a run recorded, as an xarray Dataset, and its file.
 
 Dimensions: ``seed``, ``optimizer`` (labels), ``iteration``, ``neuron``, ``margin`` ("large", "small", or "all"
-where the groups are not known), and ``sample``, ``patch`` where the whole tensor Ξ was asked for.
+where the groups are not known), ``sample``, ``patch`` where the whole tensor Ξ was asked for, and ``step`` (each
+iteration from 0 to T) where the trace was.
 Each variable carries ``long_name`` and ``units``; the attributes carry parameters, optimizers and seeds.
 """
 
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from sims.backends.choice import Backend
 from sims.cost import Choice
 from sims.files import whole_file
 from sims.problems import Problem
@@ -29,6 +31,7 @@ SCHEMA = "lemmascope-trajectory/1"
 _RUN = ("seed", "optimizer")
 _TIME = (*_RUN, "iteration")
 _GROUP = (*_TIME, "margin")
+_STEP = (*_RUN, "step")
 
 VARIABLES: dict[str, tuple[tuple[str, ...], str, str]] = {
     "c": ((*_TIME, "neuron"), "signal coefficient ⟨w_r, w*⟩", "1"),
@@ -53,6 +56,11 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str]] = {
     "noise_gradient_residual": (_TIME, "max |−⟨∇L, x_k⟩ − formula|", "1"),
     "noise_gradient_ratio": (_TIME, "noise gradient residual over its rounding bound", "1"),
     "Xi": ((*_TIME, "sample", "patch", "neuron"), "memorization coefficient ⟨w_r, X_i[j]⟩", "1"),
+    "each_loss": (_STEP, "(1/N) Σ log(1 + exp(−y f)), at every iteration", "1"),
+    "each_nu_1": (_STEP, "ν₁, at every iteration", "1"),
+    "each_nu_2": (_STEP, "ν₂, at every iteration", "1"),
+    "each_c_max": (_STEP, "max_r c_r, at every iteration", "1"),
+    "each_Xi_abs_max": (_STEP, "max |Ξ|, at every iteration", "1"),
     "T_0": (_RUN, "first iteration with max c ≥ 1/(2α); NaN: not within the run", "iterations"),
     "T_1": (_RUN, "first iteration with y Σ Ξ³ ≥ 1/2 on all small-margin samples; NaN: not within", "iterations"),
     "diverged_at": (_RUN, "iteration at which the run became non-finite and stopped; −1: never", "iterations"),
@@ -67,7 +75,7 @@ class TrajectoryError(ValueError):
 
 def label(
     found: dict[str, np.ndarray], *, problem: Problem, optimizers: Mapping[str, Optimizer], times: np.ndarray,
-    choice: Choice, dtype: str, root_seed: int, study: str, planted: str | None,
+    choice: Choice, backend: Backend, dtype: str, root_seed: int, study: str, planted: str | None,
 ) -> xr.Dataset:
     """Name the axes of recorded arrays (seed, optimizer, iteration, …)."""
     data: dict[str, xr.Variable] = {}
@@ -96,6 +104,8 @@ def label(
         "iterations": int(times[-1]),
         "representation": choice.representation,
         "representation_reason": choice.reason,
+        "backend": backend.name,
+        "backend_reason": backend.reason,
         "dtype": dtype,
         "study": study,
         "root_seed": root_seed,

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from sims.backends.kernel import TRACED, Watched
 from sims.plan import Plan, to_host
 from theory.cubic_cnn import predictions
-from theory.cubic_cnn.model import View
+from theory.cubic_cnn.model import View, log1p_exp
 
 Array = Any
 
@@ -20,6 +21,7 @@ class Watch:
 
     def __init__(self, plan: Plan, masks: list[Array], S: int, A: int) -> None:
         self.plan, self.small = plan, masks[-1][:, None, :]
+        self.groups = len(masks)
         self.p = plan.problem.parameters
         self.T_0 = np.full((S, A), np.nan)
         self.T_1 = np.full((S, A), np.nan)
@@ -27,6 +29,8 @@ class Watch:
         self.diverged_at = np.full((S, A), -1)
         self.quantity = np.full((S, A), "", dtype="U8")
         self.alive = np.ones((S, A), dtype=bool)
+        steps = int(plan.times[-1]) + 1 if plan.trace else 0
+        self.trace = np.full((S, A, steps, len(TRACED)), np.nan, dtype=plan.dtype)
         self.has_small = to_host(plan.xp.any(masks[-1], axis=-1))[:, None]
 
     @property
@@ -48,7 +52,25 @@ class Watch:
             self.alive &= finite
         if self.p is not None:
             self._hitting_times(t, view)
+        if self.plan.trace:
+            self._note(t, view)
         return bool(fresh.any())
+
+    def _note(self, t: int, view: View) -> None:
+        """The scalars `TRACED`; NaN of a member that has diverged."""
+        xp, N = self.plan.xp, view.margins.shape[-1]
+        small = xp.astype(self.small, view.ell.dtype)
+        if self.groups == 1:
+            small = xp.zeros_like(small)
+        columns = [
+            xp.mean(log1p_exp(-view.margins), axis=-1),
+            xp.sum((1 - small) * view.ell, axis=-1) / N,
+            xp.sum(small * view.ell, axis=-1) / N,
+            xp.full(view.margins.shape[:2], xp.nan) if view.c is None else xp.max(view.c, axis=-1),
+            xp.max(xp.abs(view.Xi), axis=(2, 3, 4)),
+        ]
+        for j, column in enumerate(columns):
+            self.trace[:, :, t, j] = np.where(self.alive, to_host(column), np.nan)
 
     def _hitting_times(self, t: int, view: View) -> None:
         assert self.p is not None
@@ -68,14 +90,6 @@ class Watch:
         alive = xp.asarray(self.alive)[:, :, None, None]
         return xp.where(alive, theta, xp.zeros_like(theta))
 
-    def blank(self, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """NaN in what is recorded of diverged members."""
-        if self.any_dead:
-            for name, values in found.items():
-                found[name] = np.where(self.alive.reshape(self.alive.shape + (1,) * (values.ndim - 2)), values, np.nan)
-        return found
-
-    def results(self) -> dict[str, np.ndarray]:
-        """Hitting times (NaN: not within the run) and divergence (−1 and '': none)."""
-        times = {"diverged_at": self.diverged_at, "diverged_quantity": self.quantity}
-        return times if self.p is None else {"T_0": self.T_0, "T_1": self.T_1, **times}
+    def results(self) -> Watched:
+        """Hitting times and divergence."""
+        return Watched(self.T_0, self.T_1, self.diverged_at, self.quantity)

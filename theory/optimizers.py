@@ -10,6 +10,13 @@ scalar coefficients that depend on t alone, of the initial parameters and of the
 optimizer commutes with every linear map, so it may run on the coefficients (c, Ξ) instead of on the weights
 W; one that is not (Adam, sign descent, gradient clipping) runs in weight space only.
 
+All forms here are one **recursion** with four numbers (γ, κ, p, q) a step, which is what the compiled backends
+iterate (derived; read off the steps below, and a test holds each step to it):
+
+    u_{t+1} = γ u_t + κ_t ∇_t,    θ_{t+1} = θ_t − p_t u_{t+1} − q_t ∇_t,    u_0 = 0.
+
+A user's optimizer that has a method ``recursion(t)`` with these numbers runs compiled too.
+
 Source of the forms: theory sections 2 and 8 (Jelassi & Li; McAllester, TTIC 31230, "SGD with Momentum").
 """
 
@@ -25,6 +32,7 @@ __all__ = [
     "PiecewiseConstant",
     "average_form",
     "describe",
+    "recursion_of",
 ]
 
 from collections.abc import Callable
@@ -37,6 +45,7 @@ from theory.errors import InputError, check_number, check_size
 
 Array = Any
 Rate = float | Callable[[int], float]
+Recursion = tuple[float, float, float, float]
 
 
 @runtime_checkable
@@ -112,6 +121,10 @@ class GD:
         """One step down the gradient."""
         return params - _at(self.eta, t) * grad, state
 
+    def recursion(self, t: int) -> Recursion:
+        """No buffer: (0, 0, 0, η_t)."""
+        return 0.0, 0.0, 0.0, _at(self.eta, t)
+
 
 @dataclass(frozen=True)
 class _Momentum:
@@ -140,6 +153,10 @@ class MomentumAverage(_Momentum):
         average = self.gamma * state + (1 - self.gamma) * grad
         return params - _at(self.eta, t) * average, average
 
+    def recursion(self, t: int) -> Recursion:
+        """(γ, 1 − γ, η_t, 0)."""
+        return self.gamma, 1 - self.gamma, _at(self.eta, t), 0.0
+
 
 @dataclass(frozen=True)
 class MomentumVelocity(_Momentum):
@@ -153,6 +170,10 @@ class MomentumVelocity(_Momentum):
         """One step along the velocity."""
         velocity = self.gamma * state + _at(self.eta, t) * grad
         return params - velocity, velocity
+
+    def recursion(self, t: int) -> Recursion:
+        """(γ, η_t, 1, 0)."""
+        return self.gamma, _at(self.eta, t), 1.0, 0.0
 
 
 @dataclass(frozen=True)
@@ -170,6 +191,11 @@ class Nesterov(_Momentum):
         velocity = self.gamma * state + pull
         return params - (self.gamma * velocity + pull), velocity
 
+    def recursion(self, t: int) -> Recursion:
+        """(γ, η_t, γ, η_t)."""
+        eta = _at(self.eta, t)
+        return self.gamma, eta, self.gamma, eta
+
 
 FORMS: dict[str, type] = {
     "gd": GD,
@@ -178,6 +204,20 @@ FORMS: dict[str, type] = {
     "nesterov": Nesterov,
 }
 """The names by which the command and the TOML files know the optimizers."""
+
+
+def recursion_of(optimizer: object) -> Callable[[int], Recursion] | None:
+    """The optimizer's ``recursion``, or None where it has none that speaks for its ``step``.
+
+    A subclass that overrides ``step`` and inherits ``recursion`` has none.
+    """
+
+    def depth(name: str) -> int:
+        return next((i for i, kind in enumerate(type(optimizer).__mro__) if name in vars(kind)), -1)
+
+    if not getattr(optimizer, "linear", False) or not 0 <= depth("recursion") <= depth("step"):
+        return None
+    return optimizer.recursion  # type: ignore[attr-defined]
 
 
 def average_form(optimizer: object) -> tuple[float, float] | None:

@@ -225,7 +225,7 @@ def test_the_strict_array_library_gives_numpys_results(tiny, patches, representa
     problem = tiny(P=3, lam=0.001) if known is None else patches(**known)
     optimizers = {"GD": GD(0.1), "GD+M": MomentumAverage(0.1, 0.9), "GD twice": GD(0.2), "diverges": GD(1e6)}
     numpy, strict = (
-        simulate(problem, optimizers, iterations=20, seeds=2, record=Every(1), whole_Xi=True, xp=xp,
+        simulate(problem, optimizers, iterations=20, seeds=2, record=Every(1), whole_Xi=True, xp=xp, backend="numpy",
                  representation=representation, quantities={"c_cubed": lambda view: view.margins[..., 0]})
         for xp in (np, array_api_strict)
     )  # fmt: skip

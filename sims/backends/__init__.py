@@ -1,0 +1,1 @@
+"""How the iterations are carried out: same results, different speed."""

@@ -1,0 +1,151 @@
+"""Trajectories as machine code on the processor (Numba), in both representations.
+
+See `sims.backends.coefficient_loop` and `weight_loop` for how the iterations are carried out. This module packs the
+data, owns the state, and sends a team of threads through the loop.
+"""
+
+from __future__ import annotations
+
+__all__ = ["CompiledKernel", "unavailable"]
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from sims.backends.kernel import TRACED, Start, States, Watched
+from theory.cubic_cnn.coefficients import CoefficientSystem
+from theory.cubic_cnn.weights import WeightSystem
+
+QUANTITIES = np.array(["", "c", "Xi", "margins"])
+
+
+def unavailable() -> str | None:
+    """Why compiled trajectories cannot run here, in one sentence; None if they can."""
+    try:
+        import numba  # noqa: F401
+    except ImportError as error:
+        return f"Numba cannot be imported ({error}); pip install numba"
+    return None
+
+
+def _padded(x: np.ndarray, columns: int, rows: int | None = None) -> np.ndarray:
+    """A copy of a matrix with zeros to the right and below."""
+    out = np.zeros((*x.shape[:-2], x.shape[-2] if rows is None else rows, columns), x.dtype)
+    out[..., : x.shape[-2], : x.shape[-1]] = x
+    return out
+
+
+def _up(x: int, to: int) -> int:
+    return -(-x // to) * to
+
+
+class CompiledKernel:
+    """One seed with A optimizers, in flight.
+
+    Args:
+        system: the seed's system on NumPy arrays, S = 1.
+        start: thresholds, sizes and options.
+        team: threads inside the products; in weight space at most `loops.CHUNKS`.
+    """
+
+    def __init__(self, system: CoefficientSystem | WeightSystem, start: Start, team: int = 1) -> None:
+        from sims.backends import coefficient_loop, loops, tiles, weight_loop
+
+        self.begin = start
+        self.dtype = np.dtype(start.dtype)
+        self.wide = 2 * tiles.VECTOR // self.dtype.itemsize
+        coefficients = isinstance(system, CoefficientSystem)
+        self.team = max(1, team if coefficients else min(team, loops.CHUNKS))
+        A = start.count
+        self.data: Any
+        if isinstance(system, CoefficientSystem):
+            m, n = system.Xi_0.shape[1:]
+            N, self.width, self.n = system.y.shape[-1], n + 2, n
+            columns, signal = _up(n, self.wide), system.of_the_law and system.has_feature
+            cubed = system.strength[0] ** 3 if signal else np.zeros_like(system.y[0])
+            bare = system.of_the_law or not system.has_feature
+            K = _padded(system.K[0], columns)
+            self.data = coefficient_loop.CoefficientData(
+                K=np.ascontiguousarray(K.reshape(n, -1, self.wide).transpose(1, 0, 2)),
+                Xi_0=_padded(system.Xi_0[0], columns),
+                c_0=np.ascontiguousarray(system.c_0[0]),
+                overlap=np.zeros(0, self.dtype) if bare else np.ascontiguousarray(system.overlap[0]),
+            )
+            theta, tail = np.zeros((_up(A * m, tiles.ROWS), columns), self.dtype), np.zeros((A * m, 2), self.dtype)
+            tail[:, 1] = 1
+            sums = np.zeros((0, 0, 0), self.dtype)
+            loop = partial(coefficient_loop.coefficient_loop, has_feature=system.has_feature)
+        else:
+            m, d = system.W_0.shape[1:]
+            X = system.X[0, :, system.signal_patches :, :]
+            N, self.width, self.n = X.shape[0], d, X.shape[0] * X.shape[1]
+            columns, signal = _up(d, self.wide), system.signal_patches == 1
+            if columns * self.dtype.itemsize % 1024 == 0:
+                columns += self.wide  # rows a power of two apart would fall onto the same lines of a cache
+            cubed = np.zeros_like(system.y[0])
+            if signal:
+                cubed = system.y[0] * (system.X[0, :, 0, :] @ system.w_star[0]) ** 3  # type: ignore[index]
+            has_feature = system.w_star is not None
+            w_star = system.w_star[0] if has_feature else np.zeros(d)  # type: ignore[index]
+            self.data = weight_loop.WeightData(
+                X=_padded(X.reshape(self.n, d), columns, self.n + 4),
+                w_star=_padded(w_star[None].astype(self.dtype), columns)[0],
+            )
+            theta = _padded(np.tile(system.W_0[0], (A, 1)), columns, _up(A * m, tiles.ROWS))
+            tail = np.zeros((0, 2), self.dtype)
+            sums = np.zeros((min(loops.CHUNKS, N), *theta.shape), self.dtype)
+            loop = partial(weight_loop.weight_loop, has_feature=has_feature, of_the_law=signal, Q=X.shape[1])
+        self.loop = loop
+        zeros = partial(np.zeros, dtype=self.dtype)
+        nan = np.nan
+        self.numbers = np.array([
+            system.lam, start.gradient_factor,
+            nan if start.c_threshold is None else start.c_threshold,
+            nan if start.memorization_threshold is None else start.memorization_threshold,
+        ])  # fmt: skip
+        self.m = m
+        each = (A, N)
+        self.shared = loops.Shared(
+            y=np.ascontiguousarray(system.y[0]), cubed=np.ascontiguousarray(cubed, self.dtype),
+            small=np.ascontiguousarray(start.small[0]), theta=theta, u=np.zeros_like(theta), tail=tail,
+            tail_u=np.zeros_like(tail), Xi=np.zeros_like(theta) if isinstance(system, CoefficientSystem) else theta[:0],
+            cubes=zeros((A, _up(self.n, self.wide) + self.wide)), pull=zeros((A, _up(self.n, self.wide) + self.wide)),
+            memorization=zeros(each), margins=zeros(each), ell=zeros(each), soft=zeros(each), c=zeros(A * m),
+            sums=sums, peaks=zeros((self.team, A)),
+            theta_out=zeros((0, A, m, self.width)), grad_out=zeros((0, A, m, self.width)), trace=zeros((A, 0, 5)),
+            T_0=np.full(A, nan), T_1=np.full(A, nan), dead_at=np.full(A, -1), dead_of=np.zeros(A, np.int64),
+            numbers=self.numbers, sync=np.zeros(16, np.int64),
+        )  # fmt: skip
+
+    def advance(self, start: int, stop: int, rates: np.ndarray, record: np.ndarray) -> States:
+        """See `sims.backends.kernel.Kernel.advance`."""
+        A, k = self.begin.count, len(record)
+        shape = (k, A, self.m, self.width)
+        steps = stop - start if self.begin.trace else 0
+        w = self.shared._replace(
+            theta_out=np.empty(shape, self.dtype), grad_out=np.empty(shape, self.dtype),
+            trace=np.empty((A, steps, len(TRACED)), self.dtype), sync=np.zeros(16, np.int64),
+        )  # fmt: skip
+        rates = np.ascontiguousarray(rates if rates.ndim == 3 else rates[None], self.dtype)
+        record = np.ascontiguousarray(record, np.int64)
+
+        def send(member: int) -> None:
+            self.loop(
+                member, self.team, self.data, w, rates=rates, record=record, start=start, stop=stop,
+                last=self.begin.last,
+            )  # fmt: skip
+
+        if self.team == 1:
+            send(0)
+        else:
+            with ThreadPoolExecutor(self.team) as pool:
+                for done in [pool.submit(send, member) for member in range(self.team)]:
+                    done.result()
+        return States(w.theta_out[:, None], w.grad_out[:, None], w.trace[None] if steps else None)
+
+    def watched(self) -> Watched:
+        """See `sims.backends.kernel.Kernel.watched`."""
+        w = self.shared
+        return Watched(w.T_0[None].copy(), w.T_1[None].copy(), w.dead_at[None].copy(), QUANTITIES[w.dead_of][None])
