@@ -71,7 +71,9 @@ class Batch:
         rngs = [streams(plan.root_seed, plan.study, s) for s in unit.seeds]
         self.recorder = Recorder(plan, drawn, rngs, self.system, self.y, self.masks)
 
-    def _put(self, x: Any) -> Array:
+    def _put(self, each: list[Any]) -> Array:
+        """Stacked over seeds; one seed's array is not copied."""
+        x = each[0][None] if len(each) == 1 else np.stack(each)
         return self.plan.xp.asarray(np.ascontiguousarray(x, dtype=self.plan.dtype))
 
     def _system(self) -> tuple[System, Array, list[Array]]:
@@ -82,17 +84,17 @@ class Batch:
             weights: list[Any] = [drawn.W_0 for drawn in self.drawn]
             feature = samples[0].w_star is not None
             system = WeightSystem(
-                X=self._put(np.stack([s.signal_first() for s in samples])),
-                y=self._put(np.stack([s.y for s in samples])),
-                W_0=self._put(np.stack(weights)),
-                w_star=self._put(np.stack([s.w_star for s in samples])) if feature else None,
+                X=self._put([s.signal_first() for s in samples]),
+                y=self._put([s.y for s in samples]),
+                W_0=self._put(weights),
+                w_star=self._put([s.w_star for s in samples]) if feature else None,
                 lam=problem.lam, signal_patches=int(problem.of_the_law),
             )  # fmt: skip
             small: list[Any] = [s.small for s in samples]
         else:
             parts = [drawn.projection() for drawn in self.drawn]
             stacked = {
-                name: self._put(np.stack([getattr(part, name) for part in parts]))
+                name: self._put([getattr(part, name) for part in parts])
                 for name in ("y", "strength", "K", "Xi_0", "c_0", "S_0", "overlap")
             }
             system = CoefficientSystem(

@@ -95,8 +95,11 @@ def costs(
     """The cost of both representations for ``rows`` = A m, by name; weight space only where data lie in R^d."""
     n, N, P, d = problem.coefficients, problem.N, problem.patches, problem.d
     in_R_d = problem.in_R_d
-    drawn = 16 * N * P * d * in_R_d  # float64 X, and once more with the signal patch first
-    audited = audit and in_R_d and problem.of_the_law
+    # Float64: X, once more with the signal patch first, and what that passes through; or the factor of an exact draw.
+    drawn = 24 * N * P * d if in_R_d else 16 * n * n
+    # X once more, its noise patches' magnitudes, and products of both with themselves.
+    audited = ((8 * N * P + 16 * n) * d + 16 * n * n) * (audit and in_R_d and problem.of_the_law)
+    single = itemsize * (itemsize < 8)
 
     def streamed(size: float) -> float:
         return itemsize * size if itemsize * size > CACHE else 0.0
@@ -104,22 +107,22 @@ def costs(
     gram = 2.0 * n * n * rows
     elementwise = ELEMENTWISE * n * rows
     read = streamed(n * n)
-    # K as formed, as cast, packed; Ξ, B, buffer, gradient.
-    kept = n * n * (8 + itemsize * (1 + compiled)) + 6 * itemsize * rows * n
+    # K, what it was formed from or is packed into; Ξ, B, buffer and what is recorded of them.
+    kept = n * n * (16 + single) + 12 * itemsize * rows * n
     found = {
         "coefficients": Cost(
             gram, max(gram / EFFICIENCY["coefficients"], BALANCE * read) + elementwise, read, 2.0 * n * n * d * in_R_d,
-            int(drawn + kept + 8 * n * n * audited),
+            int(drawn + kept + audited),
         )
     }  # fmt: skip
     if in_R_d:
         n_w = n if compiled else N * P
         direct = 4.0 * n_w * d * rows
         read = streamed(n_w * d)
-        kept = itemsize * (N * P * d + n_w * d * compiled + 8 * rows * d)
+        kept = single * N * P * d + itemsize * (n_w * d * compiled + 12 * rows * d)
         found["weights"] = Cost(
             direct, max(direct / EFFICIENCY["weights"], BALANCE * read) + ELEMENTWISE * n_w * rows + 4.0 * d * rows,
-            read, 0.0, int(drawn + kept + 8 * n * n * audited),
+            read, 0.0, int(drawn + kept + audited),
         )  # fmt: skip
     return found
 

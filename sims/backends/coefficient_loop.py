@@ -26,7 +26,7 @@ from sims.backends.loops import (
 )  # fmt: skip
 from sims.backends.tiles import ROWS, barrier, outer_tile
 
-BUILT_ON = "VERSION"  # of loops.py and tiles.py; see there
+BUILT_ON = "f56181c1954a"  # of loops.py and tiles.py; see there
 
 
 class CoefficientData(NamedTuple):
@@ -43,7 +43,7 @@ def _all_finite(rows: np.ndarray, n: int) -> bool:
     return np.isfinite(rows[:, :n]).all()
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _complete_Xi(w: Shared, Xi_0: np.ndarray, a: int, low: int, high: int) -> None:
     """Ξ = BK + a Ξ₀ and Σ_r Ξ³ on some columns of one optimizer."""
     m = Xi_0.shape[0]
@@ -57,7 +57,7 @@ def _complete_Xi(w: Shared, Xi_0: np.ndarray, a: int, low: int, high: int) -> No
             cubes[k] += x * x * x
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _pulled(w: Shared, a: int, row: int, low: int, high: int, g: np.ndarray) -> None:
     """The gradient for some columns of one row of B, into g."""
     pull, Xi, theta = w.pull[a, low:high], w.Xi[row, low:high], w.theta[row, low:high]

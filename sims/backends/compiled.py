@@ -18,7 +18,7 @@ from sims.backends.kernel import TRACED, Start, States, Watched
 from theory.cubic_cnn.coefficients import CoefficientSystem
 from theory.cubic_cnn.weights import WeightSystem
 
-QUANTITIES = np.array(["", "c", "Xi", "margins"])
+QUANTITIES = np.array(["", "c", "Xi", "margins"], dtype="U8")
 
 
 def unavailable() -> str | None:
@@ -34,6 +34,16 @@ def _padded(x: np.ndarray, columns: int, rows: int | None = None) -> np.ndarray:
     """A copy of a matrix with zeros to the right and below."""
     out = np.zeros((*x.shape[:-2], x.shape[-2] if rows is None else rows, columns), x.dtype)
     out[..., : x.shape[-2], : x.shape[-1]] = x
+    return out
+
+
+def _panels(K: np.ndarray, wide: int) -> np.ndarray:
+    """The columns of a matrix in panels (panels, n, wide), the last one padded with zeros."""
+    n = K.shape[0]
+    out = np.zeros((-(-n // wide), n, wide), K.dtype)
+    for p, panel in enumerate(out):
+        part = K[:, p * wide : (p + 1) * wide]
+        panel[:, : part.shape[1]] = part
     return out
 
 
@@ -66,9 +76,8 @@ class CompiledKernel:
             columns, signal = _up(n, self.wide), system.of_the_law and system.has_feature
             cubed = system.strength[0] ** 3 if signal else np.zeros_like(system.y[0])
             bare = system.of_the_law or not system.has_feature
-            K = _padded(system.K[0], columns)
             self.data = coefficient_loop.CoefficientData(
-                K=np.ascontiguousarray(K.reshape(n, -1, self.wide).transpose(1, 0, 2)),
+                K=_panels(system.K[0], self.wide),
                 Xi_0=_padded(system.Xi_0[0], columns),
                 c_0=np.ascontiguousarray(system.c_0[0]),
                 overlap=np.zeros(0, self.dtype) if bare else np.ascontiguousarray(system.overlap[0]),

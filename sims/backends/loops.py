@@ -4,8 +4,10 @@ A **team** of threads calls the same function on the same arrays, each with its 
 meet at barriers. What a member computes does not depend on the size of the team, and sums over samples are formed
 in one order by whoever needs them: the results are the same, bit for bit, for every team.
 
-``FAST`` lets the compiler re-associate sums and contract a·b + c, which vector reductions need. It does not let it
-assume that numbers are finite: divergence is watched in the loop.
+``FAST`` lets the compiler re-associate sums and contract a·b + c, which vector reductions need; it is used where a
+function reduces, over a range that is the same for everyone. What is done entry by entry keeps to IEEE arithmetic, so
+that an entry's bits do not depend on who owns its neighbours. Nowhere may the compiler assume that numbers are finite:
+divergence is watched in the loop.
 """
 
 from __future__ import annotations
@@ -55,7 +57,7 @@ class Shared(NamedTuple):
     sync: Any  # (16,) the barrier's counters
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
+@njit(nogil=True, cache=True, error_model="numpy")
 def samples(w: Shared, m: int, Q: int, A: int, first: int, end: int, softly: bool) -> None:
     """From Σ_r Ξ³ of each column to margins, ℓ and the pull −(3/N) y ℓ of samples [first, end)."""
     N = w.y.size
@@ -161,11 +163,11 @@ def largest(rows: np.ndarray, low: int, high: int) -> float:
     return top
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
+@njit(nogil=True, cache=True, error_model="numpy")
 def take_step(theta: np.ndarray, u: np.ndarray, g: np.ndarray, rates: np.ndarray) -> None:
-    """u ← γu + κg, θ ← θ − p u − q g on one row; a step without a buffer (κ = 0) leaves u alone."""
+    """u ← γu + κg, θ ← θ − p u − q g on one row; with κ = p = 0 there is no buffer."""
     gamma, kappa, p, q = rates[0], rates[1], rates[2], rates[3]
-    if kappa == 0:
+    if kappa == 0 and p == 0:
         for k in range(theta.size):
             theta[k] -= q * g[k]
         return

@@ -30,7 +30,7 @@ from sims.backends.loops import (
 )  # fmt: skip
 from sims.backends.tiles import ROWS, VECTOR, barrier, dot_tile, outer_tile
 
-BUILT_ON = "VERSION"  # of loops.py and tiles.py; see there
+BUILT_ON = "f56181c1954a"  # of loops.py and tiles.py; see there
 SAMPLES = 32  # rows of X in a block, so that a block and the weights fit a second-level cache
 SPAN = 6144  # bytes of a row in a tile of dot products, so that the tile's rows of W stay in a first-level cache
 
@@ -42,7 +42,7 @@ class WeightData(NamedTuple):
     w_star: Any  # (columns,), zeros where it is not known
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _weight_samples(
     w: Shared,
     data: WeightData,
@@ -103,7 +103,7 @@ def _weight_c(w: Shared, w_star: np.ndarray) -> None:
         w.c[row] = c
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _weight_gradient(
     w: Shared, w_star: np.ndarray, row: int, signal: float, chunks: int, low: int, high: int, g: np.ndarray
 ) -> None:

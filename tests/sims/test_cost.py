@@ -1,13 +1,15 @@
-"""The rule that chooses the representation."""
+"""The cost model: which representation is taken, how work is cut, and that memory is kept to."""
 
+import numpy as np
 import pytest
 
 from sims import cost
-from sims.cost import choose_representation
+from sims.cost import choose_representation, costs, lay_out, memory_available
 from sims.problems import LawProblem
+from sims.schedule import Every
 from sims.simulate import simulate
 from theory.errors import InputError
-from theory.optimizers import GD
+from theory.optimizers import GD, MomentumAverage
 
 
 def choose(problem, asked="auto", all_linear=True, optimizers=2, iterations=1000, **rest):
@@ -17,29 +19,40 @@ def choose(problem, asked="auto", all_linear=True, optimizers=2, iterations=1000
 
 
 def test_the_cheaper_one_is_taken(tiny):
-    """Per step: 2 n² A m against 4 N P d A m; the Gram matrix costs 2 n² d once."""
+    """Per step: 2 n² R against 4 n d R; the Gram matrix costs 2 n² d once."""
     many_dimensions, many_samples = tiny(d=500, N=12), tiny(d=10, N=200)
     assert choose(LawProblem(many_dimensions)).representation == "coefficients"
     assert choose(LawProblem(many_samples)).representation == "weights"
 
 
+def test_costs_count_operations(tiny):
+    """Counted by hand: N = 12, P = 3, d = 40, m = 4 and two optimizers."""
+    found = costs(LawProblem(tiny(P=3)), 8)
+    assert found["coefficients"].operations == 2 * 24**2 * 8
+    assert found["weights"].operations == 4 * 24 * 40 * 8
+    assert found["coefficients"].once == 2 * 24**2 * 40
+    assert costs(LawProblem(tiny(P=3)), 8, compiled=False)["weights"].operations == 4 * 36 * 40 * 8
+    assert list(costs(LawProblem(tiny(d=10**9), "exact"), 8)) == ["coefficients"]
+
+
 def test_the_gram_matrix_must_pay_for_itself(tiny):
-    """With m = 1, K saves 4 N P d − 2 n² operations a step and costs 2 n² d once."""
     problem = LawProblem(tiny(N=100, d=100, m=1))
-    n, saved = 100, 4 * 100 * 2 * 100 - 2 * 100**2
-    break_even = 2 * n**2 * 100 / saved
+    both = costs(problem, 1)
+    saved = both["weights"].equivalent - both["coefficients"].equivalent
+    assert saved > 0
+    break_even = both["coefficients"].once / saved
     assert choose(problem, optimizers=1, iterations=int(break_even) - 1).representation == "weights"
     assert choose(problem, optimizers=1, iterations=int(break_even) + 2).representation == "coefficients"
 
 
-def test_a_gram_matrix_beyond_the_limit_is_not_formed(tiny, monkeypatch):
-    problem = LawProblem(tiny(d=500))
-    monkeypatch.setattr(cost, "GRAM_LIMIT_BYTES", 8 * 12**2)
-    assert choose(problem).representation == "coefficients"
-    monkeypatch.setattr(cost, "GRAM_LIMIT_BYTES", 8 * 12**2 - 1)
-    choice = choose(problem)
-    assert (choice.representation, "2 GiB" in choice.reason) == ("weights", True)
-    assert choose(problem, itemsize=4).representation == "coefficients"
+def test_a_matrix_beyond_the_cache_costs_its_reading(tiny, monkeypatch):
+    problem = LawProblem(tiny(N=50, d=60))
+    assert costs(problem, 1)["coefficients"].bytes == 0
+    monkeypatch.setattr(cost, "CACHE", 8 * 50**2 - 1)
+    found = costs(problem, 1)["coefficients"]
+    assert found.bytes == 8 * 50**2
+    assert found.equivalent >= cost.BALANCE * found.bytes
+    assert costs(problem, 1, itemsize=4)["coefficients"].bytes == 0
 
 
 def test_what_must_be_is_taken(tiny, patches):
@@ -63,3 +76,99 @@ def test_the_choice_is_written_into_the_run(tiny):
     run = simulate(tiny(), {"GD": GD(0.1)}, iterations=5)
     choice = choose(LawProblem(tiny()), optimizers=1, iterations=5)
     assert (run.representation, run.representation_reason) == (choice.representation, choice.reason)
+
+
+# --- memory --------------------------------------------------------------------------------------------------------
+
+
+def test_what_does_not_fit_gives_way(tiny):
+    """Coefficient space is cheaper here; with too little memory for K it is weight space, and the reason says so."""
+    problem = LawProblem(tiny(N=200, d=600, m=1))
+    both = costs(problem, 2, audit=False)
+    assert both["coefficients"].memory != both["weights"].memory
+    small, large = sorted(both, key=lambda name: both[name].memory)
+    choice = choose(problem, memory_limit=both[large].memory - 1, audit=False)
+    assert choice.representation == small
+    assert "would need" in choice.reason
+
+
+def test_what_fits_nowhere_is_refused_with_what_it_needs(tiny):
+    with pytest.raises(InputError, match=r"memory_limit.*needs .* GiB in coefficient space or .* GiB in weight"):
+        simulate(tiny(), {"GD": GD(0.1)}, iterations=5, memory_limit=1000)
+    with pytest.raises(InputError, match="memory_limit"):
+        simulate(tiny(), {"GD": GD(0.1)}, iterations=5, memory_limit=-1)
+
+
+def test_the_limit_bounds_the_units_in_flight(tiny):
+    problem = LawProblem(tiny())
+    one = lay_out(problem, "coefficients", seeds=8, optimizers=2, workers=8).cost.memory
+    for many in (1, 2, 5):
+        layout = lay_out(problem, "coefficients", seeds=8, optimizers=2, workers=8, memory_limit=many * one)
+        assert layout.threads == many
+        assert layout.memory <= many * one
+
+
+@pytest.mark.parametrize("representation", ["coefficients", "weights"])
+@pytest.mark.parametrize("law", ["samples", "exact"])
+def test_the_predicted_memory_covers_the_measured_one(tiny, law, representation):
+    """The arrays of a run, as Python's allocator sees them: never more than predicted, and at least a third of it."""
+    import tracemalloc
+
+    if law == "exact" and representation == "weights":
+        return
+    problem = LawProblem(tiny(N=300, P=3, d=700), law)
+    optimizers = {"GD": GD(0.1), "GD+M": MomentumAverage(0.1, 0.9)}
+
+    def go():
+        simulate(problem, optimizers, iterations=3, representation=representation, workers=1, record=Every(3))
+
+    go()  # what is loaded once does not count
+    tracemalloc.start()
+    go()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    predicted = costs(problem, 2 * 4)[representation].memory
+    assert predicted / 3 < peak < 1.1 * predicted
+
+
+def test_the_memory_at_hand_is_a_number_of_bytes():
+    assert 2**20 < memory_available() < 2**50
+
+
+# --- cutting -------------------------------------------------------------------------------------------------------
+
+
+def seen(layout):
+    return sorted((s, a) for seeds, part in layout.units for s in seeds for a in part)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize(
+    ("seeds", "optimizers", "workers"), [(1, 1, 1), (5, 2, 2), (1, 144, 2), (64, 1, 16), (3, 7, 5)]
+)
+def test_every_seed_and_optimizer_is_in_one_unit(tiny, compiled, seeds, optimizers, workers):
+    layout = lay_out(LawProblem(tiny()), "coefficients", seeds=seeds, optimizers=optimizers, workers=workers,
+                     compiled=compiled)  # fmt: skip
+    assert seen(layout) == [(s, a) for s in range(seeds) for a in range(optimizers)]
+    assert layout.threads * layout.team <= workers
+    assert layout.threads <= len(layout.units)
+
+
+def test_cells_of_one_seed_are_stacked_but_not_all(tiny):
+    layout = lay_out(LawProblem(tiny(m=10)), "coefficients", seeds=1, optimizers=144, workers=2)
+    rows = [10 * len(part) for _, part in layout.units]
+    assert max(rows) <= cost.ROWS
+    assert min(rows) >= cost.ROWS / 2
+
+
+def test_threads_join_inside_products_only_where_units_are_few_and_large(tiny):
+    small, large = LawProblem(tiny()), LawProblem(tiny(N=1500, d=10**6), "exact")
+    assert lay_out(small, "coefficients", seeds=1, optimizers=1, workers=4).team == 1
+    assert lay_out(large, "coefficients", seeds=1, optimizers=1, workers=4).team == 4
+    assert lay_out(large, "coefficients", seeds=4, optimizers=1, workers=4).team == 1
+
+
+def test_a_run_without_records_between_has_the_same_end(tiny):
+    few = simulate(tiny(), {"GD": GD(0.1)}, iterations=40, record=Every(40), seeds=3, workers=2)
+    many = simulate(tiny(), {"GD": GD(0.1)}, iterations=40, record=Every(1), seeds=3, workers=1)
+    assert np.array_equal(few.c.isel(iteration=-1), many.c.isel(iteration=-1))

@@ -94,8 +94,14 @@ def cross_terms(system: System, view: View, y: Array, sigma: float) -> dict[str,
     u = xp.reshape(signed * view.Xi * view.Xi, (S, A, m, N * Q))
     diagonal = system.gram_diagonal()[:, None, None, :]
     own = diagonal * u
-    cross = xp.abs(system.gram_product(u) - own)
-    others = xp.sum(xp.abs(u), axis=-1, keepdims=True) - xp.abs(u)
+    # Where one patch outweighs the rest, "all but itself" is a difference of nearly equal numbers: there the rest is
+    # summed without it.
+    sizes = xp.abs(u)
+    first = xp.argmax(sizes, axis=-1, keepdims=True) == xp.arange(N * Q)
+    rest = xp.where(first, xp.zeros_like(u), u)
+    cross = xp.abs(xp.where(first, system.gram_product(rest), system.gram_product(u) - own))
+    total, without = (xp.sum(x, axis=-1, keepdims=True) for x in (sizes, xp.abs(rest)))
+    others = xp.where(first, without, total - sizes)
     limit = sigma * xp.sqrt(diagonal) * others
     tiny = xp.finfo(u.dtype).smallest_normal
     ratio = xp.where(limit > tiny, cross / xp.where(limit > tiny, limit, xp.ones_like(limit)), xp.zeros_like(limit))
