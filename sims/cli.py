@@ -8,7 +8,7 @@ import json
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 import xarray as xr
@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sims import report
+from sims import options, report
 from sims.files import ResultsFolder, check_writable, refuse_other, write_json
 from sims.judge import judge
 from sims.provenance import found_identity, identity, provenance
@@ -40,6 +40,8 @@ app = typer.Typer(
 
 def main() -> None:
     """Entry point."""
+    from sims import cli_machine  # noqa: F401  the commands that it adds
+
     app()
 
 
@@ -48,37 +50,15 @@ def _show(console: Console, verdicts: list[Verdict]) -> None:
         console.print(line)
 
 
-def _integer(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not an integer.") from None
-
-
-def _real(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not a number.") from None
-
-
-def _count(text: str, *names: str) -> Any:
-    """An option that takes an integer."""
-    return typer.Option(*names, parser=_integer, metavar="INT", help=text)
-
-
-def _size(text: str, *names: str) -> Any:
-    """An option that takes a real number."""
-    return typer.Option(*names, parser=_real, metavar="NUMBER", help=text)
-
-
 @app.command()
 def reproduce(
-    seeds: Annotated[int, _count("Data sets and initial weights to draw; 5 or more.")] = headline.SEEDS,
-    root_seed: Annotated[int, _count("Root of all random streams.")] = 0,
+    seeds: Annotated[int, options.count("Data sets and initial weights to draw; 5 or more.")] = headline.SEEDS,
+    root_seed: Annotated[int, options.count("Root of all random streams.")] = 0,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("results/headline"),
     force: Annotated[bool, typer.Option("--force", help="Replace other results in that folder.")] = False,
-    workers: Annotated[int | None, _count("Threads; default the number of cores.")] = None,
+    workers: options.Workers = None,
+    backend: options.BackendName = None,
+    dtype: options.Dtype = None,
 ) -> None:
     """Run the central experiment and judge every claim on it.
 
@@ -91,6 +71,7 @@ def reproduce(
       lemmascope reproduce
       lemmascope reproduce --root-seed 1 --out results/another-root
       lemmascope reproduce --seeds 20 --out results/more-seeds
+      lemmascope reproduce --dtype float32 --out results/single
 
     Exit status: 0 when every claim came out as expected, 1 when one did not, 2 for wrong use, 130 for Ctrl-C.
     """
@@ -98,7 +79,8 @@ def reproduce(
         if seeds < 5:
             raise InputError("seeds", seeds, "5 or more are needed for a verdict with high probability")
         fingerprint = {
-            "study": headline.STUDY, "parameters": HEADLINE.to_dict(), "seeds": seeds, "root_seed": root_seed,
+            "study": headline.STUDY, "dtype": dtype or "float64", "parameters": HEADLINE.to_dict(), "seeds": seeds,
+            "root_seed": root_seed,
             "optimizers": {k: describe(o) for k, o in {**headline.OPTIMIZERS, **headline.RATES}.items()},
             "iterations": [headline.ITERATIONS, headline.RATE_ITERATIONS], "lemmascope_version": version("lemmascope"),
         }  # fmt: skip
@@ -106,7 +88,10 @@ def reproduce(
         started = time.monotonic()
         with ResultsFolder(out, fingerprint, force=force) as folder:
             with progress(headline.work(seeds), f"GD and GD+M, {seeds} seeds") as advance:
-                found = headline.run(seeds, root_seed, workers=workers, progress=advance)
+                found = headline.run(
+                    seeds, root_seed, workers=workers, progress=advance, backend=backend or "auto",
+                    dtype=dtype or "float64",
+                )  # fmt: skip
             table = report.talk_table(found.trajectory)
             _write_headline(folder, found, table)
             folder.provenance(
@@ -143,40 +128,43 @@ def _show_headline(
     good = sum(v.as_expected for v in found.verdicts)
     console.print(
         f"\n{good} of {len(found.verdicts)} verdicts as expected, in {wall:.0f} s "
-        f"({found.trajectory.attrs['representation']} space: {found.trajectory.attrs['representation_reason']}). "
+        f"({found.trajectory.attrs['representation']} space: {found.trajectory.attrs['representation_reason']}; "
+        f"backend {found.trajectory.attrs['backend']}: {found.trajectory.attrs['backend_reason']}). "
         f"Results, figures and captions: {out}/"
     )
 
 
 @app.command()
 def simulate(
-    config: Annotated[Path | None, typer.Argument(help="Settings file (TOML); flags win over it.")] = None,
-    regime: Annotated[str | None, typer.Option(help="Start from HEADLINE, or paper (needs -d).")] = None,
-    d: Annotated[int | None, _count("Patch dimension.", "--d", "-d")] = None,
-    N: Annotated[int | None, _count("Samples.", "--N", "-N")] = None,
-    P: Annotated[int | None, _count("Patches a sample.", "--P", "-P")] = None,
-    m: Annotated[int | None, _count("Neurons.", "--m", "-m")] = None,
-    alpha: Annotated[float | None, _size("Signal size of large-margin samples.")] = None,
-    beta: Annotated[float | None, _size("Signal size of small-margin samples.")] = None,
-    mu: Annotated[float | None, _size("Probability of a small margin.")] = None,
-    sigma: Annotated[float | None, _size("Standard deviation of the noise patches.")] = None,
-    sigma_0: Annotated[float | None, _size("Standard deviation of the initial weights.")] = None,
-    lam: Annotated[float | None, _size("L2 penalty.")] = None,
-    law: Annotated[str | None, typer.Option(help="samples (in R^d) or exact (any dimension, at no cost in d).")] = None,
-    data: Annotated[Path | None, typer.Option(help="Your own patches: .npz with X, y (w_star, small).")] = None,
-    optimizer: Annotated[
-        list[str] | None,
-        typer.Option(help="[label=]form:name=value,…; gd, momentum, velocity, nesterov, file.py:Class. Repeat."),
-    ] = None,
-    iterations: Annotated[int | None, _count("Steps to take [10000].")] = None,
-    seeds: Annotated[int | None, _count("Data sets and initial weights to draw [1].")] = None,
-    root_seed: Annotated[int | None, _count("Root of all random streams [0].")] = None,
-    every: Annotated[int | None, _count("Record every k-th iteration.")] = None,
-    log_points: Annotated[int | None, _count("Record about this many, evenly in log t [200].")] = None,
-    representation: Annotated[str | None, typer.Option(help="auto, weights or coefficients.")] = None,
-    dtype: Annotated[str | None, typer.Option(help="float64 or float32.")] = None,
+    config: options.Config = None,
+    regime: options.Regime = None,
+    d: options.D = None,
+    N: options.N = None,
+    P: options.P = None,
+    m: options.M = None,
+    alpha: options.Alpha = None,
+    beta: options.Beta = None,
+    mu: options.Mu = None,
+    sigma: options.Sigma = None,
+    sigma_0: options.Sigma0 = None,
+    lam: options.Lam = None,
+    law: options.Law = None,
+    data: options.Data = None,
+    optimizer: options.Optimizers = None,
+    iterations: options.Iterations = None,
+    seeds: options.Seeds = None,
+    root_seed: Annotated[int | None, options.count("Root of all random streams [0].")] = None,
+    every: Annotated[int | None, options.count("Record every k-th iteration.")] = None,
+    log_points: Annotated[int | None, options.count("Record about this many, evenly in log t [200].")] = None,
+    representation: options.Representation = None,
+    backend: options.BackendName = None,
+    dtype: options.Dtype = None,
     whole_Xi: Annotated[bool | None, typer.Option("--whole-xi", help="Record the whole tensor Xi.")] = None,
-    workers: Annotated[int | None, _count("Threads; default the number of cores.")] = None,
+    trace: Annotated[
+        bool | None, typer.Option("--trace", help="Record loss, ν₁, ν₂, max c, max |Ξ| at every iteration too.")
+    ] = None,
+    workers: options.Workers = None,
+    memory_limit: options.MemoryLimit = None,
     out: Annotated[Path | None, typer.Option(help="File to save [trajectory.nc].")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that holds another run.")] = False,
 ) -> None:
@@ -238,6 +226,7 @@ def simulate(
         console.print(_summary(run))
         console.print(
             f"{run.attrs['representation']} space ({run.attrs['representation_reason']}), "
+            f"backend {run.attrs['backend']} ({run.attrs['backend_reason']}), "
             f"{time.monotonic() - started:.1f} s. Saved {chosen.out}; judge it: lemmascope claims {chosen.out}"
         )
 

@@ -18,7 +18,7 @@ further, and then a **team** of threads shares one unit's products if they are l
 
 from __future__ import annotations
 
-__all__ = ["CACHE", "Cost", "Layout", "choose_representation", "costs", "lay_out", "memory_available"]
+__all__ = ["CACHE", "Cost", "Layout", "choose_representation", "costs", "lay_out", "memory_available", "spell_bytes"]
 
 import os
 from dataclasses import dataclass
@@ -167,8 +167,8 @@ def choose_representation(
     limit = float("inf") if memory_limit is None else memory_limit
     fitting = {name: cost for name, cost in possible.items() if cost.memory <= limit}
     if not fitting:
-        needs = " or ".join(f"{cost.memory / 2**30:.3g} GiB in {_space(name)}" for name, cost in possible.items())
-        raise InputError("memory_limit", f"{limit / 2**30:.3g} GiB", f"this run needs {needs} for one seed at a time")
+        needs = " or ".join(f"{spell_bytes(cost.memory)} in {_space(name)}" for name, cost in possible.items())
+        raise InputError("memory_limit", spell_bytes(limit), f"this run needs {needs} for one seed at a time")
     total = {name: cost.equivalent * iterations + cost.once for name, cost in fitting.items()}
     name = min(fitting, key=lambda key: total[key])
     if asked != "auto":
@@ -179,10 +179,20 @@ def choose_representation(
         reason = "exact-law data have no d-dimensional vectors"
     elif len(fitting) == 1:
         other = next(key for key in possible if key != name)
-        reason = f"{_space(other)} would need {possible[other].memory / 2**30:.3g} GiB"
+        reason = f"{_space(other)} would need {spell_bytes(possible[other].memory)}"
     else:
-        reason = ", ".join(f"{total[key]:.2g} operations a seed in {_space(key)}" for key in sorted(total))
+        parts = [f"{total[key]:.2g} {'operations a seed ' * (i == 0)}in {_space(key)}" for i, key in enumerate(total)]
+        reason = ", ".join(parts)
     return Choice(name, reason)
+
+
+def spell_bytes(count: float) -> str:
+    """A number of bytes as one reads it."""
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.3g} {unit}"
+        count /= 1024
+    return f"{count:.3g} GiB"
 
 
 def _space(name: str) -> str:

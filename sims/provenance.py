@@ -46,7 +46,7 @@ def _processor() -> str:
 
 
 def identity(problem: Any, optimizers: dict[str, Any], record: Any, run: dict[str, Any]) -> dict[str, Any]:
-    """What makes a run the same run: everything but the number of threads."""
+    """What makes a run the same run: everything but threads and memory."""
     p = problem.parameters
     digest = None
     if p is None:
@@ -57,7 +57,8 @@ def identity(problem: Any, optimizers: dict[str, Any], record: Any, run: dict[st
         "parameters": None if p is None else p.to_dict(), "data": digest, "m": problem.m, "lam": problem.lam,
         "sigma_0": getattr(problem, "sigma_0", None), "law": getattr(problem, "law", None),
         "optimizers": {k: describe(o) for k, o in optimizers.items()}, "record": repr(record),
-        "run": {k: v for k, v in run.items() if k != "workers"}, "lemmascope_version": version("lemmascope"),
+        "run": {k: v for k, v in run.items() if k not in ("workers", "memory_limit")},
+        "lemmascope_version": version("lemmascope"),
     }  # fmt: skip
     return json.loads(json.dumps(found))
 

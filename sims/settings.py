@@ -17,14 +17,14 @@ from typing import Any
 from sims.problems import LawProblem, Problem
 from sims.schedule import Every, Logarithmic, Schedule
 from theory.cubic_cnn.parameters import HEADLINE, Parameters, paper_regime
-from theory.errors import InputError
+from theory.errors import InputError, check_number
 from theory.optimizers import FORMS, GD, MomentumAverage, Optimizer, PiecewiseConstant
 
 PARAMETERS = tuple(f.name for f in fields(Parameters))
 DATA = ("file", "m", "sigma_0", "lam")
 RUN = (
-    "iterations", "seeds", "root_seed", "law", "every", "log_points", "representation", "dtype", "whole_Xi",
-    "workers", "out",
+    "iterations", "seeds", "root_seed", "law", "every", "log_points", "representation", "dtype", "whole_Xi", "trace",
+    "backend", "memory_limit", "workers", "out",
 )  # fmt: skip
 TOP = ("regime", "parameters", "data", "optimizers", "run")
 LABELS = {"gd": "GD", "momentum": "GD+M", "velocity": "velocity", "nesterov": "Nesterov"}
@@ -245,8 +245,11 @@ def settings(top: dict[str, Any], flags: dict[str, Any]) -> Settings:
     out = Path(out)
     run.setdefault("iterations", 10_000)
     run.setdefault("seeds", 1)
-    if not isinstance(run.get("whole_Xi", False), bool):
-        raise InputError("whole_Xi", run["whole_Xi"], "it must be true or false")
+    for name in ("whole_Xi", "trace"):
+        if not isinstance(run.get(name, False), bool):
+            raise InputError(name, run[name], "it must be true or false")
+    if "memory_limit" in run:  # in GiB here, in bytes from Python
+        run["memory_limit"] = 2**30 * check_number("memory_limit", run["memory_limit"], 0, open_low=True)
     return Settings(problem, optimizers, record, run, out)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = ["simulate"]
 
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -17,9 +16,8 @@ import xarray as xr
 from array_api_compat import array_namespace
 from threadpoolctl import threadpool_limits
 
-from sims.backends.choice import choose_backend
+from sims.arrange import arrange
 from sims.batch import Batch, Draws, Unit
-from sims.cost import choose_representation, lay_out, memory_available
 from sims.plan import Plan
 from sims.planted import PLANTED
 from sims.problems import Problem, as_problem
@@ -27,7 +25,7 @@ from sims.schedule import Logarithmic, Schedule, recorded
 from sims.trajectory import VARIABLES, label
 from theory.cubic_cnn.model import View
 from theory.cubic_cnn.parameters import Parameters
-from theory.errors import InputError, check_number, check_size
+from theory.errors import InputError, check_size
 from theory.optimizers import Optimizer
 
 
@@ -148,8 +146,6 @@ def simulate(
         raise InputError("seeds", seeds, "it must be at most 1000000")
     if check_size("root_seed", root_seed, 0) >= 2**63:
         raise InputError("root_seed", root_seed, "it must be less than 2⁶³, to fit a results file")
-    if dtype not in ("float64", "float32"):
-        raise InputError("dtype", dtype, "it must be 'float64' or 'float32'")
     if not isinstance(optimizers, Mapping) or not optimizers or not all(isinstance(name, str) for name in optimizers):
         raise InputError("optimizers", optimizers, "give a dict of optimizers by label, with at least one")
     for name, optimizer in optimizers.items():
@@ -166,32 +162,18 @@ def simulate(
         if name in VARIABLES:
             raise InputError("quantities", name, "this name is taken by a quantity that every run records")
     times = recorded(record or Logarithmic(), iterations)
-    itemsize = np.dtype(dtype).itemsize
-    if memory_limit is not None:
-        check_number("memory_limit", memory_limit, 0, open_low=True)
-    limit = 0.8 * memory_available() if memory_limit is None else float(memory_limit)
-    # The library's standard-conforming face: CuPy's own namespace lacks some of the functions.
-    carrier = choose_backend(backend, optimizers, xp)
-    xp = array_namespace(carrier.xp.asarray([0.0]))
-    compiled = carrier.name == "compiled"
-    choice = choose_representation(
-        problem, asked=representation, all_linear=all(o.linear for o in optimizers.values()),
-        optimizers=len(optimizers), iterations=iterations, itemsize=itemsize, compiled=compiled, memory_limit=limit,
-        audit=audit,
+    chosen = arrange(
+        problem, optimizers, iterations=iterations, seeds=seeds, representation=representation, backend=backend,
+        dtype=dtype, audit=audit, xp=xp, workers=workers, chunk=chunk, memory_limit=memory_limit,
     )  # fmt: skip
-    workers = check_size("workers", workers) if workers is not None else (os.cpu_count() or 1)
-    if chunk is not None:
-        check_size("chunk", chunk)
-    layout = lay_out(
-        problem, choice.representation, seeds=seeds, optimizers=len(optimizers), workers=workers, itemsize=itemsize,
-        compiled=compiled, memory_limit=limit, chunk=chunk, audit=audit,
-    )  # fmt: skip
+    layout = chosen.layout
     stop = threading.Event()
     plan = Plan(
-        problem=problem, optimizers=dict(optimizers), times=times, representation=choice.representation,
-        dtype=dtype, whole_Xi=whole_Xi, audit=audit, quantities=dict(quantities or {}), xp=xp, planted=planted,
-        trace=trace, backend=carrier.name, team=layout.team, root_seed=root_seed, study=study, progress=progress,
-        stop=stop,
+        problem=problem, optimizers=dict(optimizers), times=times, representation=chosen.choice.representation,
+        dtype=dtype, whole_Xi=whole_Xi, audit=audit, quantities=dict(quantities or {}),
+        # The library's standard-conforming face: CuPy's own namespace lacks some of the functions.
+        xp=array_namespace(chosen.backend.xp.asarray([0.0])), planted=planted, trace=trace, backend=chosen.backend.name,
+        team=layout.team, root_seed=root_seed, study=study, progress=progress, stop=stop,
     )  # fmt: skip
     labels = list(optimizers)
     units = [Unit(of_seeds, tuple(labels[a] for a in part)) for of_seeds, part in layout.units]
@@ -212,8 +194,8 @@ def simulate(
             raise
     found = _join(parts, groups=sum(unit.seeds == units[0].seeds for unit in units))
     return label(
-        found, problem=problem, optimizers=optimizers, times=times, choice=choice, backend=carrier, dtype=dtype,
-        root_seed=root_seed, study=study, planted=planted,
+        found, problem=problem, optimizers=optimizers, times=times, choice=chosen.choice, backend=chosen.backend,
+        dtype=dtype, root_seed=root_seed, study=study, planted=planted,
     )  # fmt: skip
 
 

@@ -63,7 +63,7 @@ def work(seeds: int = SEEDS) -> int:
 
 def run(
     seeds: int = SEEDS, root_seed: int = 0, *, workers: int | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], None] | None = None, backend: str = "auto", dtype: str = "float64",
 ) -> Headline:
     """Simulate and judge.
 
@@ -72,14 +72,16 @@ def run(
         root_seed: root of all random streams.
         workers: threads, default the number of cores.
         progress: called with the number of seed-iterations just done.
+        backend, dtype: as of `sims.simulate.simulate`.
     """
     trajectory = simulate(
         HEADLINE, OPTIMIZERS, iterations=ITERATIONS, seeds=seeds, root_seed=root_seed, study=STUDY,
-        record=Logarithmic(120), workers=workers, progress=progress,
+        record=Logarithmic(120), workers=workers, progress=progress, backend=backend, dtype=dtype,
     )  # fmt: skip
     learning_rates = simulate(
         HEADLINE, RATES, iterations=RATE_ITERATIONS, seeds=min(seeds, RATE_SEEDS), root_seed=root_seed, study=STUDY,
-        record=Logarithmic(20), audit=False, workers=workers, progress=progress,
+        record=Logarithmic(20), audit=False, workers=workers, progress=progress, backend=backend,
+        dtype=dtype,
     )  # fmt: skip
     single = [claim for claim in CLAIMS.values() if claim.subject != "family"]
     several = [claim for claim in CLAIMS.values() if claim.subject == "family"]

@@ -93,7 +93,7 @@ def test_what_does_not_fit_gives_way(tiny):
 
 
 def test_what_fits_nowhere_is_refused_with_what_it_needs(tiny):
-    with pytest.raises(InputError, match=r"memory_limit.*needs .* GiB in coefficient space or .* GiB in weight"):
+    with pytest.raises(InputError, match=r"memory_limit.*needs .* in coefficient space or .* in weight"):
         simulate(tiny(), {"GD": GD(0.1)}, iterations=5, memory_limit=1000)
     with pytest.raises(InputError, match="memory_limit"):
         simulate(tiny(), {"GD": GD(0.1)}, iterations=5, memory_limit=-1)
