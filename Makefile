@@ -11,11 +11,12 @@ reproduce: $(VENV)/.run
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
-readme: $(VENV)/.run   # the README's tables and pictures anew, from three root seeds (about five minutes)
+readme: $(VENV)/.run   # the documents' tables and pictures anew, from three root seeds and in single precision
 	$(BIN)/lemmascope reproduce
 	$(BIN)/lemmascope reproduce --root-seed 1 --out results/root-1
 	$(BIN)/lemmascope reproduce --root-seed 2 --out results/root-2
-	$(BIN)/python -m sims.readme results/headline results/root-1 results/root-2
+	$(BIN)/lemmascope reproduce --dtype float32 --out results/float32
+	$(BIN)/python -m sims.readme results/headline results/root-1 results/root-2 results/float32
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -1,12 +1,13 @@
-"""The README's numbers and pictures, made from saved verdicts: ``make readme``.
+"""The documents' numbers and pictures, made from saved verdicts: ``make readme``.
 
-Each block between ``<!-- begin NAME -->`` and ``<!-- end NAME -->`` is rewritten from ``docs/headline/root-*.json``,
-the verdicts of one run for each root seed; a test holds the README to them.
+Each block between ``<!-- begin NAME -->`` and ``<!-- end NAME -->`` of README.md and docs/float32.md is rewritten from
+``docs/headline/``: ``root-*.json``, the verdicts of one run for each root seed, and ``float32.json``, those of root 0
+in single precision. A test holds the documents to them.
 """
 
 from __future__ import annotations
 
-__all__ = ["ROOT", "blocks", "main", "rewritten"]
+__all__ = ["ROOT", "blocks", "documents", "main", "rewritten", "saved", "single"]
 
 import re
 import shutil
@@ -64,23 +65,54 @@ def _claims(found: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def _precision(double: dict[str, Any], single: dict[str, Any]) -> str:
+    lines = [
+        "| claim | on | float64 | float32 | relative change | bound (float64) | verdicts | seeds |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for a, b in zip(double["verdicts"], single["verdicts"], strict=True):
+        if (a["claim"], a["optimizer"]) != (b["claim"], b["optimizer"]):
+            raise ValueError("both precisions must have the same claims")
+        x, y = a["computed"], b["computed"]
+        change = "–" if x is None or y is None else number(abs(y - x) / abs(x or 1))
+        held = [f"{len(v['holding'])}/{len(v['seeds'])}" if v["seeds"] else "–" for v in (a, b)]
+        lines.append(
+            f"| `{a['claim']}` | {a['optimizer']} | {number(x)} | {number(y)} | {change} | {_bound(a)} "
+            f"| {_pair(a['status'], b['status'])} | {_pair(*held)} |"
+        )
+    return "\n".join(lines)
+
+
+def _pair(a: str, b: str) -> str:
+    return a if a == b else f"**{a} → {b}**"
+
+
 def blocks(found: list[dict[str, Any]]) -> dict[str, str]:
-    """The generated blocks by name, from the verdicts of one or more root seeds, the first being the main one."""
+    """The README's blocks by name, from the verdicts of one or more root seeds, the first being the main one."""
     return {"talk": _talk(found), "claims": _claims(found)}
 
 
-def rewritten(text: str, found: list[dict[str, Any]]) -> str:
-    """The README's text with its generated blocks made anew.
+def documents(root: Path = ROOT) -> dict[Path, dict[str, str]]:
+    """Every document with its generated blocks, from what is committed."""
+    found = saved(root)
+    return {
+        root / "README.md": blocks(found),
+        root / "docs" / "float32.md": {"precision": _precision(found[0], single(root))},
+    }
+
+
+def rewritten(text: str, blocks: dict[str, str]) -> str:
+    """The text with its generated blocks replaced.
 
     Raises:
         ValueError: a block's marks are missing.
     """
-    for name, block in blocks(found).items():
+    for name, block in blocks.items():
         pattern = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
         # A function, so that no backslash of the block is read as a reference to a group.
         text, count = pattern.subn(lambda match, block=block: f"{match[1]}{block}\n{match[2]}", text)  # type: ignore[misc]
         if count != 1:
-            raise ValueError(f"README.md must have one block {name!r}")
+            raise ValueError(f"the document must have one block {name!r}")
     return text
 
 
@@ -89,8 +121,13 @@ def saved(root: Path = ROOT) -> list[dict[str, Any]]:
     return [read_verdicts(path) for path in sorted((root / "docs" / "headline").glob("root-*.json"))]
 
 
-def main(folders: list[str]) -> None:
-    """Copy verdicts and pictures from results folders (the first gives the pictures), and rewrite the README."""
+def single(root: Path = ROOT) -> dict[str, Any]:
+    """The committed verdicts of root 0 in single precision."""
+    return read_verdicts(root / "docs" / "headline" / "float32.json")
+
+
+def main(folders: list[str], in_single: str) -> None:
+    """Copy verdicts and pictures from results folders (the first gives the pictures), and rewrite the documents."""
     docs = ROOT / "docs" / "headline"
     docs.mkdir(parents=True, exist_ok=True)
     for place, folder in enumerate(map(Path, folders)):
@@ -100,9 +137,10 @@ def main(folders: list[str]) -> None:
             for name in FIGURES:
                 shutil.copyfile(folder / "figures" / f"{name}.png", docs / f"{name}.png")
                 shutil.copyfile(folder / "figures" / f"{name}.caption.txt", docs / f"{name}.caption.txt")
-    readme = ROOT / "README.md"
-    readme.write_text(rewritten(readme.read_text(), saved()))
+    shutil.copyfile(Path(in_single) / "verdicts.json", docs / "float32.json")
+    for path, made in documents().items():
+        path.write_text(rewritten(path.read_text(), made))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1:-1], sys.argv[-1])

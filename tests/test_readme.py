@@ -5,27 +5,30 @@ from pathlib import Path
 
 import pytest
 
-from sims.readme import FIGURES, ROOT, blocks, rewritten, saved
+from sims.readme import FIGURES, ROOT, blocks, documents, rewritten, saved, single
 from theory.cubic_cnn.claims import CLAIMS
 
 TEXT = (ROOT / "README.md").read_text()
 FENCED = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
-def test_generated_blocks_are_those_of_the_saved_verdicts():
-    assert rewritten(TEXT, saved()) == TEXT, "run `make readme`"
+@pytest.mark.parametrize("name", ["README.md", "docs/float32.md"])
+def test_generated_blocks_are_those_of_the_saved_verdicts(name):
+    text = (ROOT / name).read_text()
+    assert rewritten(text, documents()[ROOT / name]) == text, "run `make readme`"
 
 
 def test_a_changed_number_would_be_seen():
     found = saved()
     found[0]["verdicts"][0]["computed"] = 123.0
-    assert rewritten(TEXT, found) != TEXT
+    assert rewritten(TEXT, blocks(found)) != TEXT
 
 
 def test_saved_verdicts_are_of_three_roots_and_of_todays_claims():
     found = saved()
     assert [v["root_seed"] for v in found] == [0, 1, 2]
-    for verdicts in found:
+    assert single()["root_seed"] == 0
+    for verdicts in [*found, single()]:
         assert {v["claim"] for v in verdicts["verdicts"]} == set(CLAIMS)
         for v in verdicts["verdicts"]:
             claim = CLAIMS[v["claim"]]
@@ -41,7 +44,7 @@ def test_pictures_have_captions():
 
 def test_missing_marks_are_an_error():
     with pytest.raises(ValueError, match="talk"):
-        rewritten("no marks", saved())
+        rewritten("no marks", blocks(saved()))
     assert set(blocks(saved())) == {"talk", "claims"}
 
 

@@ -107,6 +107,7 @@ class CompiledKernel:
             sums = np.zeros((min(loops.CHUNKS, N), *theta.shape), self.dtype)
             loop = partial(weight_loop.weight_loop, has_feature=has_feature, of_the_law=signal, Q=X.shape[1])
         self.loop = loop
+        self.initial = theta.copy(), tail.copy()
         zeros = partial(np.zeros, dtype=self.dtype)
         nan = np.nan
         self.numbers = np.array([
@@ -127,6 +128,15 @@ class CompiledKernel:
             T_0=np.full(A, nan), T_1=np.full(A, nan), dead_at=np.full(A, -1), dead_of=np.zeros(A, np.int64),
             numbers=self.numbers, sync=np.zeros(16, np.int64),
         )  # fmt: skip
+
+    def restart(self) -> None:
+        """Back to iteration 0: the initial state, nothing watched yet."""
+        w = self.shared
+        w.theta[...], w.tail[...] = self.initial
+        for buffer in (w.u, w.tail_u):
+            buffer[...] = 0
+        w.T_0[...] = w.T_1[...] = np.nan
+        w.dead_at[...], w.dead_of[...] = -1, 0
 
     def advance(self, start: int, stop: int, rates: np.ndarray, record: np.ndarray) -> States:
         """See `sims.backends.kernel.Kernel.advance`."""
