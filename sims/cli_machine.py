@@ -1,8 +1,13 @@
-"""The commands about the machine: explain."""
+"""The commands about the machine: explain, doctor, bench."""
 
 from __future__ import annotations
 
 __all__: list[str] = []
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from sims import options
 from sims.cli import app
@@ -53,3 +58,37 @@ def explain(
         for sentence in found.sentences():
             console.print(sentence, soft_wrap=True)
         console.print(found.table())
+
+
+@app.command()
+def bench(
+    work: Annotated[list[str] | None, typer.Option(help="Row to measure, a letter; repeat [all].")] = None,
+    rounds: Annotated[int, options.count("Turns of every implementation; medians of 5 or more.")] = 5,
+    without: Annotated[list[str] | None, typer.Option(help="Peer library to leave out, torch or jax; repeat.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A look in a minute, at a fraction of the sizes.")] = False,
+    growth: Annotated[bool, typer.Option("--growth/--no-growth", help="How the cost grows, too.")] = True,
+    out: Annotated[Path | None, typer.Option(help="File of the record [benchmarks/records/MACHINE.json].")] = None,
+) -> None:
+    """Time this project beside PyTorch and JAX on the same work.
+
+    Every implementation gets the same data and records loss, nu_1, nu_2, max c and max |Xi| at every iteration. First all
+    trajectories are compared (1e-9), then the implementations take turns; medians, the ratio to the best peer, and
+    the fraction of what this machine's product rate or bandwidth allows. Peers that are not installed are named with
+    what to install: pip install 'lemmascope[peers]'.
+
+    \b
+    Examples:
+      lemmascope bench --quick
+      lemmascope bench --work A --work H --without torch
+      lemmascope bench
+
+    \b
+    Rows: A one small run, B a middling run, C a large run, D many seeds of A, E few samples in a high dimension,
+    H the central experiment, P the (eta, gamma) plane. All of them take about three quarters of an hour on two cores.
+
+    Exit status: 0 (no timing is a failure), 2 for wrong use, 130 for Ctrl-C.
+    """
+    from benchmarks.command import bench as measure
+
+    with polite():
+        measure(work, rounds=rounds, without=tuple(without or ()), out=out, quick=quick, growth=growth)

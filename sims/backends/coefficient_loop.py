@@ -8,6 +8,7 @@ from __future__ import annotations
 
 __all__ = ["BUILT_ON", "CoefficientData", "coefficient_loop"]
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,13 +21,15 @@ from sims.backends.loops import (
     largest,
     look,
     note_divergence,
+    put,
     samples,
     signal_pull,
+    silence,
     take_step,
 )  # fmt: skip
 from sims.backends.tiles import ROWS, barrier, outer_tile
 
-BUILT_ON = "f56181c1954a"  # of loops.py and tiles.py; see there
+BUILT_ON = "b2cd4774b197"  # of loops.py and tiles.py; see there
 
 
 class CoefficientData(NamedTuple):
@@ -40,7 +43,11 @@ class CoefficientData(NamedTuple):
 
 @njit(nogil=True, cache=True)
 def _all_finite(rows: np.ndarray, n: int) -> bool:
-    return np.isfinite(rows[:, :n]).all()
+    for r in range(rows.shape[0]):
+        for k in range(n):
+            if not math.isfinite(rows[r, k]):
+                return False
+    return True
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -91,11 +98,12 @@ def _tails(
     pull = signal_pull(w, a) if has_feature else 0.0
     g = np.empty(2, w.tail.dtype)
     for row in range(a * m, (a + 1) * m):
-        g[:] = w.numbers[0] * w.numbers[1] * w.tail[row]
+        for j in range(2):
+            g[j] = w.numbers[0] * w.numbers[1] * w.tail[row, j]
         g[0] += pull * w.c[row] * w.c[row]
         if keep:
-            w.theta_out[kept, a, row - a * m, n:] = w.tail[row]
-            w.grad_out[kept, a, row - a * m, n:] = g
+            put(w.theta_out[kept, a, row - a * m, n:], w.tail[row])
+            put(w.grad_out[kept, a, row - a * m, n:], g)
         if go:
             take_step(w.tail[row], w.tail_u[row], g, rates)
 
@@ -147,14 +155,15 @@ def coefficient_loop(
                     finite = _all_finite(w.Xi[a * m : (a + 1) * m], n)
                     note_divergence(w, a, m, t, has_feature, finite)
                 barrier(w.sync, team)  # all have seen it before the state is silenced
-                w.theta[a * m : (a + 1) * m, low:high] = 0
-                w.u[a * m : (a + 1) * m, low:high] = 0
-                w.Xi[a * m : (a + 1) * m, low:high] = 0
-                w.pull[a, low:high] = 0
+                silence(w.theta[a * m : (a + 1) * m], low, high)
+                silence(w.u[a * m : (a + 1) * m], low, high)
+                silence(w.Xi[a * m : (a + 1) * m], low, high)
+                silence(w.pull[a : a + 1], low, high)
                 if member == 0:
-                    w.tail[a * m : (a + 1) * m] = 0
-                    w.tail_u[a * m : (a + 1) * m] = 0
-                    w.c[a * m : (a + 1) * m] = 0
+                    silence(w.tail[a * m : (a + 1) * m], 0, 2)
+                    silence(w.tail_u[a * m : (a + 1) * m], 0, 2)
+                    for row in range(a * m, (a + 1) * m):
+                        w.c[row] = 0
                     w.ell[a] = 0
                 barrier(w.sync, team)
             if member == 0:
@@ -163,8 +172,8 @@ def coefficient_loop(
                 if keep or t < last:
                     _pulled(w, a, row, low, high, g)
                 if keep:
-                    w.theta_out[kept, a, row - a * m, low:high] = w.theta[row, low:high]
-                    w.grad_out[kept, a, row - a * m, low:high] = g
+                    put(w.theta_out[kept, a, row - a * m, low:high], w.theta[row, low:high])
+                    put(w.grad_out[kept, a, row - a * m, low:high], g)
                 if t < last:
                     take_step(w.theta[row, low:high], w.u[row, low:high], g, step[a])
             if member == 0:

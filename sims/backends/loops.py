@@ -13,7 +13,8 @@ divergence is watched in the loop.
 from __future__ import annotations
 
 __all__ = [
-    "CHUNKS", "FAST", "Shared", "diverged", "largest", "look", "note_divergence", "samples", "signal_pull", "take_step",
+    "CHUNKS", "FAST", "Shared", "diverged", "largest", "look", "note_divergence", "put", "samples", "signal_pull",
+    "silence", "take_step",
 ]  # fmt: skip
 
 import math
@@ -161,6 +162,21 @@ def largest(rows: np.ndarray, low: int, high: int) -> float:
             size = abs(row[k])
             top = size if size > top else top
     return top
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def put(there: np.ndarray, row: np.ndarray) -> None:
+    """Copy a row; an assignment of slices compiles several seconds longer, for the text of errors that cannot occur."""
+    for k in range(row.size):
+        there[k] = row[k]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def silence(rows: np.ndarray, low: int, high: int) -> None:
+    """Zeros in some columns of some rows."""
+    for r in range(rows.shape[0]):
+        for k in range(low, high):
+            rows[r, k] = 0
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

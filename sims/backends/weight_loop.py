@@ -24,13 +24,15 @@ from sims.backends.loops import (
     largest,
     look,
     note_divergence,
+    put,
     samples,
     signal_pull,
+    silence,
     take_step,
 )  # fmt: skip
 from sims.backends.tiles import ROWS, VECTOR, barrier, dot_tile, outer_tile
 
-BUILT_ON = "f56181c1954a"  # of loops.py and tiles.py; see there
+BUILT_ON = "b2cd4774b197"  # of loops.py and tiles.py; see there
 SAMPLES = 32  # rows of X in a block, so that a block and the weights fit a second-level cache
 SPAN = 6144  # bytes of a row in a tile of dot products, so that the tile's rows of W stay in a first-level cache
 
@@ -172,8 +174,8 @@ def weight_loop(
                     finite = _finite_responses(w, data, a, m, N * Q)
                     note_divergence(w, a, m, t, has_feature, finite)
                 barrier(w.sync, team)
-                w.theta[a * m : (a + 1) * m, low:high] = 0
-                w.u[a * m : (a + 1) * m, low:high] = 0
+                silence(w.theta[a * m : (a + 1) * m], low, high)
+                silence(w.u[a * m : (a + 1) * m], low, high)
                 barrier(w.sync, team)
             if member == 0:
                 look(w, a, m, t, t - start, team, has_feature, traced)
@@ -184,8 +186,8 @@ def weight_loop(
                 elif keep or t < last:
                     _weight_gradient(w, data.w_star, row, signal, chunks, low, high, g)
                 if keep:
-                    w.theta_out[kept, a, row - a * m, low:high] = w.theta[row, low:high]
-                    w.grad_out[kept, a, row - a * m, low:high] = g
+                    put(w.theta_out[kept, a, row - a * m, low:high], w.theta[row, low:high])
+                    put(w.grad_out[kept, a, row - a * m, low:high], g)
                 if t < last:
                     take_step(w.theta[row, low:high], w.u[row, low:high], g, step[a])
         kept += keep
