@@ -71,10 +71,10 @@ def bench(
 ) -> None:
     """Time this project beside PyTorch and JAX on the same work.
 
-    Every implementation gets the same data and records loss, nu_1, nu_2, max c and max |Xi| at every iteration. First all
-    trajectories are compared (1e-9), then the implementations take turns; medians, the ratio to the best peer, and
-    the fraction of what this machine's product rate or bandwidth allows. Peers that are not installed are named with
-    what to install: pip install 'lemmascope[peers]'.
+    Every implementation gets the same data and records loss, nu_1, nu_2, max c and max |Xi| at every iteration. First
+    all trajectories are compared (1e-9), then the implementations take turns; medians, the ratio to the best peer,
+    and the fraction of what this machine's product rate or bandwidth allows. Peers that are not installed are named
+    with what to install: pip install 'lemmascope[peers]'.
 
     \b
     Examples:

@@ -27,9 +27,9 @@ from sims.backends.loops import (
     silence,
     take_step,
 )  # fmt: skip
-from sims.backends.tiles import ROWS, barrier, outer_tile
+from sims.backends.tiles import ROWS, barrier, narrow_tile, outer_tile
 
-BUILT_ON = "b2cd4774b197"  # of loops.py and tiles.py; see there
+BUILT_ON = "a920969ce3f8"  # of loops.py and tiles.py; see there
 
 
 class CoefficientData(NamedTuple):
@@ -76,6 +76,17 @@ def _pulled(w: Shared, a: int, row: int, low: int, high: int, g: np.ndarray) -> 
     shrink = g.dtype.type(decay)
     for k in range(high - low):
         g[k] = pull[k] * Xi[k] * Xi[k] + shrink * theta[k]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _average_step(w: Shared, a: int, row: int, low: int, high: int, rates: np.ndarray) -> None:
+    """`_pulled` and `loops.take_step` in one pass, for the commonest case: momentum (q = 0) without penalty."""
+    pull, Xi, theta, u = w.pull[a, low:high], w.Xi[row, low:high], w.theta[row, low:high], w.u[row, low:high]
+    gamma, kappa, p = rates[0], rates[1], rates[2]
+    for k in range(high - low):
+        new = gamma * u[k] + kappa * (pull[k] * Xi[k] * Xi[k])
+        u[k] = new
+        theta[k] -= p * new
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
@@ -128,24 +139,27 @@ def coefficient_loop(
     first, end = panels * member // team, panels * (member + 1) // team
     low, high = first * wide, min(n, end * wide)
     i_0, i_1 = N * member // team, N * (member + 1) // team
-    traced = w.trace.size > 0
-    g = np.empty(high - low, w.theta.dtype)
+    traced, decays = w.trace.size > 0, w.numbers[0] != 0
+    g, room = np.empty(high - low, w.theta.dtype), np.empty((4, max(1, i_1 - i_0)))
     pace = max(1, wide * ROWS // w.theta.shape[0])  # all row tiles together bring the next panel
     kept = 0
     for t in range(start, stop):
         for p in range(first, end):
             ahead = (p + 1) * n * wide
             for r in range(0, w.theta.shape[0], ROWS):
-                outer_tile(w.theta, r, data.K, p * n * wide, wide, w.Xi, p * wide, n, False, ahead, pace)
+                if n - p * wide > wide // 2:
+                    outer_tile(w.theta, r, data.K, p * n * wide, wide, w.Xi, p * wide, n, False, ahead, pace)
+                else:
+                    narrow_tile(w.theta, r, data.K, p * n * wide, wide, w.Xi, p * wide, n, False, ahead, pace)
                 ahead += n * pace
         for a in range(A):
             _complete_Xi(w, data.Xi_0, a, low, high)
             if traced:
-                w.peaks[member, a] = largest(w.Xi[a * m : (a + 1) * m], low, high)
+                w.peak_bits[member, a] = largest(w.Xi_bits[a * m : (a + 1) * m], low, high)
         if member == 0 and has_feature:
             _coefficients_c(w, data, n)
         barrier(w.sync, team)
-        samples(w, m, Q, A, i_0, i_1, traced)
+        samples(w, m, Q, A, i_0, i_1, traced, room)
         barrier(w.sync, team)
         keep = kept < record.size and record[kept] == t
         step = rates[t - start] if rates.shape[0] > 1 else rates[0]
@@ -169,13 +183,15 @@ def coefficient_loop(
             if member == 0:
                 look(w, a, m, t, t - start, team, has_feature, traced)
             for row in range(a * m, (a + 1) * m):
-                if keep or t < last:
+                if keep or decays or step[a, 3] != 0:
                     _pulled(w, a, row, low, high, g)
                 if keep:
                     put(w.theta_out[kept, a, row - a * m, low:high], w.theta[row, low:high])
                     put(w.grad_out[kept, a, row - a * m, low:high], g)
-                if t < last:
+                if t < last and (decays or step[a, 3] != 0):
                     take_step(w.theta[row, low:high], w.u[row, low:high], g, step[a])
+                elif t < last:
+                    _average_step(w, a, row, low, high, step[a])
             if member == 0:
                 _tails(w, a, m, n, has_feature, keep, kept, t < last, step[a])
         kept += keep

@@ -18,6 +18,7 @@ from sims.backends.kernel import TRACED, Start, States, Watched
 from theory.cubic_cnn.coefficients import CoefficientSystem
 from theory.cubic_cnn.weights import WeightSystem
 
+LINE = 64  # bytes in a line of a cache
 QUANTITIES = np.array(["", "c", "Xi", "margins"], dtype="U8")
 
 
@@ -30,9 +31,17 @@ def unavailable() -> str | None:
     return None
 
 
+def _zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Zeros that begin with a line of the cache, so that no vector lies across two of them."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    room = np.zeros(size + LINE, np.uint8)
+    start = -room.ctypes.data % LINE
+    return room[start : start + size].view(dtype).reshape(shape)
+
+
 def _padded(x: np.ndarray, columns: int, rows: int | None = None) -> np.ndarray:
     """A copy of a matrix with zeros to the right and below."""
-    out = np.zeros((*x.shape[:-2], x.shape[-2] if rows is None else rows, columns), x.dtype)
+    out = _zeros((*x.shape[:-2], x.shape[-2] if rows is None else rows, columns), x.dtype)
     out[..., : x.shape[-2], : x.shape[-1]] = x
     return out
 
@@ -40,7 +49,7 @@ def _padded(x: np.ndarray, columns: int, rows: int | None = None) -> np.ndarray:
 def _panels(K: np.ndarray, wide: int) -> np.ndarray:
     """The columns of a matrix in panels (panels, n, wide), the last one padded with zeros."""
     n = K.shape[0]
-    out = np.zeros((-(-n // wide), n, wide), K.dtype)
+    out = _zeros((-(-n // wide), n, wide), K.dtype)
     for p, panel in enumerate(out):
         part = K[:, p * wide : (p + 1) * wide]
         panel[:, : part.shape[1]] = part
@@ -82,7 +91,7 @@ class CompiledKernel:
                 c_0=np.ascontiguousarray(system.c_0[0]),
                 overlap=np.zeros(0, self.dtype) if bare else np.ascontiguousarray(system.overlap[0]),
             )
-            theta, tail = np.zeros((_up(A * m, tiles.ROWS), columns), self.dtype), np.zeros((A * m, 2), self.dtype)
+            theta, tail = _zeros((_up(A * m, tiles.ROWS), columns), self.dtype), np.zeros((A * m, 2), self.dtype)
             tail[:, 1] = 1
             sums = np.zeros((0, 0, 0), self.dtype)
             loop = partial(coefficient_loop.coefficient_loop, has_feature=system.has_feature)
@@ -104,11 +113,11 @@ class CompiledKernel:
             )
             theta = _padded(np.tile(system.W_0[0], (A, 1)), columns, _up(A * m, tiles.ROWS))
             tail = np.zeros((0, 2), self.dtype)
-            sums = np.zeros((min(loops.CHUNKS, N), *theta.shape), self.dtype)
+            sums = _zeros((min(loops.CHUNKS, N), *theta.shape), self.dtype)
             loop = partial(weight_loop.weight_loop, has_feature=has_feature, of_the_law=signal, Q=X.shape[1])
         self.loop = loop
         self.initial = theta.copy(), tail.copy()
-        zeros = partial(np.zeros, dtype=self.dtype)
+        zeros = partial(_zeros, dtype=self.dtype)
         nan = np.nan
         self.numbers = np.array([
             system.lam, start.gradient_factor,
@@ -117,13 +126,16 @@ class CompiledKernel:
         ])  # fmt: skip
         self.m = m
         each = (A, N)
+        bits = np.dtype(f"uint{8 * self.dtype.itemsize}")
+        peaks = zeros((self.team, A))
+        Xi = zeros(theta.shape if isinstance(system, CoefficientSystem) else (0, theta.shape[1]))
         self.shared = loops.Shared(
             y=np.ascontiguousarray(system.y[0]), cubed=np.ascontiguousarray(cubed, self.dtype),
-            small=np.ascontiguousarray(start.small[0]), theta=theta, u=np.zeros_like(theta), tail=tail,
-            tail_u=np.zeros_like(tail), Xi=np.zeros_like(theta) if isinstance(system, CoefficientSystem) else theta[:0],
+            small=np.ascontiguousarray(start.small[0]), theta=theta, u=zeros(theta.shape), tail=tail,
+            tail_u=np.zeros_like(tail), Xi=Xi,
             cubes=zeros((A, _up(self.n, self.wide) + self.wide)), pull=zeros((A, _up(self.n, self.wide) + self.wide)),
-            memorization=zeros(each), margins=zeros(each), ell=zeros(each), soft=zeros(each), c=zeros(A * m),
-            sums=sums, peaks=zeros((self.team, A)),
+            memorization=zeros(each), margins=zeros(each), ell=zeros(each), soft=zeros(each), c=zeros((A * m,)),
+            sums=sums, peaks=peaks, peak_bits=peaks.view(bits), Xi_bits=Xi.view(bits),
             theta_out=zeros((0, A, m, self.width)), grad_out=zeros((0, A, m, self.width)), trace=zeros((A, 0, 5)),
             T_0=np.full(A, nan), T_1=np.full(A, nan), dead_at=np.full(A, -1), dead_of=np.zeros(A, np.int64),
             numbers=self.numbers, sync=np.zeros(16, np.int64),

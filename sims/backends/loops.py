@@ -46,7 +46,9 @@ class Shared(NamedTuple):
     soft: Any  # (A, N) log(1 + exp(−margin))
     c: Any  # (A m,)
     sums: Any  # (CHUNKS, R, columns) gradients, in weight space
+    Xi_bits: Any  # (R, columns) the bits of Ξ as unsigned integers
     peaks: Any  # (team, A) max |Ξ| of each member's share
+    peak_bits: Any  # (team, A) their bits
     theta_out: Any  # (k, A, m, width) recorded states
     grad_out: Any  # (k, A, m, width) and gradients
     trace: Any  # (A, steps, 5)
@@ -58,31 +60,97 @@ class Shared(NamedTuple):
     sync: Any  # (16,) the barrier's counters
 
 
+# ln 2 in two parts, the first with trailing zeros: k · LN2_HIGH is exact. ROUND + x has the nearest integer to x in
+# its last bits.
+LN2_HIGH, LN2_LOW, ROUND = 0.6931471803691238, 1.9082149292705877e-10, 6755399441055744.0
+
+
 @njit(nogil=True, cache=True, error_model="numpy")
-def samples(w: Shared, m: int, Q: int, A: int, first: int, end: int, softly: bool) -> None:
-    """From Σ_r Ξ³ of each column to margins, ℓ and the pull −(3/N) y ℓ of samples [first, end)."""
-    N = w.y.size
+def exp_minus(x: np.ndarray, out: np.ndarray, bits: np.ndarray, turns: np.ndarray, turn_bits: np.ndarray) -> None:
+    """out = exp(−x) for x ≥ 0, as vector instructions; relative error below 3 u (a test measures it), 0 from 708 on.
+
+    With k the integer nearest to −x / ln 2 and r = −x − k ln 2, |r| ≤ ln 2 / 2, exp(−x) = 2^k exp(r); the Taylor sum to
+    r¹³ leaves 5·10⁻¹⁸, and 2^k is added to the exponent. ``bits`` and ``turn_bits`` are ``out`` and ``turns`` as
+    integers.
+    """
+    for i in range(x.size):
+        y = -x[i]
+        turn = ROUND + y * 1.4426950408889634
+        k = turn - ROUND
+        r = (y - k * LN2_HIGH) - k * LN2_LOW
+        p = 1 / 6227020800 * r + 1 / 479001600
+        p = (p * r + 1 / 39916800) * r + 1 / 3628800
+        p = ((p * r + 1 / 362880) * r + 1 / 40320) * r + 1 / 5040
+        p = ((p * r + 1 / 720) * r + 1 / 120) * r + 1 / 24
+        p = ((p * r + 1 / 6) * r + 0.5) * r + 1
+        turns[i], out[i] = turn, p * r + 1
+    for i in range(x.size):
+        bits[i] = bits[i] + (turn_bits[i] << 52) if x[i] < 708 else 0
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def log_one_plus(e: np.ndarray, out: np.ndarray) -> None:
+    """out = log(1 + e) for e in [0, 1], as vector instructions; relative error below 4 u (a test measures it).
+
+    log(1 + e) = 2 artanh(s) with s = e / (2 + e) ≤ 1/3: the sum of s^(2j+1)/(2j+1) to j = 16 leaves 10⁻¹⁷, relatively.
+    """
+    for i in range(e.size):
+        s = e[i] / (2 + e[i])
+        q = s * s
+        p = q / 33 + 1 / 31
+        p = ((p * q + 1 / 29) * q + 1 / 27) * q + 1 / 25
+        p = ((p * q + 1 / 23) * q + 1 / 21) * q + 1 / 19
+        p = ((p * q + 1 / 17) * q + 1 / 15) * q + 1 / 13
+        p = ((p * q + 1 / 11) * q + 1 / 9) * q + 1 / 7
+        p = ((p * q + 1 / 5) * q + 1 / 3) * q
+        out[i] = 2 * s + 2 * s * p
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def samples(w: Shared, m: int, Q: int, A: int, first: int, end: int, softly: bool, room: np.ndarray) -> None:
+    """From Σ_r Ξ³ of each column to margins, ℓ and the pull −(3/N) y ℓ of samples [first, end).
+
+    ``room`` is (4, at least end − first) float64, the member's own.
+    """
+    N, count = w.y.size, end - first
+    size, e, turns, soft = room[0, :count], room[1, :count], room[2, :count], room[3, :count]
+    y, cubed = w.y[first:end], w.cubed[first:end]
     for a in range(A):
         feature = 0.0
         for r in range(a * m, (a + 1) * m):
             feature += w.c[r] * w.c[r] * w.c[r]
-        for i in range(first, end):
-            total = w.cubes[a, i * Q]
-            for j in range(1, Q):
-                total += w.cubes[a, i * Q + j]
-            memorized = w.y[i] * total
-            margin = memorized
-            if w.cubed[i] != 0:
-                margin += w.cubed[i] * feature
-            e = math.exp(-abs(margin))
-            # NaN must stay NaN: it is how divergence shows.
-            ell = (e if margin > 0 else (1.0 if margin <= 0 else margin)) / (1 + e)
-            w.memorization[a, i], w.margins[a, i], w.ell[a, i] = memorized, margin, ell
-            if softly:
-                w.soft[a, i] = math.log1p(e) + max(-margin, 0.0)
-            pull = w.numbers[1] * (-3.0 / N) * w.y[i] * ell
-            for j in range(Q):
-                w.pull[a, i * Q + j] = pull
+        memorization, margins, ell = w.memorization[a, first:end], w.margins[a, first:end], w.ell[a, first:end]
+        cubes, pull = w.cubes[a, first * Q : end * Q], w.pull[a, first * Q : end * Q]
+        if Q == 1:
+            for i in range(count):
+                memorization[i] = y[i] * cubes[i]
+        else:
+            for i in range(count):
+                total = cubes[i * Q]
+                for j in range(1, Q):
+                    total += cubes[i * Q + j]
+                memorization[i] = y[i] * total
+        for i in range(count):
+            # Without a signal patch |c_i|³ is zero, and the feature, finite or not, has no part in the margin.
+            signal = cubed[i] * feature if cubed[i] != 0 else 0.0
+            margin = memorization[i] + signal
+            margins[i], size[i] = margin, abs(margin)
+        exp_minus(size, e, e.view(np.int64), turns, turns.view(np.int64))
+        scale = w.numbers[1] * (-3.0 / N)
+        for i in range(count):
+            ell[i] = (e[i] if margins[i] > 0 else 1.0) / (1 + e[i])
+        if softly:
+            log_one_plus(e, soft)
+            for i in range(count):
+                w.soft[a, first + i] = soft[i] + (-margins[i] if margins[i] < 0 else 0.0)
+        if Q == 1:
+            for i in range(count):
+                pull[i] = scale * y[i] * ell[i]
+        else:
+            for i in range(count):
+                strength = scale * y[i] * ell[i]
+                for j in range(Q):
+                    pull[i * Q + j] = strength
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
@@ -152,14 +220,18 @@ def _trace(w: Shared, a: int, m: int, step: int, has_feature: bool, peak: float)
     w.trace[a, step, 3], w.trace[a, step, 4] = top, peak
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"nnan", "nsz", "reassoc"})
-def largest(rows: np.ndarray, low: int, high: int) -> float:
-    """max |x| over some columns; NaN does not count, as what holds one has diverged."""
-    top = rows.dtype.type(0)
-    for r in range(rows.shape[0]):
-        row = rows[r, low:high]
+@njit(nogil=True, cache=True)
+def largest(bits: np.ndarray, low: int, high: int) -> np.uint64:
+    """The bits of max |x| over some columns, from the bits of the numbers as unsigned integers.
+
+    Without its sign bit a floating-point number orders like an integer, and a maximum of integers is a vector
+    operation; that of floating-point numbers is not. NaN counts as largest.
+    """
+    top, unsigned = np.uint64(0), np.uint64((1 << (8 * bits.itemsize - 1)) - 1)
+    for r in range(bits.shape[0]):
+        row = bits[r, low:high]
         for k in range(high - low):
-            size = abs(row[k])
+            size = row[k] & unsigned
             top = size if size > top else top
     return top
 

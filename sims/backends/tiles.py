@@ -11,7 +11,7 @@ names in ``BUILT_ON`` what it was built on, and a test holds that to the texts: 
 
 from __future__ import annotations
 
-__all__ = ["ROWS", "VECTOR", "barrier", "dot_tile", "outer_tile"]
+__all__ = ["ROWS", "VECTOR", "barrier", "dot_tile", "narrow_tile", "outer_tile"]
 
 from typing import Any
 
@@ -55,28 +55,11 @@ def _prefetch(builder: Any, pointer: Any) -> None:
     builder.call(hint, [builder.bitcast(pointer, i8p), i32(0), i32(2), i32(1)])
 
 
-@intrinsic
-def outer_tile(
-    typingctx,
-    A,
-    r,
-    M,
-    first,
-    stride,
-    out,
-    column,
-    count,
-    add,
-    ahead,
-    pace,
-):
-    """out[r:r+5, column:column+2 lanes] (+)= Σ_{l < count} A[r:r+5, l] ⊗ M.flat[first + l stride : … + 2 lanes].
-
-    Meanwhile M.flat[ahead + l pace] is brought closer, as the rest of the work will want it next.
-    """
+def _outer(A: Any, M: Any, out: Any, vectors: int) -> Any:
+    """Signature and code of a tile of so many vectors."""
     integers = [types.intp] * 2
     sig = types.void(A, types.intp, M, *integers, out, *integers, types.boolean, *integers)
-    vectors, lanes = 2, _lanes(A.dtype)
+    lanes = _lanes(A.dtype)
 
     def codegen(context, builder, sig, args):
         i64, scalar = ir.IntType(64), context.get_data_type(sig.args[0].dtype)
@@ -122,6 +105,21 @@ def outer_tile(
         return context.get_dummy_value()
 
     return sig, codegen
+
+
+@intrinsic
+def outer_tile(typingctx, A, r, M, first, stride, out, column, count, add, ahead, pace):
+    """out[r:r+5, column:column+2 lanes] (+)= Σ_{l < count} A[r:r+5, l] ⊗ M.flat[first + l stride : … + 2 lanes].
+
+    Meanwhile M.flat[ahead + l pace] is brought closer, as the rest of the work will want it next.
+    """
+    return _outer(A, M, out, 2)
+
+
+@intrinsic
+def narrow_tile(typingctx, A, r, M, first, stride, out, column, count, add, ahead, pace):
+    """As `outer_tile`, one vector wide: for the last columns, where the second would be padding."""
+    return _outer(A, M, out, 1)
 
 
 @intrinsic

@@ -32,7 +32,7 @@ from sims.backends.loops import (
 )  # fmt: skip
 from sims.backends.tiles import ROWS, VECTOR, barrier, dot_tile, outer_tile
 
-BUILT_ON = "b2cd4774b197"  # of loops.py and tiles.py; see there
+BUILT_ON = "a920969ce3f8"  # of loops.py and tiles.py; see there
 SAMPLES = 32  # rows of X in a block, so that a block and the weights fit a second-level cache
 SPAN = 6144  # bytes of a row in a tile of dot products, so that the tile's rows of W stay in a first-level cache
 
@@ -54,6 +54,7 @@ def _weight_samples(
     first: int,
     end: int,
     z: np.ndarray,
+    bits: np.ndarray,
     p: np.ndarray,
     softly: bool,
     peaks: np.ndarray,
@@ -61,6 +62,7 @@ def _weight_samples(
     """One part of the samples: responses, ℓ and its sum of gradients, block by block while a block is in cache."""
     R, columns = w.theta.shape
     A, wide = w.c.size // m, 2 * VECTOR // w.theta.itemsize
+    room = np.empty((4, max(1, SAMPLES)))
     per, span = max(1, SAMPLES // Q), SPAN // w.theta.itemsize
     w.sums[chunk] = 0
     for i in range(first, end, per):
@@ -79,8 +81,8 @@ def _weight_samples(
                 for k in range(rows):
                     cubes[k] += line[k] * line[k] * line[k]
             if softly:
-                peaks[a] = max(peaks[a], largest(z[a * m : (a + 1) * m], 0, rows))
-        samples(w, m, Q, A, i, i_end, softly)
+                peaks[a] = max(peaks[a], largest(bits[a * m : (a + 1) * m], 0, rows))
+        samples(w, m, Q, A, i, i_end, softly, room)
         for a in range(A):
             pull = w.pull[a, base : base + rows]
             for r in range(a * m, (a + 1) * m):
@@ -153,6 +155,7 @@ def weight_loop(
     traced = w.trace.size > 0
     block = max(SAMPLES, Q) + 4
     z, p = np.zeros((R, block), w.theta.dtype), np.zeros((R, block), w.theta.dtype)
+    bits = z.view(w.peak_bits.dtype)
     g = np.empty(high - low, w.theta.dtype)
     chunks = min(CHUNKS, N)
     kept = 0
@@ -163,7 +166,7 @@ def weight_loop(
         w.peaks[member] = 0
         for chunk in range(member, chunks, team):
             first, end = N * chunk // chunks, N * (chunk + 1) // chunks
-            _weight_samples(w, data, Q, m, chunk, first, end, z, p, traced, w.peaks[member])
+            _weight_samples(w, data, Q, m, chunk, first, end, z, bits, p, traced, w.peak_bits[member])
         barrier(w.sync, team)
         keep = kept < record.size and record[kept] == t
         step = rates[t - start] if rates.shape[0] > 1 else rates[0]

@@ -17,7 +17,7 @@ from strategies import parameters as any_parameters
 from tolerances import assert_close, tolerance
 
 import sims.backends
-from sims.backends import choice, tiles
+from sims.backends import choice, loops, tiles
 from sims.backends.kernel import TRACED
 from sims.problems import LawProblem, PatchProblem
 from sims.schedule import Every, Logarithmic
@@ -249,21 +249,27 @@ def test_tiles_are_matrix_products():
         tiles.outer_tile(A, r, M, first, stride, out, column, count, add, 0, 0)
 
     @njit
+    def narrow(A, r, M, first, stride, out, column, count, add):
+        tiles.narrow_tile(A, r, M, first, stride, out, column, count, add, 0, 0)
+
+    @njit
     def dot(A, r, M, k, out, column, first, count, add):
         tiles.dot_tile(A, r, M, k, out, column, first, count, add)
 
     rng = np.random.default_rng(0)
     for dtype in (np.float64, np.float32):
         lanes, unit = tiles.VECTOR // np.dtype(dtype).itemsize, float(np.finfo(dtype).eps) / 2
-        for count, r, column, add in ((1, 0, 0, False), (13, 5, 2 * lanes, True), (64, 2, lanes, True)):
+        cases = ((1, 0, 0, False, 2), (13, 5, 2 * lanes, True, 2), (64, 2, lanes, True, 2), (13, 3, lanes, True, 1))
+        for count, r, column, add, width in cases:
             A, M = rng.standard_normal((12, 70)).astype(dtype), rng.standard_normal((70, 6 * lanes)).astype(dtype)
             out = rng.standard_normal((12, 6 * lanes)).astype(dtype)
             expected = out.astype(float)
             size = np.abs(A[r : r + 5, :count]) @ np.abs(M[:count]) + np.abs(out[r : r + 5])
-            cut = slice(column, column + 2 * lanes)
+            cut = slice(column, column + width * lanes)
             product = A[r : r + 5, :count].astype(float) @ M[:count, cut].astype(float)
             expected[r : r + 5, cut] = product + add * expected[r : r + 5, cut]
-            outer(A, r, M, column, 6 * lanes, out, column, count, add)
+            call = outer if width == 2 else narrow
+            call(A, r, M, column, 6 * lanes, out, column, count, add)
             error = np.abs(out - expected)
             assert (error[r : r + 5] <= (count + 2) * unit * size).all()
             error[r : r + 5, cut] = 0
@@ -276,6 +282,20 @@ def test_tiles_are_matrix_products():
         assert (np.abs(out[4:9, 3:7] - B @ C.T) <= 5 * lanes * unit * (np.abs(B) @ np.abs(C).T)).all()
         out[4:9, 3:7] = 0
         assert not out.any()
+
+
+@given(st.lists(st.floats(0, 1000) | st.floats(0, 1e-3) | st.just(np.inf), min_size=1, max_size=40))
+def test_exp_and_log_are_correctly_rounded_to_a_few_units(values):
+    """Against the C library, itself within one unit; below 708, where the result is a normal number."""
+    x = np.array(values)
+    e, turns, soft = np.zeros_like(x), np.zeros_like(x), np.zeros_like(x)
+    loops.exp_minus(x, e, e.view(np.int64), turns, turns.view(np.int64))
+    loops.log_one_plus(e, soft)
+    normal = x < 708
+    unit = 2.0**-53
+    assert (np.abs(e - np.exp(-x))[normal] <= 4 * unit * np.exp(-x[normal])).all()
+    assert (e[~normal] == 0).all()
+    assert (np.abs(soft - np.log1p(e)) <= 5 * unit * np.log1p(e) + np.finfo(float).smallest_normal).all()
 
 
 @pytest.mark.parametrize("loop", ["coefficient_loop", "weight_loop"])

@@ -1,0 +1,66 @@
+"""The machine that a record is of: processor, cores, device, versions."""
+
+from __future__ import annotations
+
+__all__ = ["device", "file_name", "machine", "processor", "versions"]
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+LIBRARIES = (
+    "lemmascope", "numpy", "scipy", "numba", "threadpoolctl", "torch", "jax", "jaxlib", "cupy-cuda12x", "cupy-cuda13x",
+)  # fmt: skip
+
+
+def processor() -> str:
+    """The processor's model, as the system names it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def device() -> str | None:
+    """The first accelerator that NVIDIA's driver lists; None where there is none."""
+    if (command := shutil.which("nvidia-smi")) is None:
+        return None
+    query = [command, "--query-gpu=name", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    names = done.stdout.strip().splitlines()
+    return names[0].strip() if names else None
+
+
+def versions() -> dict[str, str]:
+    """Python and the libraries that are installed."""
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """Processor, number of cores, device (or None), system and versions."""
+    return {
+        "processor": processor(), "cores": os.cpu_count(), "device": device(), "system": platform.system(),
+        "versions": versions(),
+    }  # fmt: skip
+
+
+def file_name(found: dict[str, Any]) -> str:
+    """A name for the machine's record, of letters, digits and hyphens: "amd-epyc-2-cores"."""
+    parts = [found["processor"], f"{found['cores']} cores", found["device"] or ""]
+    plain = re.sub(r"\((?:R|TM|C)\)", "", " ".join(part for part in parts if part), flags=re.IGNORECASE)
+    return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")

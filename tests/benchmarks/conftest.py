@@ -1,0 +1,21 @@
+"""What the tests of benchmarks/ share: a work so small that an iteration takes microseconds."""
+
+import dataclasses
+
+import pytest
+
+from benchmarks.work import WORKS, Inputs, Work
+from theory.cubic_cnn.parameters import HEADLINE
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Work:
+    """Three seeds, GD and GD+M, three patches a sample."""
+    sizes = dataclasses.replace(HEADLINE, m=4, N=15, P=3, d=60)
+    return dataclasses.replace(WORKS["H"], parameters=sizes, seeds=3, cells=((0.1, 0.0), (0.3, 0.9)), iterations=40)
+
+
+@pytest.fixture(scope="session")
+def drawn(tiny) -> Inputs:
+    """Its data."""
+    return Inputs.draw(tiny)

@@ -1,0 +1,50 @@
+"""The compiled backend as the benchmark runs it: the reference's trajectories, from the start each time."""
+
+import numpy as np
+import pytest
+
+from benchmarks.compiled import OWN, Compiled, time_compiled
+from benchmarks.measure import TOLERANCE, compare
+from benchmarks.own import Reference
+from benchmarks.record import documents, saved
+from benchmarks.work import WORKS, Inputs, small
+from sims.readme import rewritten
+
+
+@pytest.mark.parametrize("name", ["A", "D", "H", "P"])
+def test_it_agrees_with_the_reference_and_starts_anew_each_time(name):
+    work = small(WORKS[name])
+    inputs = Inputs.draw(work)
+    expected = Reference().prepare(inputs)(40)
+    run = Compiled(cores=2).prepare(inputs)
+    for _ in range(2):
+        difference, quantity = compare(run(40), expected)
+        assert difference < TOLERANCE, quantity
+    assert compare(run(17), expected[:, :, :17])[0] < TOLERANCE
+    assert np.array_equal(Compiled(cores=1).prepare(inputs)(40), run(40))
+
+
+def test_weight_space_agrees_too():
+    work = small(WORKS["B"], divisor=5)
+    run = Compiled().prepare(Inputs.draw(work))
+    assert run.chosen == Compiled().representation(work)
+    assert compare(run(40), Reference("weights").prepare(Inputs.draw(work))(40))[0] < TOLERANCE
+
+
+def test_the_reference_comes_first():
+    """What stands first is what the others are held to."""
+    assert isinstance(OWN[0], Reference)
+    assert any(isinstance(one, Compiled) for one in OWN)
+
+
+def test_a_time_is_seconds_of_an_iteration():
+    took = time_compiled(WORKS["A"].parameters, "samples", 2, ((0.1, 0.9), (0.1, 0.0)), 8, 1)
+    assert 0 < took < 10
+
+
+def test_the_documents_are_those_of_the_saved_records():
+    if not saved():
+        pytest.skip("no record is committed")
+    for path, blocks in documents().items():
+        text = path.read_text()
+        assert rewritten(text, blocks) == text, "run `python -m benchmarks.record`"
