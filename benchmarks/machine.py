@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["device", "file_name", "machine", "processor", "versions"]
+__all__ = ["device", "file_name", "machine", "versions"]
 
 import os
 import platform
@@ -10,21 +10,13 @@ import re
 import shutil
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
+
+from sims.provenance import processor
 
 LIBRARIES = (
     "lemmascope", "numpy", "scipy", "numba", "threadpoolctl", "torch", "jax", "jaxlib", "cupy-cuda12x", "cupy-cuda13x",
 )  # fmt: skip
-
-
-def processor() -> str:
-    """The processor's model, as the system names it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def device() -> str | None:

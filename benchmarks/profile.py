@@ -17,11 +17,11 @@ from unittest import mock
 
 import numpy as np
 
-from benchmarks.limits import best_of
 from benchmarks.machine import machine
 from sims.backends import coefficient_loop, loops, tiles
 from sims.backends.compiled import CompiledKernel
 from sims.explain import one_thread_rate
+from sims.limits import best_of
 from sims.schedule import Logarithmic
 from sims.simulate import simulate
 from sims.studies import headline

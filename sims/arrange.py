@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from sims.backends.choice import Backend, choose_backend
+from sims.backends.cuda import bytes_needed
+from sims.backends.device import find_device
 from sims.cost import Choice, Layout, choose_representation, lay_out, memory_available
 from sims.problems import Problem
 from theory.errors import InputError, check_number, check_size
-from theory.optimizers import Optimizer
+from theory.optimizers import Optimizer, recursion_of
 
 FREE_SHARE = 0.8
 """Of the free memory that a run takes if no limit is set."""
@@ -37,6 +39,16 @@ class Arrangement:
     workers: int
 
 
+def on_device(layout: Layout, problem: Problem, *, seeds: int, optimizers: int, itemsize: int) -> Layout:
+    """As many seeds at a time as the free memory of the device holds, one unit after the other."""
+    p, kept = problem, 8
+    one = bytes_needed(1, optimizers, p.m, p.N, p.coefficients, itemsize, kept, steps=0)
+    chunk = max(1, min(seeds, int(FREE_SHARE * find_device().free // one)))
+    every = tuple(range(optimizers))
+    units = tuple((range(s, min(s + chunk, seeds)), every) for s in range(0, seeds, chunk))
+    return Layout(units, threads=1, team=1, cost=layout.cost, memory=layout.memory)
+
+
 def arrange(
     problem: Problem, optimizers: Mapping[str, Optimizer], *, iterations: int, seeds: int = 1,
     representation: str = "auto", backend: str = "auto", dtype: str = "float64", audit: bool = True, xp: Any = np,
@@ -56,7 +68,10 @@ def arrange(
     if chunk is not None:
         check_size("chunk", chunk)
     itemsize, carrier = np.dtype(dtype).itemsize, choose_backend(backend, optimizers, xp)
-    compiled = carrier.name == "compiled"
+    compiled = carrier.name != "numpy"
+    all_recursions = all(recursion_of(o) is not None for o in optimizers.values())
+    if carrier.name == "cupy" and representation == "auto" and all_recursions:
+        representation = "coefficients"  # which the kernels are for
     choice = choose_representation(
         problem, asked=representation, all_linear=all(o.linear for o in optimizers.values()),
         optimizers=len(optimizers), iterations=iterations, itemsize=itemsize, compiled=compiled, memory_limit=limit,
@@ -66,4 +81,6 @@ def arrange(
         problem, choice.representation, seeds=seeds, optimizers=len(optimizers), workers=threads, itemsize=itemsize,
         compiled=compiled, memory_limit=limit, chunk=chunk, audit=audit,
     )  # fmt: skip
+    if carrier.name == "cupy":
+        layout = on_device(layout, problem, seeds=seeds, optimizers=len(optimizers), itemsize=itemsize)
     return Arrangement(carrier, choice, layout, limit, threads)

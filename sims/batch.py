@@ -12,7 +12,7 @@ import numpy as np
 
 from sims.backends.arrays import ArrayEngine
 from sims.backends.engine import Engine
-from sims.backends.kernel import TRACED, Start
+from sims.backends.kernel import TRACED, Kernel, Start
 from sims.backends.segments import KernelEngine
 from sims.plan import Plan, to_host
 from sims.planted import plant
@@ -23,6 +23,7 @@ from theory.cubic_cnn import predictions
 from theory.cubic_cnn.coefficients import CoefficientSystem
 from theory.cubic_cnn.model import System
 from theory.cubic_cnn.weights import WeightSystem
+from theory.optimizers import recursion_of
 
 Array = Any
 
@@ -44,13 +45,17 @@ class Draws:
         self.locks = {seeds: threading.Lock() for seeds in self.waiting}
         self.kept: dict[range, list[Drawn]] = {}
 
+    def draw(self, seeds: range) -> list[Drawn]:
+        """The seeds' data, drawn anew."""
+        plan = self.plan
+        rngs = [streams(plan.root_seed, plan.study, s) for s in seeds]
+        return [plant(plan.problem.draw(rng), plan.planted) for rng in rngs]
+
     def take(self, seeds: range) -> list[Drawn]:
         """The seeds' data; the last unit that asks for them gets them alone."""
-        plan = self.plan
         with self.locks[seeds]:
             if seeds not in self.kept:
-                rngs = [streams(plan.root_seed, plan.study, s) for s in seeds]
-                self.kept[seeds] = [plant(plan.problem.draw(rng), plan.planted) for rng in rngs]
+                self.kept[seeds] = self.draw(seeds)
             self.waiting[seeds] -= 1
             return self.kept[seeds] if self.waiting[seeds] else self.kept.pop(seeds)
 
@@ -111,19 +116,27 @@ class Batch:
 
     def _engine(self) -> Engine:
         plan = self.plan
-        if plan.backend != "compiled":
+        by_recursion = all(recursion_of(optimizer) is not None for optimizer in self.optimizers)
+        on_device = plan.backend == "cupy" and plan.representation == "coefficients" and by_recursion
+        if plan.backend != "compiled" and not on_device:
             return ArrayEngine(plan, self.system, self.masks, self.optimizers)
-        from sims.backends.compiled import CompiledKernel
-
         p = plan.problem.parameters
-        small = self.masks[1] if len(self.masks) == 2 else np.zeros_like(self.masks[0])
+        small = to_host(self.masks[1]) if len(self.masks) == 2 else np.zeros((len(self.seeds), plan.problem.N), bool)
         start = Start(
             small=small, c_threshold=None if p is None else predictions.signal_threshold(p),
             memorization_threshold=None if p is None else predictions.MEMORIZATION_THRESHOLD,
             gradient_factor=plan.gradient_factor, last=int(plan.times[-1]), trace=plan.trace,
             count=len(self.optimizers), dtype=plan.dtype,
         )  # fmt: skip
-        kernel = CompiledKernel(self.system, start, plan.team)  # type: ignore[arg-type]
+        kernel: Kernel
+        if on_device:
+            from sims.backends.cuda import CudaKernel, CupyRuntime
+
+            kernel = CudaKernel(self.system, start, CupyRuntime())  # type: ignore[arg-type]
+        else:
+            from sims.backends.compiled import CompiledKernel
+
+            kernel = CompiledKernel(self.system, start, plan.team)  # type: ignore[arg-type]
         return KernelEngine(plan, self.system, kernel, self.optimizers, len(self.seeds))
 
     def run(self) -> dict[str, np.ndarray]:

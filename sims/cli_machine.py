@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
+from rich.table import Table
 
 from sims import options
 from sims.cli import app
 from sims.explain import explain as explain_run
+from sims.files import check_writable, write_json
 from sims.settings import read_toml, settings
 from sims.terminal import open_console, polite
 
@@ -92,3 +95,35 @@ def bench(
 
     with polite():
         measure(work, rounds=rounds, without=tuple(without or ()), out=out, quick=quick, growth=growth)
+
+
+@app.command()
+def doctor(
+    json_: Annotated[Path | None, typer.Option("--json", help="Write the findings to this file too.")] = None,
+    measure: Annotated[bool, typer.Option("--measure/--no-measure", help="Measure rates and bandwidth.")] = True,
+) -> None:
+    """Print what this machine has: BLAS and its threads, Numba, CuPy, CUDA, device, memory, and measured rates.
+
+    \b
+    Examples:
+      lemmascope doctor
+      lemmascope doctor --no-measure --json machine.json
+
+    Exit status: 0, or 2 for wrong use.
+    """
+    from sims.doctor import examine, findings
+
+    with polite():
+        if json_ is not None:
+            check_writable(json_)
+        found = examine(measure)
+        console = open_console()
+        for section, lines in found.items():
+            table = Table(title=section, title_justify="left", show_header=False, min_width=60)
+            for name, value in lines.items():
+                table.add_row(escape(str(name)), escape(str(value)))
+            console.print(table)
+        for sentence in findings(found):
+            console.print(escape(sentence), soft_wrap=True)
+        if json_ is not None:
+            write_json(json_, found)

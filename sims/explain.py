@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = ["Explanation", "explain", "one_thread_rate"]
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from sims.arrange import Arrangement, arrange
 from sims.cost import Cost, costs, spell_bytes
+from sims.limits import product_rate
 from sims.problems import Problem, as_problem
 from theory.cubic_cnn.parameters import Parameters
 from theory.optimizers import Optimizer
@@ -25,17 +25,9 @@ NUMPY_FACTOR = 1.8
 
 
 def one_thread_rate(dtype: str = "float64") -> float:
-    """Operations a second of a square matrix product on one thread, best of a tenth of a second."""
-    side, best = 512, np.inf
-    a = np.random.default_rng(0).standard_normal((side, side)).astype(dtype)
-    out = np.empty_like(a)
+    """Operations a second of a square matrix product on one thread."""
     with threadpool_limits(limits=1):
-        end = time.perf_counter() + 0.1
-        while time.perf_counter() < end:
-            start = time.perf_counter()
-            np.matmul(a, a, out=out)
-            best = min(best, time.perf_counter() - start)
-    return 2.0 * side**3 / best
+        return product_rate(dtype, side=512, repeats=20)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["found_identity", "identity", "provenance"]
+__all__ = ["found_identity", "identity", "processor", "provenance"]
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ def provenance(wall: float, run: xr.Dataset) -> dict[str, Any]:
         "command": ["lemmascope", *sys.argv[1:]],
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "wall_seconds": round(wall, 2),
-        "device": {"kind": "cpu", "processor": _processor(), "cores": os.cpu_count()},
+        "device": {"kind": "cpu", "processor": processor(), "cores": os.cpu_count()},
         "versions": {"python": platform.python_version(), **{name: version(name) for name in names}},
         "platform": platform.platform(),
         "representation": run.attrs["representation"],
@@ -37,7 +37,8 @@ def provenance(wall: float, run: xr.Dataset) -> dict[str, Any]:
     }
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The processor's model, as the system names it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))

@@ -17,6 +17,7 @@ from array_api_compat import array_namespace
 from threadpoolctl import threadpool_limits
 
 from sims.arrange import arrange
+from sims.backends.cuda import in_halves
 from sims.batch import Batch, Draws, Unit
 from sims.plan import Plan
 from sims.planted import PLANTED
@@ -180,6 +181,8 @@ def simulate(
     draws = Draws(plan, units)
 
     def run(unit: Unit) -> dict[str, np.ndarray]:
+        if plan.backend == "cupy":
+            return _on_device(plan, unit, draws)
         return Batch(plan, unit, draws.take(unit.seeds)).run()
 
     with _quiet(), ThreadPoolExecutor(max_workers=layout.threads) as pool:
@@ -197,6 +200,23 @@ def simulate(
         found, problem=problem, optimizers=optimizers, times=times, choice=chosen.choice, backend=chosen.backend,
         dtype=dtype, root_seed=root_seed, study=study, planted=planted,
     )  # fmt: skip
+
+
+def _on_device(plan: Plan, unit: Unit, draws: Draws) -> dict[str, np.ndarray]:
+    """A unit on the device; where its memory runs out, with half as many seeds at a time, and so on."""
+    import cupy
+
+    def run(seeds: list[int]) -> list[dict[str, np.ndarray]]:
+        cupy.get_default_memory_pool().free_all_blocks()
+        part = range(seeds[0], seeds[-1] + 1)
+        return [Batch(plan, Unit(part, unit.labels), draws.draw(part)).run()]
+
+    try:
+        return _join(in_halves(list(unit.seeds), run, cupy.cuda.memory.OutOfMemoryError), groups=1)
+    except cupy.cuda.memory.OutOfMemoryError as error:
+        raise InputError(
+            "backend", plan.backend, f"one seed does not fit the device's memory ({error}); take --backend compiled"
+        ) from error
 
 
 def _join(parts: list[dict[str, np.ndarray]], groups: int) -> dict[str, np.ndarray]:

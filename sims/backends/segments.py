@@ -67,7 +67,7 @@ class KernelEngine:
         plan, times = self.plan, self.plan.times
         last = int(times[-1])
         initial = self.system.initial(len(self.optimizers))
-        kept = max(1, KEPT_BYTES // (2 * initial.nbytes))
+        kept = max(1, KEPT_BYTES // (2 * initial.size * np.dtype(plan.dtype).itemsize))
         start, steps = 0, 8
         constant = all(map(_constant, self.optimizers))
         rates = rates_of(self.optimizers, 0, 1) if constant else None
@@ -86,13 +86,15 @@ class KernelEngine:
             steps = int(min(max(1, SECONDS / max(each, 1e-9)), 4 * steps, 100_000))
             if states.trace is not None:
                 self.traces.append(states.trace)
-            for theta, grad in zip(states.theta, states.grad, strict=True):
-                yield Recorded(theta, grad, self._view(theta))
+            for k in range(len(inside)):
+                yield Recorded(states.theta[k], states.grad[k], self._view(states.theta[k]))
             plan.tick((min(stop, last) - start) * self.seeds)
             start = stop
 
     def _view(self, theta: np.ndarray) -> View:
         """The view of a recorded state, one optimizer at a time: its bits do not depend on its neighbours."""
+        if self.plan.backend == "cupy":  # whose units are never cut between optimizers
+            return self.system.evaluate(theta)[0]
         views = [self.system.evaluate(theta[:, a : a + 1])[0] for a in range(theta.shape[1])]
         parts = {f.name: [getattr(view, f.name) for view in views] for f in fields(View)}
         return View(**{name: None if x[0] is None else np.concatenate(x, axis=1) for name, x in parts.items()})

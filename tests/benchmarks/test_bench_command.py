@@ -6,8 +6,9 @@ import pytest
 from rich.console import Console
 
 from benchmarks import command
-from benchmarks.limits import Limits, bandwidth, product_rate
+from benchmarks.limits import Limits
 from benchmarks.record import read
+from sims.limits import bandwidth, product_rate
 from theory.errors import InputError
 
 

@@ -1,0 +1,166 @@
+"""What `lemmascope doctor` finds: libraries, threads, caches, memory, device, and what the machine can do."""
+
+from __future__ import annotations
+
+__all__ = ["examine", "findings"]
+
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from sims.backends.device import Unavailable, find_device
+from sims.cost import memory_available, spell_bytes
+from sims.limits import bandwidth, product_rate
+from sims.provenance import processor
+
+LARGE = 2**28
+"""Bytes that each thread reads for the bandwidth: more than any cache."""
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _caches() -> dict[str, str]:
+    """Level and kind by size, of the first core, as Linux tells."""
+    found = {}
+    for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        try:
+            level, kind, size = ((folder / name).read_text().strip() for name in ("level", "type", "size"))
+        except OSError:
+            continue
+        found[f"L{level} {kind.lower()}"] = size
+    return found
+
+
+def _compiled() -> dict[str, Any]:
+    """Whether Numba is there and makes code that is right."""
+    try:
+        import llvmlite.binding as llvm
+        import numba
+    except ImportError as error:
+        return {"works": False, "why not": f"Numba cannot be imported ({error}); pip install numba"}
+    try:
+        from sims.backends import loops, tiles
+
+        x = np.linspace(0, 1, 9)
+        out = np.empty_like(x)
+        loops.log_one_plus(x, out)
+        works = bool(np.allclose(out, np.log1p(x), rtol=1e-14))
+    except Exception as error:
+        return {"works": False, "numba": numba.__version__, "why not": f"{type(error).__name__}: {error}"}
+    return {
+        "works": works, "numba": numba.__version__, "LLVM": ".".join(map(str, llvm.llvm_version_info)),
+        "vectors": f"{8 * tiles.VECTOR} bits", "cache": str(Path(loops.__file__).parent / "__pycache__"),
+    }  # fmt: skip
+
+
+def _gpu() -> dict[str, Any]:
+    try:
+        device = find_device()
+    except Unavailable as error:
+        return {"usable": False, "why not": str(error)}
+    found: dict[str, Any] = {
+        "usable": True, "device": device.name, "compute capability": f"{device.capability / 10:.1f}",
+        "memory": f"{spell_bytes(device.free)} free of {spell_bytes(device.total)}",
+        "multiprocessors": device.multiprocessors, "shared memory a block": spell_bytes(device.shared),
+        "CuPy": device.cupy, "CUDA": "runtime {}.{}, driver {}.{}".format(*device.runtime, *device.driver),
+    }  # fmt: skip
+    try:
+        found |= _measured_on_device()
+    except Exception as error:  # whatever the device says is what the user needs to know
+        found |= {"usable": False, "why not": f"a product on the device failed ({type(error).__name__}: {error})"}
+    return found
+
+
+def _measured_on_device() -> dict[str, Any]:
+    """Product rates and copy bandwidth of the device, by its own events."""
+    import cupy
+
+    def seconds(call: Any, times: int = 5) -> float:
+        call()
+        start, end = cupy.cuda.Event(), cupy.cuda.Event()
+        start.record()
+        for _ in range(times):
+            call()
+        end.record()
+        end.synchronize()
+        return cupy.cuda.get_elapsed_time(start, end) / 1e3 / times
+
+    found = {}
+    for dtype in ("float64", "float32"):
+        a = cupy.random.random((4096, 4096)).astype(dtype)
+        out = cupy.empty_like(a)
+        found[f"product rate, {dtype}"] = _flops(2 * 4096**3 / seconds(lambda a=a, out=out: cupy.matmul(a, a, out=out)))
+    big = cupy.zeros(2**28, dtype=cupy.uint8)
+    found["bandwidth (copy, read and written)"] = _bytes(2 * big.nbytes / seconds(lambda: big.copy()))
+    return found
+
+
+def _flops(rate: float) -> str:
+    return f"{rate / 1e9:.3g} GFLOP/s"
+
+
+def _bytes(rate: float) -> str:
+    return f"{rate / 1e9:.3g} GB/s"
+
+
+def _measured(cores: int) -> dict[str, str]:
+    found = {}
+    for dtype in ("float64", "float32"):
+        with threadpool_limits(limits=1):
+            found[f"product rate, {dtype}, one thread"] = _flops(product_rate(dtype, side=1024))
+        found[f"product rate, {dtype}, {cores} threads"] = _flops(product_rate(dtype))
+    for threads in sorted({1, cores}):
+        found[f"reading memory, {threads} thread{'s' * (threads > 1)}"] = _bytes(bandwidth(LARGE, threads, repeats=3))
+    return found
+
+
+def examine(measure: bool = True) -> dict[str, dict[str, Any]]:
+    """All findings by section, JSON-ready; the measurements take some seconds.
+
+    Args:
+        measure: whether to measure product rate and bandwidth.
+    """
+    cores = os.cpu_count() or 1
+    names = ("lemmascope", "numpy", "scipy", "numba", "xarray", "sympy", "cupy-cuda13x", "cupy-cuda12x", "torch", "jax")
+    blas = {
+        f"{pool['internal_api']} ({Path(pool['filepath']).name.split('-')[0].split('.')[0]})":
+        f"{pool['version']}, {pool.get('architecture', '?')}, {pool['num_threads']} threads"
+        for pool in threadpool_info() if pool["user_api"] == "blas"
+    }  # fmt: skip
+    found: dict[str, dict[str, Any]] = {
+        "software": {
+            "Python": f"{platform.python_version()} ({sys.executable})", "system": platform.platform(),
+            **{name: known for name in names if (known := _version(name)) is not None},
+        },
+        "processor": {
+            "model": processor(), "cores": cores, **_caches(), "memory free": spell_bytes(memory_available())
+        },
+        "BLAS": blas or {"none": "NumPy's products run without a library that can be seen"},
+        "compiled backend": _compiled(),
+        "GPU": _gpu(),
+    }  # fmt: skip
+    if measure:
+        found["measured"] = _measured(cores)
+    return found
+
+
+def findings(found: dict[str, dict[str, Any]]) -> list[str]:
+    """One sentence: which backend a run would take here, and why not a faster one."""
+    compiled, gpu = found["compiled backend"], found["GPU"]
+    if gpu["usable"]:
+        return [f"Runs go to {gpu['device']} (--backend auto)."]
+    best = "Runs are compiled for the processor (--backend auto)."
+    if not compiled["works"]:
+        best = f"Runs take the NumPy reference: {compiled['why not']}."
+    return [best, f"No GPU is used: {gpu['why not']}."]
