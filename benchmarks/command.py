@@ -17,7 +17,8 @@ from benchmarks.compiled import OWN, time_compiled
 from benchmarks.growth import TimeOwn, grow
 from benchmarks.limits import measure_limits
 from benchmarks.machine import machine
-from benchmarks.measure import measure_work
+from benchmarks.measure import Timing, measure_work
+from benchmarks.on_device import DEVICE, device_limits
 from benchmarks.peers import LIBRARIES, peers
 from benchmarks.work import WORKS, Inputs, small
 from sims.terminal import open_console
@@ -79,14 +80,19 @@ def bench(
         limits = measure_limits(quick)
         for name in names:
             work = small(WORKS[name]) if quick else WORKS[name]
+            if work.on_device and (lacking := DEVICE[0].available()) is not None:
+                found.append((work, [Timing.refusal(one, work, lacking) for one in DEVICE]))
+                continue
             inputs = Inputs.draw(work, root_seed)
             seconds = 0.02 if quick else 0.35
-            timings = measure_work(work, implementations, rounds=rounds, seconds=seconds, say=say, inputs=inputs)
+            compared = DEVICE if work.on_device else implementations
+            timings = measure_work(work, compared, rounds=rounds, seconds=seconds, say=say, inputs=inputs)
             found.append((work, timings))
         grown = grow(time_own, quick=quick, say=say) if growth else []
         say("measuring the machine's limits again")
         limits = limits.best_with(measure_limits(quick))
-    record = records.make(found, limits, grown, machine(), quick=quick)
+        devices = device_limits() if DEVICE[0].available() is None else None
+    record = records.make(found, limits, grown, machine(), quick=quick, on_device=devices)
     show(record, console)
     if out is not None or (not quick and names == tuple(WORKS)):
         console.print(f"written: {records.write(record, out)}", markup=False)

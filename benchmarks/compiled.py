@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["OWN", "Compiled", "time_compiled"]
+__all__ = ["MANY", "OWN", "Compiled", "memoryless_rates", "time_compiled"]
 
 import os
 import time
@@ -34,6 +34,13 @@ def _of_seed(system: Any, s: int) -> Any:
     return replace(system, **{k: np.ascontiguousarray(x[s : s + 1]) for k, x in arrays.items() if hasattr(x, "shape")})
 
 
+def memoryless_rates(eta: np.ndarray, gamma: np.ndarray) -> np.ndarray:
+    """(γ, κ, p, q) of the average form (A, 4); without memory it is gradient descent."""
+    rates = np.stack([gamma, 1 - gamma, eta, 0 * eta], axis=1)
+    rates[gamma == 0] = np.stack([0 * eta, 0 * eta, 0 * eta, eta], axis=1)[gamma == 0]
+    return rates
+
+
 def _runner(
     system: Any, small: np.ndarray, eta: np.ndarray, gamma: np.ndarray, problem: LawProblem, workers: int
 ) -> Callable[[int], np.ndarray]:
@@ -41,9 +48,7 @@ def _runner(
     name = "coefficients" if isinstance(system, CoefficientSystem) else "weights"
     S, A = small.shape[0], len(eta)
     layout = lay_out(problem, name, seeds=S, optimizers=A, workers=workers)
-    # (γ, κ, p, q) of the average form; without memory it is gradient descent.
-    rates = np.stack([gamma, 1 - gamma, eta, 0 * eta], axis=1)
-    rates[gamma == 0] = np.stack([0 * eta, 0 * eta, 0 * eta, eta], axis=1)[gamma == 0]
+    rates = memoryless_rates(eta, gamma)
     kernels = []
     for seeds, part in layout.units:
         (s,) = seeds

@@ -51,6 +51,12 @@ class Timing:
     iterations: int = 0
     rounds: list[float] = field(default_factory=list)
 
+    @classmethod
+    def refusal(cls, implementation: Implementation, work: Work, why: str) -> Timing:
+        """What was not timed, and why not."""
+        one = implementation
+        return cls(one.name, one.peer, one.formulation, one.cost(work), refused=why)
+
     @property
     def seconds(self) -> float:
         """Median seconds an iteration; NaN where it was not timed."""

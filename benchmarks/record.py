@@ -50,7 +50,7 @@ def _implementation(timing: Timing, limits: Limits) -> Record:
 
 def make(
     found: Sequence[tuple[Work, Sequence[Timing]]], limits: Limits, growth: Sequence[Growth],
-    machine: Record, *, quick: bool = False,
+    machine: Record, *, quick: bool = False, on_device: Limits | None = None,
 ) -> Record:
     """The record, JSON-ready: every round of every timing, the limits, the growth, where and when."""
     return {
@@ -61,7 +61,9 @@ def make(
                 "work": work.name, "described": work.described, "parameters": work.parameters.to_dict(),
                 "seeds": work.seeds, "cells": [list(cell) for cell in work.cells],
                 "checked_iterations": work.iterations, "at_least": work.at_least, "rate_at_least": work.rate_at_least,
-                "implementations": [_implementation(timing, limits) for timing in timings],
+                "implementations": [
+                    _implementation(timing, on_device if work.on_device and on_device else limits) for timing in timings
+                ],
             }
             for work, timings in found
         ],

@@ -31,6 +31,7 @@ class Work:
         at_least: the ratio to the best peer that is aimed at.
         iterations: over which the trajectories of all implementations are compared before anything is timed.
         rate_at_least: fraction of the product rate that is aimed at, or None.
+        on_device: whether it is for a GPU; then only what runs there is compared.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Work:
     at_least: float
     iterations: int
     rate_at_least: float | None = None
+    on_device: bool = False
 
     def __post_init__(self) -> None:
         if self.parameters.lam != 0:
@@ -76,6 +78,8 @@ WORKS: dict[str, Work] = {
         Work("E", _sizes(10, 200, 2, 20_000), 1, (MOMENTUM,), 150, 104),
         Work("H", HEADLINE, 5, ((0.1, 0.0), (0.1, 0.999)), 3, 304),
         Work("P", HEADLINE, 1, _plane(), 3, 500, rate_at_least=0.5),
+        Work("G", _A, 1024, (MOMENTUM,), 10, 104, on_device=True),
+        Work("GP", HEADLINE, 1024, _plane(), 10, 40, on_device=True),
     )
 }
 """The rows by letter."""
@@ -88,6 +92,8 @@ MEANT = {
     "E": "few samples in a high dimension",
     "H": "the central experiment",
     "P": "the (η, γ) plane",
+    "G": "1024 seeds of A, on a GPU",
+    "GP": "1024 seeds of the (η, γ) plane, on a GPU",
 }
 """What each row stands for."""
 

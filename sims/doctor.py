@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from sims.backends.device import Unavailable, find_device
+from sims.backends.device import Unavailable, device_bandwidth, device_product_rate, find_device
 from sims.cost import memory_available, spell_bytes
 from sims.limits import bandwidth, product_rate
 from sims.provenance import processor
@@ -83,27 +83,8 @@ def _gpu() -> dict[str, Any]:
 
 
 def _measured_on_device() -> dict[str, Any]:
-    """Product rates and copy bandwidth of the device, by its own events."""
-    import cupy
-
-    def seconds(call: Any, times: int = 5) -> float:
-        call()
-        start, end = cupy.cuda.Event(), cupy.cuda.Event()
-        start.record()
-        for _ in range(times):
-            call()
-        end.record()
-        end.synchronize()
-        return cupy.cuda.get_elapsed_time(start, end) / 1e3 / times
-
-    found = {}
-    for dtype in ("float64", "float32"):
-        a = cupy.random.random((4096, 4096)).astype(dtype)
-        out = cupy.empty_like(a)
-        found[f"product rate, {dtype}"] = _flops(2 * 4096**3 / seconds(lambda a=a, out=out: cupy.matmul(a, a, out=out)))
-    big = cupy.zeros(2**28, dtype=cupy.uint8)
-    found["bandwidth (copy, read and written)"] = _bytes(2 * big.nbytes / seconds(lambda: big.copy()))
-    return found
+    rates = {f"product rate, {dtype}": _flops(device_product_rate(dtype)) for dtype in ("float64", "float32")}
+    return {**rates, "bandwidth (copy, read and written)": _bytes(device_bandwidth())}
 
 
 def _flops(rate: float) -> str:

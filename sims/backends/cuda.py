@@ -212,6 +212,13 @@ class CudaKernel:
             **{f"{name}_OFFSET": offset for name, offset in offsets.items()},
         }  # fmt: skip
 
+    def restart(self) -> None:
+        """Back to iteration 0: the initial state, nothing watched yet."""
+        for name, value in (("B", 0), ("U", 0), ("TAIL", 0), ("TAIL_U", 0), ("T_0", np.nan), ("T_1", np.nan),
+                            ("DEAD_AT", -1), ("DEAD_OF", 0)):  # fmt: skip
+            self.arrays[name][...] = value
+        self.arrays["TAIL"][..., 1] = 1
+
     def advance(self, start: int, stop: int, rates: np.ndarray, record: np.ndarray) -> States:
         """See `sims.backends.kernel.Kernel.advance`; states and gradients stay on the device."""
         runtime, S, A, m = self.runtime, self.S, self.A, self.m

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Device", "Unavailable", "find_device"]
+__all__ = ["Device", "Unavailable", "device_bandwidth", "device_product_rate", "find_device"]
 
 from dataclasses import dataclass
 from typing import Any
@@ -117,3 +117,35 @@ def _no_device(runtime: Any, error: BaseException) -> str:
             return "there is no NVIDIA driver: install one from NVIDIA, or run on the processor"
         return _old_driver(driver, built)
     return f"CUDA does not start ({_first_line(error)})"
+
+
+def _seconds(call: Any, times: int = 5) -> float:
+    """Of a call on the device, by its own events, after one to warm up."""
+    import cupy
+
+    call()
+    start, end = cupy.cuda.Event(), cupy.cuda.Event()
+    start.record()
+    for _ in range(times):
+        call()
+    end.record()
+    end.synchronize()
+    return cupy.cuda.get_elapsed_time(start, end) / 1e3 / times
+
+
+def device_product_rate(dtype: str, side: int = 4096) -> float:
+    """Operations a second of a square product on the device."""
+    import cupy
+
+    a = cupy.random.random((side, side)).astype(dtype)
+    out = cupy.empty_like(a)
+    return 2.0 * side**3 / _seconds(lambda: cupy.matmul(a, a, out=out))
+
+
+def device_bandwidth(size: int = 2**28) -> float:
+    """Bytes a second, read and written, of a copy in the device's memory."""
+    import cupy
+
+    a = cupy.zeros(size, dtype=cupy.uint8)
+    b = cupy.empty_like(a)
+    return 2.0 * size / _seconds(lambda: cupy.copyto(b, a))

@@ -1,14 +1,22 @@
 """The compiled backend as the benchmark runs it: the reference's trajectories, from the start each time."""
 
+import shutil
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from benchmarks.compiled import OWN, Compiled, time_compiled
-from benchmarks.measure import TOLERANCE, compare
+from benchmarks.measure import TOLERANCE, Timing, compare
+from benchmarks.on_device import DEVICE, OnDevice
 from benchmarks.own import Reference
 from benchmarks.record import documents, saved
 from benchmarks.work import WORKS, Inputs, small
 from sims.readme import rewritten
+
+sys.path.append(str(Path(__file__).parents[1] / "sims" / "backends"))
+from emulated import Emulated
 
 
 @pytest.mark.parametrize("name", ["A", "D", "H", "P"])
@@ -29,6 +37,29 @@ def test_weight_space_agrees_too():
     run = Compiled().prepare(Inputs.draw(work))
     assert run.chosen == Compiled().representation(work)
     assert compare(run(40), Reference("weights").prepare(Inputs.draw(work))(40))[0] < TOLERANCE
+
+
+def test_the_row_for_a_device_says_why_it_is_not_measured(monkeypatch):
+    why = OnDevice().available()
+    if why is not None:
+        timing = Timing.refusal(OnDevice(), WORKS["G"], why)
+        assert timing.refused == why
+        assert timing.cost.flops == 2 * 1024 * 200**2 * 10
+    assert [one.peer for one in DEVICE] == [False] + [True] * 4
+    assert WORKS["G"].on_device
+    assert not WORKS["D"].on_device
+
+
+@pytest.mark.parametrize("name", ["G", "GP"])
+def test_the_kernel_of_the_device_agrees_where_it_is_emulated(name, tmp_path):
+    if shutil.which("g++") is None:
+        pytest.skip("no g++ to compile the emulator with")
+    work = small(WORKS[name], divisor=20)
+    inputs = Inputs.draw(work)
+    expected = Reference().prepare(inputs)(20)
+    run = OnDevice(Emulated(tmp_path), threads=64).prepare(inputs)
+    for _ in range(2):
+        assert compare(run(20), expected)[0] < TOLERANCE
 
 
 def test_the_reference_comes_first():
