@@ -51,7 +51,7 @@ class OnDevice:
 
     def prepare(self, inputs: Inputs) -> Run:
         """Form K on the host and carry it over; compile."""
-        S, A, *_ = inputs.shape
+        A = inputs.eta.shape[0]
         runtime = CupyRuntime() if self.runtime is None else self.runtime
         host = coefficient_system(inputs)
         arrays = {f.name: getattr(host, f.name) for f in fields(host)}

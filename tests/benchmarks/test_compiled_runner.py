@@ -1,11 +1,10 @@
 """The compiled backend as the benchmark runs it: the reference's trajectories, from the start each time."""
 
 import shutil
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from emulated import Emulated
 
 from benchmarks.compiled import OWN, Compiled, time_compiled
 from benchmarks.measure import TOLERANCE, Timing, compare
@@ -14,9 +13,6 @@ from benchmarks.own import Reference
 from benchmarks.record import documents, saved
 from benchmarks.work import WORKS, Inputs, small
 from sims.readme import rewritten
-
-sys.path.append(str(Path(__file__).parents[1] / "sims" / "backends"))
-from emulated import Emulated
 
 
 @pytest.mark.parametrize("name", ["A", "D", "H", "P"])
