@@ -29,7 +29,7 @@ from sims.backends.loops import (
 )  # fmt: skip
 from sims.backends.tiles import ROWS, barrier, narrow_tile, outer_tile
 
-BUILT_ON = "a920969ce3f8"  # of loops.py and tiles.py; see there
+BUILT_ON = "1d14dd357e2b"  # of loops.py and tiles.py; see there
 
 
 class CoefficientData(NamedTuple):
@@ -105,18 +105,25 @@ def _coefficients_c(w: Shared, data: CoefficientData, n: int) -> None:
 def _tails(
     w: Shared, a: int, m: int, n: int, has_feature: bool, keep: bool, kept: int, go: bool, rates: np.ndarray
 ) -> None:
-    """The columns b and a of one optimizer: gradient, record, step."""
+    """The columns b and a of one optimizer: gradient, record, step; as `loops.take_step`, on two numbers."""
     pull = signal_pull(w, a) if has_feature else 0.0
-    g = np.empty(2, w.tail.dtype)
+    decay = w.numbers[0] * w.numbers[1]
+    gamma, kappa, p, q = rates[0], rates[1], rates[2], rates[3]
     for row in range(a * m, (a + 1) * m):
         for j in range(2):
-            g[j] = w.numbers[0] * w.numbers[1] * w.tail[row, j]
-        g[0] += pull * w.c[row] * w.c[row]
-        if keep:
-            put(w.theta_out[kept, a, row - a * m, n:], w.tail[row])
-            put(w.grad_out[kept, a, row - a * m, n:], g)
-        if go:
-            take_step(w.tail[row], w.tail_u[row], g, rates)
+            state = w.tail[row, j]
+            g = w.tail.dtype.type(decay * state)
+            if j == 0:
+                g = w.tail.dtype.type(g + pull * w.c[row] * w.c[row])
+            if keep:
+                w.theta_out[kept, a, row - a * m, n + j] = state
+                w.grad_out[kept, a, row - a * m, n + j] = g
+            if go and kappa == 0 and p == 0:
+                w.tail[row, j] = state - q * g
+            elif go:
+                new = gamma * w.tail_u[row, j] + kappa * g
+                w.tail_u[row, j] = new
+                w.tail[row, j] = state - (p * new + q * g)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

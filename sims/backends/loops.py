@@ -185,11 +185,11 @@ def note_divergence(w: Shared, a: int, m: int, t: int, has_feature: bool, finite
 @njit(nogil=True, cache=True, error_model="numpy")
 def _watch(w: Shared, a: int, m: int, t: int, has_feature: bool) -> None:
     """Hitting times of one optimizer."""
-    if has_feature and math.isnan(w.T_0[a]):
+    if has_feature and math.isnan(w.T_0[a]) and not math.isnan(w.numbers[2]):
         for r in range(a * m, (a + 1) * m):
             if w.c[r] >= w.numbers[2]:
                 w.T_0[a] = t
-    if math.isnan(w.T_1[a]):
+    if math.isnan(w.T_1[a]) and not math.isnan(w.numbers[3]):
         anyone, all_ = False, True
         for i in range(w.y.size):
             if w.small[i]:
