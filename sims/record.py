@@ -86,7 +86,8 @@ class Recorder:
         """The gradient identities, with one side from the gradient that the run uses."""
         assert self.audits is not None
         S, A = theta.shape[:2]
-        unit = float(np.finfo(self.plan.dtype).eps) / 2
+        arithmetic = np.finfo(self.plan.dtype)
+        unit, smallest = float(arithmetic.eps) / 2, float(arithmetic.smallest_normal)
         lam = self.plan.problem.lam
         found: dict[str, np.ndarray] = {}
         for s, audit in enumerate(self.audits):
@@ -106,7 +107,9 @@ class Recorder:
                         -slope[:, n] - slope[:, n + 1] * (W_0 @ audit.w_star),
                         -slope[:, :n] @ audit.K - slope[:, n + 1 :] * (W_0 @ audit.noise.T),
                     )
-                residuals = audit.residuals(W, lam, right, W_hat=W_hat, terms=terms, unit=unit, left=left)
+                residuals = audit.residuals(
+                    W, lam, right, W_hat=W_hat, terms=terms, unit=unit, left=left, smallest=smallest
+                )
                 for name, value in residuals.items():
                     found.setdefault(name, np.zeros((S, A)))[s, a] = value
         return found

@@ -175,6 +175,31 @@ def test_float32_right_sides_are_within_the_float32_bound_only(scale, lam):
     assert beyond == 10
 
 
+@pytest.mark.parametrize("margin", [60.0, 86.0, 90.0, 97.0, 103.0, 120.0])
+def test_float32_where_its_exponential_underflows(margin):
+    """exp(−88) is nearly the last normal number of float32 and exp(−104) is zero there; float64 goes on."""
+    for seed in range(5):
+        sample, W = sample_and_weights(dataclasses.replace(FORMED, lam=0.0, N=2, mu=0.5), seed)
+        # Weights along the feature give every margin its sign; the smallest one is set.
+        W = np.abs(W).mean() * np.outer(np.ones(len(W)), sample.w_star)
+        margins = sample.y * weights.outputs(W, sample.X)
+        W = (W * (margin / margins.min()) ** (1 / 3)).astype("float32")
+        parts = ("X", "y", "w_star", "strength")
+        single = GradientAudit.of(
+            dataclasses.replace(sample, **{name: getattr(sample, name).astype("float32") for name in parts})
+        )
+        right, audit, W = single.formula(W, 0.0), GradientAudit.of(sample), W.astype(float)
+        found = audit.residuals(
+            W, 0.0, right, W_hat=np.abs(W), terms=0, unit=SINGLE, smallest=float(np.finfo("float32").smallest_normal)
+        )
+        assert all(found[f"{name}_ratio"] <= 1 for name in NAMES)
+        wrong = audit.residuals(
+            W, 0.0, (2 * right[0], right[1]), W_hat=np.abs(W), terms=0, unit=SINGLE,
+            smallest=float(np.finfo("float32").smallest_normal),
+        )  # fmt: skip
+        assert (wrong["signal_gradient_ratio"] > 1) == (margin < 80)
+
+
 def test_a_users_patches_are_refused():
     sample, _ = sample_and_weights()
     for other in (law.Sample(sample.X, sample.y, sample.w_star), dataclasses.replace(sample, w_star=None)):

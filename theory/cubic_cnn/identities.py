@@ -11,12 +11,17 @@ shows: in coefficient space the right sides are the system's own, in weight spac
 Rounding (derived, first order in the unit roundoff u, γ_j = j u / (1 − j u)). Where W = aW₀ + BX + b w*ᵀ is formed
 from n + 2 terms, let Ŵ = |a||W₀| + |B||X| + |b||w*|ᵀ and k = n + d + 4; where W is the state, Ŵ = |W| and k = d + 2.
 With ẑ = |X| Ŵᵀ, both sides compute each response within γ_k ẑ, hence each margin within
-δ_i = (3γ_k + γ_{mP+3}) Σ z² ẑ, and each ℓ z² within ℓ z² (1.1 δ + 12u) + 2 γ_k ℓ |z| ẑ, since |ℓ'| ≤ ℓ. Summing
+δ_i = (3γ_k + γ_{mP+3}) Σ z² ẑ, and each ℓ z² within ℓ z² (e^δ − 1 + 12u) + 2 γ_k ℓ |z| ẑ, since |(log ℓ)'| ≤ 1. Summing
 the N P terms against |x_k|ᵀ|p|, for the projection on p, adds γ_{NP+4} + γ_d; that x_k is orthogonal to w* only to
 γ_{d+3} |x_k|ᵀ|w*| adds γ_{d+3}. So
 
-    |residual| ≤ (3/N) Σ_k [ℓz² (2(1.1 δ + 12u + γ_{NP+4} + γ_d) + γ_{d+3}) + 4 γ_k ℓ|z| ẑ] |x_k|ᵀ|p|
-                 + 2 λ γ_k Ŵ|p|.
+    |residual| ≤ (3/N) Σ_k [ℓz² (2(e^δ − 1 + 12u + γ_{NP+4} + γ_d) + γ_{d+3}) + 4 γ_k ℓ|z| ẑ] |x_k|ᵀ|p|
+                 + 2 λ γ_k Ŵ|p| + underflow.
+
+Underflow: below the smallest normal number ω of the run's arithmetic a result is off by up to ω. On each side that is ω
+in an ℓ (times z²), in a product ℓz², in N P products with x_k for each of d components, and in d products with p:
+
+    underflow = 2ω [(3/N) Σ_k (z² + 1) |x_k|ᵀ|p| + N P Σ_j |p_j| + d].
 """
 
 from __future__ import annotations
@@ -33,6 +38,9 @@ from theory.cubic_cnn.law import Sample
 from theory.cubic_cnn.model import logistic_weight
 
 Array = Any
+
+SMALLEST = 2.0**-1022
+"""Smallest normal number of float64."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +94,7 @@ class GradientAudit:
 
     def residuals(
         self, W: Array, lam: float, right: tuple[Array, Array], *, W_hat: Array, terms: int, unit: float,
-        left: tuple[Array, Array] | None = None,
+        left: tuple[Array, Array] | None = None, smallest: float = SMALLEST,
     ) -> dict[str, float]:  # fmt: skip
         """Residuals of both identities at weights W (m, d), the largest over neurons and patches.
 
@@ -98,6 +106,7 @@ class GradientAudit:
             terms: n + 2 where W was formed from as many terms, 0 where it is the state.
             unit: unit roundoff of the run's arithmetic.
             left: the left sides, where the system that is run has them; default `weights.gradient`.
+            smallest: smallest normal number ω of the run's arithmetic.
 
         Returns:
             ``signal_gradient_residual``, ``noise_gradient_residual``: largest |left − right|;
@@ -118,16 +127,19 @@ class GradientAudit:
         ell = logistic_weight(self.y * xp.sum(z * z * z, axis=(0, 2)))
         z_hat = xp.reshape(W_hat @ xp.abs(xp.reshape(self.X, (N * P, d))).T, (m, N, P))
         delta = (3 * g_k + gamma(m * P + 3)) * xp.sum(z * z * z_hat, axis=(0, 2))
-        relative = 2 * (1.1 * delta + 12 * unit + gamma(N * P + 4) + gamma(d)) + gamma(d + 3)
+        # Beyond e^700 the bound is no bound, and must stay a number.
+        growth = xp.expm1(xp.where(delta < 700, delta, xp.full_like(delta, 700.0)))
+        relative = 2 * (growth + 12 * unit + gamma(N * P + 4) + gamma(d)) + gamma(d + 3)
         spread = z * z * relative[None, :, None] + 4 * g_k * xp.abs(z) * z_hat
         mass = xp.reshape((3.0 / N) * ell[None, :, None] * spread, (m, N * P))
-        tiny = float(xp.finfo(W.dtype).smallest_normal)
+        lost = xp.reshape((6.0 * smallest / N) * (z * z + 1), (m, N * P))
         found: dict[str, float] = {}
         for name, one, other, onto, target in (
             ("signal_gradient", left[0], right[0], self.onto_signal, self.w_star[:, None]),
             ("noise_gradient", left[1], right[1], self.onto_noise, self.noise.T),
         ):
-            bound = mass @ onto + tiny
+            share = N * P * xp.sum(xp.abs(target), axis=0) + d
+            bound = (mass + lost) @ onto + 2 * smallest * share
             if lam:
                 bound = bound + 2 * lam * g_k * (W_hat @ xp.abs(target))
             residual = xp.abs(xp.reshape(one - other, bound.shape))
