@@ -345,11 +345,15 @@ class Claim:
         finite = [gap for gap in margins if not math.isnan(gap)]
         k, n = len(holding), len(seeds)
         interval = None
-        if undefined:
+        if self.probability is None and any(gap < 0 for gap in finite):
+            # One seed is enough, whatever the others say or cannot say.
+            status = Status.REFUTED
+            reason = f"true on {k} of {n} seeds"
+        elif undefined:
             status = Status.INCONCLUSIVE
             reason = f"the quantity is undefined on seed {undefined[0]}"
         elif self.probability is None:
-            status = Status.HOLDS if k == n else Status.REFUTED
+            status = Status.HOLDS
             reason = f"true on {k} of {n} seeds"
         else:
             interval = clopper_pearson(k, n)

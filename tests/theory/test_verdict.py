@@ -105,7 +105,7 @@ HOLDS, REFUTED, UNDECIDED, OUTSIDE = Status.HOLDS, Status.REFUTED, Status.INCONC
         ([1, 2, 3], math.inf, math.inf, REFUTED, -math.inf), ([4], 0, 5, HOLDS, 1), ([6], 0, 5, REFUTED, -1),
         ([math.inf, 1], 0, 5, REFUTED, -math.inf), ([math.inf, 1], 0, math.inf, HOLDS, 1),
         ([-math.inf], -math.inf, 0, HOLDS, math.inf),
-        ([1, math.nan], 0, 5, UNDECIDED, 1), ([9, math.nan], 0, 5, UNDECIDED, -4), ([math.nan], 0, 5, UNDECIDED, None),
+        ([1, math.nan], 0, 5, UNDECIDED, 1), ([9, math.nan], 0, 5, REFUTED, -4), ([math.nan], 0, 5, UNDECIDED, None),
         ([1, 2], math.nan, 5, UNDECIDED, None),
     ],
 )  # fmt: skip
@@ -131,6 +131,13 @@ def test_an_undefined_quantity_names_its_seed():
     verdict = claim_of(0, 5).judge(run_of([1, math.nan, math.nan], seeds=[4, 6, 7]))
     assert "undefined on seed 6" in verdict.reason
     assert verdict.holding == (4,)
+
+
+@pytest.mark.parametrize("values", [[1, math.nan, 9], [9, math.nan], [math.nan, 9, 1]])
+def test_what_is_undefined_on_one_seed_hides_no_refutation_on_another(values):
+    verdict = claim_of(0, 5).judge(run_of(values))
+    assert verdict.status is REFUTED
+    assert verdict.witness["computed"] == 9
 
 
 def test_bounds_may_differ_by_seed():
