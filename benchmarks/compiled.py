@@ -58,6 +58,8 @@ def _runner(
         )  # fmt: skip
         kernels.append((s, list(part), CompiledKernel(_of_seed(system, s), start, layout.team)))
     nothing = np.zeros(0, np.int64)
+    # Kept between calls, as the peers keep theirs: fresh threads share a core until the system spreads them.
+    pool = ThreadPoolExecutor(layout.threads) if layout.threads > 1 else None
 
     def run(iterations: int) -> np.ndarray:
         out = np.empty((S, A, iterations, len(TRACED)))
@@ -69,12 +71,11 @@ def _runner(
             assert trace is not None
             out[s, part[0] : part[-1] + 1] = trace[0]
 
-        if layout.threads == 1:
+        if pool is None:
             for unit in kernels:
                 one(unit)
         else:
-            with ThreadPoolExecutor(layout.threads) as pool:
-                list(pool.map(one, kernels))
+            list(pool.map(one, kernels))
         return out
 
     return run

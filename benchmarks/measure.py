@@ -21,6 +21,9 @@ TOLERANCE = 1e-9
 FIRST = 8
 """Iterations of the two runs that tell the compile time from the rest."""
 
+REST = 0.3
+"""Seconds of rest before a turn, in which the idle threads of the library before it stop spinning (up to 0.2 s)."""
+
 Say = Callable[[str], None]
 
 
@@ -121,7 +124,7 @@ def _admit(
 
 def measure_work(
     work: Work, implementations: Sequence[Implementation], *, rounds: int = 5, seconds: float = 0.35,
-    say: Say = lambda _: None, inputs: Inputs | None = None,
+    rest: float = REST, say: Say = lambda _: None, inputs: Inputs | None = None,
 ) -> list[Timing]:
     """Time all implementations of a work against each other.
 
@@ -134,6 +137,7 @@ def measure_work(
         implementations: the ways to compute it.
         rounds: turns of each.
         seconds: least length of a turn.
+        rest: seconds before each turn.
         say: told what is being done.
         inputs: the data; drawn where not given.
     """
@@ -162,5 +166,6 @@ def measure_work(
         say(f"{work.name}: round {turn + 1} of {rounds}")
         shift = turn % max(len(running), 1)
         for timing, run in running[shift:] + running[:shift]:
+            time.sleep(rest)
             timing.rounds.append(_timed(lambda run=run, k=timing.iterations: run(k)) / timing.iterations)  # type: ignore[misc]
     return timings

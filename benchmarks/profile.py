@@ -74,10 +74,13 @@ def loop_parts(kernel: CompiledKernel) -> dict[str, float]:
 
     @njit
     def product(w: Any, K: np.ndarray, times: int) -> None:
+        pace = max(1, wide * tiles.ROWS // w.theta.shape[0])
         for _ in range(times):
             for p in range(panels):
+                ahead = (p + 1) * n * wide
                 for r in range(0, w.theta.shape[0], tiles.ROWS):
-                    tiles.outer_tile(w.theta, r, K, p * n * wide, wide, w.Xi, p * wide, n, False, 0, 0)
+                    tiles.outer_tile(w.theta, r, K, p * n * wide, wide, w.Xi, p * wide, n, False, ahead, pace)
+                    ahead += n * pace
 
     @njit
     def complete(w: Any, Xi_0: np.ndarray, times: int) -> None:
@@ -87,8 +90,9 @@ def loop_parts(kernel: CompiledKernel) -> dict[str, float]:
 
     @njit
     def samples(w: Any, unused: np.ndarray, times: int) -> None:
+        room = np.empty((4, w.y.size))
         for _ in range(times):
-            loops.samples(w, m, Q, A, 0, w.y.size, False)
+            loops.samples(w, m, Q, A, 0, w.y.size, False, room)
 
     @njit
     def step(w: Any, rates: np.ndarray, times: int) -> None:

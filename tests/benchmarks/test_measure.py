@@ -94,7 +94,7 @@ def test_another_shape_differs_by_infinity():
 
 @pytest.mark.parametrize(("factor", "admitted"), [(1 + 1e-12, True), (1 + 1e-7, False), (math.nan, False)])
 def test_what_disagrees_is_not_timed(tiny, drawn, factor, admitted):
-    found = measure_work(tiny, [Reference(), Planted("planted", factor)], rounds=5, seconds=0.0, inputs=drawn)
+    found = measure_work(tiny, [Reference(), Planted("planted", factor)], rounds=5, seconds=0.0, rest=0.0, inputs=drawn)
     assert len(found[0].rounds) == 5
     assert (found[1].refused is None) == admitted
     assert len(found[1].rounds) == (5 if admitted else 0)
@@ -104,7 +104,7 @@ def test_what_disagrees_is_not_timed(tiny, drawn, factor, admitted):
 
 def test_what_is_absent_or_fails_is_said(tiny, drawn):
     others = [Planted("absent", absent="install it"), Planted("broken", fails=True)]
-    found = measure_work(tiny, [Reference(), *others], seconds=0.0, inputs=drawn)
+    found = measure_work(tiny, [Reference(), *others], seconds=0.0, rest=0.0, inputs=drawn)
     assert [t.refused for t in found] == [None, "install it", "it failed: RuntimeError: no such device"]
     assert math.isnan(found[2].seconds)
 
@@ -113,7 +113,7 @@ def test_rounds_take_turns(tiny, drawn, monkeypatch):
     turns: list[Any] = []
     implementations = [Planted(name, turns=turns) for name in "abc"]
     monkeypatch.setattr(measure, "FIRST", 8)
-    found = measure_work(tiny, implementations, rounds=5, seconds=0.0, inputs=drawn)
+    found = measure_work(tiny, implementations, rounds=5, seconds=0.0, rest=0.0, inputs=drawn)
     order = [name for name, _ in turns[-15:]]
     assert ["".join(order[i : i + 3]) for i in range(0, 15, 3)] == ["abc", "bca", "cab", "abc", "bca"]
     assert all(len(t.rounds) == 5 and t.seconds > 0 and t.iterations == 8 for t in found)
@@ -136,7 +136,7 @@ def test_a_round_is_long_enough_by_its_iterations(tiny, drawn, monkeypatch):
 
             return Run(run)
 
-    (found,) = measure_work(tiny, [Clocked("clocked")], rounds=6, seconds=2.0, inputs=drawn)
+    (found,) = measure_work(tiny, [Clocked("clocked")], rounds=6, seconds=2.0, rest=0.0, inputs=drawn)
     assert found.compile == pytest.approx(1.0)
     assert found.iterations == 24
     assert found.rounds == pytest.approx([0.1] * 6)
