@@ -12,6 +12,7 @@ import numpy as np
 
 from sims.backends.arrays import ArrayEngine
 from sims.backends.engine import Engine
+from sims.backends.fast_forward import FastForwardEngine
 from sims.backends.kernel import TRACED, Kernel, Start
 from sims.backends.segments import KernelEngine
 from sims.plan import Plan, to_host
@@ -116,12 +117,14 @@ class Batch:
 
     def _engine(self) -> Engine:
         plan = self.plan
+        small = to_host(self.masks[1]) if len(self.masks) == 2 else np.zeros((len(self.seeds), plan.problem.N), bool)
+        if plan.fast_forward is not None:
+            return FastForwardEngine(plan, self.system, small[0], self.optimizers)  # type: ignore[arg-type]
         by_recursion = all(recursion_of(optimizer) is not None for optimizer in self.optimizers)
         on_device = plan.backend == "cupy" and plan.representation == "coefficients" and by_recursion
         if plan.backend != "compiled" and not on_device:
             return ArrayEngine(plan, self.system, self.masks, self.optimizers)
         p = plan.problem.parameters
-        small = to_host(self.masks[1]) if len(self.masks) == 2 else np.zeros((len(self.seeds), plan.problem.N), bool)
         start = Start(
             small=small, c_threshold=None if p is None else predictions.signal_threshold(p),
             memorization_threshold=None if p is None else predictions.MEMORIZATION_THRESHOLD,
@@ -158,6 +161,7 @@ class Batch:
         if plan.problem.parameters is not None:
             found |= {"T_0": watched.T_0, "T_1": watched.T_1}
         found |= {"diverged_at": watched.diverged_at, "diverged_quantity": watched.diverged_quantity}
+        found |= engine.effort()
         trace = engine.trace()
         if trace is not None:
             found |= {f"each_{name}": trace[..., j] for j, name in enumerate(TRACED)}

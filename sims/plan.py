@@ -23,7 +23,8 @@ Array = Any
 class Plan:
     """What all batches of a simulation share; the fields are arguments of `simulate`, or chosen from them.
 
-    ``team`` is the number of threads inside the products of one batch (compiled backend).
+    ``team`` is the number of threads inside the products of one batch (compiled backend); ``fast_forward`` is the
+    tolerance of `sims.backends.fast_forward`, None for exact steps.
     """
 
     problem: Problem
@@ -41,6 +42,7 @@ class Plan:
     team: int
     root_seed: int
     study: str
+    fast_forward: float | None
     progress: Callable[[int], None] | None
     stop: threading.Event
 

@@ -26,7 +26,7 @@ from sims.schedule import Logarithmic, Schedule, recorded
 from sims.trajectory import VARIABLES, label
 from theory.cubic_cnn.model import View
 from theory.cubic_cnn.parameters import Parameters
-from theory.errors import InputError, check_size
+from theory.errors import InputError, check_number, check_size
 from theory.optimizers import Optimizer
 
 
@@ -99,6 +99,7 @@ def simulate(
     audit: bool = True,
     quantities: Mapping[str, Callable[[View], Any]] | None = None,
     trace: bool = False,
+    fast_forward: float | None = None,
     backend: str = "auto",
     xp: Any = np,
     workers: int | None = None,
@@ -126,6 +127,8 @@ def simulate(
         audit: check the gradient identities at each recorded iteration (data of the law in R^d).
         quantities: own quantities by name, each from a `View` to an (S, A) or (S, A, m) array.
         trace: record loss, ν₁, ν₂, max c and max |Ξ| at every iteration too (``each_…``, dimension ``step``).
+        fast_forward: follow plateaus in windows of many iterations, each held to this relative error
+            (`sims.backends.fast_forward`; 1e-10, say); default None, every iteration is computed.
         backend: ``"auto"``, ``"numpy"``, ``"compiled"`` or ``"cupy"``; see `sims.backends.choice`.
         xp: array namespace of the NumPy backend's loop: numpy, or another of the array API standard.
         workers: threads; default the number of cores.
@@ -163,6 +166,9 @@ def simulate(
         if name in VARIABLES:
             raise InputError("quantities", name, "this name is taken by a quantity that every run records")
     times = recorded(record or Logarithmic(), iterations)
+    if fast_forward is not None:
+        _check_fast_forward(fast_forward, representation=representation, backend=backend, dtype=dtype, trace=trace)
+        representation, backend, chunk = "coefficients", "numpy", 1
     chosen = arrange(
         problem, optimizers, iterations=iterations, seeds=seeds, representation=representation, backend=backend,
         dtype=dtype, audit=audit, xp=xp, workers=workers, chunk=chunk, memory_limit=memory_limit,
@@ -174,7 +180,7 @@ def simulate(
         dtype=dtype, whole_Xi=whole_Xi, audit=audit, quantities=dict(quantities or {}),
         # The library's standard-conforming face: CuPy's own namespace lacks some of the functions.
         xp=array_namespace(chosen.backend.xp.asarray([0.0])), planted=planted, trace=trace, backend=chosen.backend.name,
-        team=layout.team, root_seed=root_seed, study=study, progress=progress, stop=stop,
+        team=layout.team, fast_forward=fast_forward, root_seed=root_seed, study=study, progress=progress, stop=stop,
     )  # fmt: skip
     labels = list(optimizers)
     units = [Unit(of_seeds, tuple(labels[a] for a in part)) for of_seeds, part in layout.units]
@@ -198,8 +204,18 @@ def simulate(
     found = _join(parts, groups=sum(unit.seeds == units[0].seeds for unit in units))
     return label(
         found, problem=problem, optimizers=optimizers, times=times, choice=chosen.choice, backend=chosen.backend,
-        dtype=dtype, root_seed=root_seed, study=study, planted=planted,
+        dtype=dtype, root_seed=root_seed, study=study, planted=planted, fast_forward=fast_forward,
     )  # fmt: skip
+
+
+def _check_fast_forward(tolerance: float, *, representation: str, backend: str, dtype: str, trace: bool) -> None:
+    check_number("fast_forward", tolerance, 1e-13, 1e-3)
+    for field, value, accepted in (
+        ("representation", representation, ("auto", "coefficients")), ("backend", backend, ("auto", "numpy")),
+        ("dtype", dtype, ("float64",)), ("trace", trace, (False,)),
+    ):  # fmt: skip
+        if value not in accepted:
+            raise InputError(field, value, f"with fast_forward it must be {' or '.join(map(repr, accepted))}")
 
 
 def _on_device(plan: Plan, unit: Unit, draws: Draws) -> dict[str, np.ndarray]:

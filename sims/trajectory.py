@@ -65,6 +65,8 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str]] = {
     "T_1": (_RUN, "first iteration with y Σ Ξ³ ≥ 1/2 on all small-margin samples; NaN: not within", "iterations"),
     "diverged_at": (_RUN, "iteration at which the run became non-finite and stopped; −1: never", "iterations"),
     "diverged_quantity": (_RUN, "quantity that became non-finite first", ""),
+    "gradients": (_RUN, "gradients evaluated on the way (fast-forward)", "1"),
+    "exact_steps": (_RUN, "iterations computed one by one (fast-forward)", "iterations"),
     "small_count": (("seed",), "samples in the last margin group", "samples"),
 }
 
@@ -76,6 +78,7 @@ class TrajectoryError(ValueError):
 def label(
     found: dict[str, np.ndarray], *, problem: Problem, optimizers: Mapping[str, Optimizer], times: np.ndarray,
     choice: Choice, backend: Backend, dtype: str, root_seed: int, study: str, planted: str | None,
+    fast_forward: float | None = None,
 ) -> xr.Dataset:
     """Name the axes of recorded arrays (seed, optimizer, iteration, …)."""
     data: dict[str, xr.Variable] = {}
@@ -110,6 +113,7 @@ def label(
         "study": study,
         "root_seed": root_seed,
         "planted": planted or "",
+        "fast_forward": "" if fast_forward is None else fast_forward,
     }
     return xr.Dataset(data, coords=coords, attrs=attrs)
 

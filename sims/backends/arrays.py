@@ -81,6 +81,10 @@ class ArrayEngine:
         """See `sims.backends.engine.Engine.trace`."""
         return self.watch.trace[:, self.back] if self.plan.trace else None
 
+    def effort(self) -> dict[str, np.ndarray]:
+        """Every iteration."""
+        return {}
+
     def _in_order(self, x: Array) -> Array:
         """Optimizers as they were given."""
         if list(self.back) == list(range(self.A)):

@@ -50,3 +50,6 @@ class Engine(Protocol):
 
     def trace(self) -> np.ndarray | None:
         """(S, A, T + 1, 5) the scalars `sims.backends.kernel.TRACED` of all iterations, if asked for."""
+
+    def effort(self) -> dict[str, np.ndarray]:
+        """(S, A) by name: what was computed, where that is not every iteration."""

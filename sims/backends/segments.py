@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["KernelEngine", "rates_of"]
+__all__ = ["KernelEngine", "constant", "rates_of"]
 
 import time
 from collections.abc import Iterator
@@ -21,7 +21,8 @@ SECONDS = 0.2  # of a call: how long Ctrl-C and the progress bar wait
 KEPT_BYTES = 64 * 2**20  # of recorded states and gradients in a call
 
 
-def _constant(optimizer: Optimizer) -> bool:
+def constant(optimizer: Optimizer) -> bool:
+    """Whether it is one of our forms with a learning rate that does not change."""
     return type(optimizer) in FORMS.values() and not callable(getattr(optimizer, "eta", None))
 
 
@@ -33,7 +34,7 @@ def rates_of(optimizers: list[Optimizer], start: int, stop: int) -> np.ndarray:
     """
     recursions = [recursion_of(o) for o in optimizers]
     assert all(recursions)
-    steps = 1 if all(map(_constant, optimizers)) else stop - start
+    steps = 1 if all(map(constant, optimizers)) else stop - start
     try:
         found = np.array([[r(start + k) for r in recursions if r] for k in range(steps)], dtype=float)
     except (TypeError, ValueError, LookupError, ArithmeticError) as error:
@@ -44,7 +45,7 @@ def rates_of(optimizers: list[Optimizer], start: int, stop: int) -> np.ndarray:
     forgets = [type(o) in FORMS.values() and getattr(o, "gamma", 0.0) == 0 for o in optimizers]
     found[:, forgets, 3] += found[:, forgets, 1] * found[:, forgets, 2]
     found[:, forgets, 1:3] = 0
-    return found[0] if all(map(_constant, optimizers)) else found
+    return found[0] if all(map(constant, optimizers)) else found
 
 
 class KernelEngine:
@@ -69,8 +70,8 @@ class KernelEngine:
         initial = self.system.initial(len(self.optimizers))
         kept = max(1, KEPT_BYTES // (2 * initial.size * np.dtype(plan.dtype).itemsize))
         start, steps = 0, 8
-        constant = all(map(_constant, self.optimizers))
-        rates = rates_of(self.optimizers, 0, 1) if constant else None
+        unchanging = all(map(constant, self.optimizers))
+        rates = rates_of(self.optimizers, 0, 1) if unchanging else None
         while start <= last:
             if plan.stop.is_set():
                 raise Interrupted
@@ -106,3 +107,7 @@ class KernelEngine:
     def trace(self) -> np.ndarray | None:
         """See `sims.backends.engine.Engine.trace`."""
         return np.concatenate(self.traces, axis=2) if self.traces else None
+
+    def effort(self) -> dict[str, np.ndarray]:
+        """Every iteration."""
+        return {}
