@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["found_identity", "identity", "processor", "provenance"]
+__all__ = ["found_identity", "identity", "machine_of", "processor", "provenance"]
 
 import hashlib
 import json
@@ -20,8 +20,8 @@ from sims.trajectory import TrajectoryError, load
 from theory.optimizers import describe
 
 
-def provenance(wall: float, run: xr.Dataset) -> dict[str, Any]:
-    """Command, versions, device and wall time (seconds) of a run that has just ended."""
+def machine_of(wall: float) -> dict[str, Any]:
+    """Command, versions, device and wall time (seconds) of what has just ended."""
     names = ("lemmascope", "numpy", "scipy", "xarray", "h5netcdf", "matplotlib")
     return {
         "command": ["lemmascope", *sys.argv[1:]],
@@ -30,6 +30,12 @@ def provenance(wall: float, run: xr.Dataset) -> dict[str, Any]:
         "device": {"kind": "cpu", "processor": processor(), "cores": os.cpu_count()},
         "versions": {"python": platform.python_version(), **{name: version(name) for name in names}},
         "platform": platform.platform(),
+    }
+
+
+def provenance(wall: float, run: xr.Dataset) -> dict[str, Any]:
+    """`machine_of` with how the run was carried out."""
+    return machine_of(wall) | {
         "representation": run.attrs["representation"],
         "representation_reason": run.attrs["representation_reason"],
         "backend": run.attrs["backend"],

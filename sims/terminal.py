@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["open_console", "polite", "progress"]
+__all__ = ["open_console", "polite", "progress", "task_progress"]
 
 import os
 import sys
@@ -29,14 +29,14 @@ def open_console(stderr: bool = False) -> Console:
 
 
 @contextmanager
-def polite() -> Iterator[None]:
-    """Errors as one sentence and an exit status: 2 for wrong use, 130 for Ctrl-C."""
+def polite(kept: str = "nothing was saved, and what was saved before is as it was") -> Iterator[None]:
+    """Errors as one sentence and an exit status: 2 for wrong use, 130 for Ctrl-C, after which ``kept`` is said."""
     try:
         yield
     except (InputError, TrajectoryError) as error:
         _stop(str(error), 2, error)
     except KeyboardInterrupt as error:
-        _stop("interrupted; nothing was saved, and what was saved before is as it was.", 130, error)
+        _stop(f"interrupted; {kept}.", 130, error)
     except MemoryError as error:
         _stop("not enough memory: take fewer samples N, seeds or optimizers, or --representation weights.", 2, error)
     except OSError as error:
@@ -81,3 +81,46 @@ def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
             print(f"{what}: {10 * tenth} % ({time.monotonic() - started:.0f} s)", file=sys.stderr, flush=True)
 
     yield advance
+
+
+@contextmanager
+def task_progress(total: float, count: int, what: str) -> Iterator[Callable[[float], None]]:
+    """Progress over ``count`` tasks of ``total`` cost: a bar, or a line now and then; on standard error."""
+    errors = open_console(stderr=True)
+    state = {"done": 0.0, "tasks": 0, "shown": 0}
+    started = time.monotonic()
+
+    def spell() -> str:
+        spent = time.monotonic() - started
+        left = spent * (total - state["done"]) / state["done"] if state["done"] else 0.0
+        rate = 60 * state["tasks"] / max(spent, 1e-9)
+        return f"{state['tasks']} of {count} parts, {rate:.1f} a minute, {_clock(left)} left"
+
+    if errors.is_terminal:
+        bar = Progress(
+            TextColumn("{task.description}"), BarColumn(),
+            TextColumn("{task.percentage:3.0f} %  {task.fields[spelled]}"), console=errors,
+        )  # fmt: skip
+        with bar:
+            task = bar.add_task(escape(what), total=max(total, 1e-9), spelled="")
+
+            def draw(cost: float) -> None:
+                state["done"], state["tasks"] = state["done"] + cost, state["tasks"] + 1
+                bar.update(task, completed=state["done"], spelled=spell())
+
+            yield draw
+        return
+
+    def advance(cost: float) -> None:
+        state["done"], state["tasks"] = state["done"] + cost, state["tasks"] + 1
+        tenth = int(10 * state["done"] / max(total, 1e-9) + 1e-9)
+        if tenth > state["shown"]:
+            state["shown"] = tenth
+            print(f"{what}: {10 * tenth} %, {spell()}", file=sys.stderr, flush=True)
+
+    yield advance
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"

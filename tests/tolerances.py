@@ -48,6 +48,11 @@ TABLE: dict[tuple[str, str], Tolerance] = {
     ("backend", "float32"): Tolerance(
         1e-3, "as for float64: T k u with 20 steps of 80 terms is 1e−4, and growth stays below ten"
     ),
+    ("fast-forward", "float64"): Tolerance(
+        1e-7,
+        "relative: each of a hundred windows that matter for a result is held to 1e−10, and errors grow as the "
+        "coefficients do, by less than ten",
+    ),
     ("finite difference", "float64"): Tolerance(
         1e-7,
         "relative, central differences with h = u^(1/3) = 5e−6 of the scale: truncation h² and rounding u/h are 2e−11, "
@@ -81,6 +86,7 @@ CEILINGS = {
     "identity": 2e-3,
     "trajectory": 2e-2,
     "backend": 2e-3,
+    "fast-forward": 1e-6,
     "finite difference": 1e-6,
     "complex step": 1e-11,
     "linear solve": 1e-5,

@@ -1,0 +1,102 @@
+"""Hitting times and final coefficients against the dimension, predicted exponents, and a wrong scaling beside."""
+
+from __future__ import annotations
+
+__all__ = ["caption", "draw"]
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from sims.figures.common import FEATURE, NOISE, settle, shade, styled
+from sims.studies.scaling import samples
+from theory.cubic_cnn.scaling import CLAIMS
+from theory.verdict import Verdict
+
+PANELS = {
+    "T_0": r"$\eta T_0$: the feature is found",
+    "T_1": r"$\eta T_1$: the noise is memorized",
+    "c_max": r"$\max_r c_r(T)$: the feature at the end",
+}
+COLOURS = {"GD": NOISE, "GD+M": FEATURE}
+MARKS = {"GD": "o", "GD+M": "s"}
+WRONG = "0.6"
+
+
+def _points(axis: Axes, values: dict[float, list[float]], colour: str, mark: str, filled: bool) -> np.ndarray:
+    """Geometric means with twice their standard error; (sizes, 2) of d and mean."""
+    found = []
+    for d, row in values.items():
+        logs = np.log([x for x in row if np.isfinite(x) and x > 0])
+        if logs.size:
+            error = logs.std(ddof=1) / np.sqrt(logs.size) if logs.size > 1 else 0.0
+            found.append((d, np.exp(logs.mean()), np.exp(logs.mean() - 2 * error), np.exp(logs.mean() + 2 * error)))
+    points = np.array(found).reshape(-1, 4)
+    axis.errorbar(
+        points[:, 0], points[:, 1], np.abs(points[:, 2:].T - points[:, 1]), fmt=mark, color=colour, markersize=3.2,
+        markerfacecolor=colour if filled else "white", markeredgewidth=0.7, elinewidth=0.7, linestyle="none",
+        zorder=3 if filled else 2,
+    )  # fmt: skip
+    return points[:, :2]
+
+
+def draw(data: xr.Dataset, verdicts: list[Verdict]) -> Figure:
+    """The figure of a scaling study; one panel a quantity."""
+    by_claim = {v.claim: v for v in verdicts}
+    with styled():
+        figure = Figure(figsize=(6.75, 2.6), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(1, 3, sharex=True)
+        for axis, (quantity, title) in zip(axes, PANELS.items(), strict=True):
+            texts: list[tuple[str, Any]] = []
+            for claim in CLAIMS:
+                if claim.quantity != quantity:
+                    continue
+                name, colour = claim.optimizer, COLOURS[claim.optimizer]
+                _points(axis, samples(data, quantity, name, "wrong"), WRONG, MARKS[name], filled=False)
+                points = _points(axis, samples(data, quantity, name, "paper"), colour, MARKS[name], filled=True)
+                if len(points):
+                    # The predicted exponent through the middle of the points: only its slope is predicted.
+                    middle = np.exp(np.mean(np.log(points[:, 1])) - claim.exponent * np.mean(np.log(points[:, 0])))
+                    axis.plot(points[:, 0], middle * points[:, 0] ** claim.exponent, color=colour, linewidth=1.0)
+                verdict = by_claim[claim.id]
+                low, high = verdict.evidence["slope interval"]
+                texts.append(
+                    (
+                        f"{name}  {verdict.computed:.3f} [{low:.3f}, {high:.3f}], predicted {claim.exponent:.3f}",
+                        shade(colour),
+                    )
+                )
+            for k, (text, colour) in enumerate(texts):
+                axis.text(
+                    0.0, 1.02 + 0.075 * (len(texts) - 1 - k), text, transform=axis.transAxes, fontsize=6, color=colour
+                )
+            axis.set(xscale="log", yscale="log", xlabel="dimension $d$")
+            axis.set_title(title, pad=8 + 8 * len(texts))
+        handles = [
+            *(axes[0].plot([], [], MARKS[n], color=COLOURS[n], markersize=3.2, label=n)[0] for n in COLOURS),
+            axes[0].plot([], [], "-", color="0.3", linewidth=1, label="predicted exponent")[0],
+            axes[0].plot([], [], "o", color=WRONG, markerfacecolor="white", markersize=3.2,
+                         label="wrong scaling (control)")[0],
+        ]  # fmt: skip
+        figure.legend(handles=handles, loc="outside lower center", ncols=4)
+        settle(figure)
+        return figure
+
+
+def caption(data: xr.Dataset, verdicts: list[Verdict]) -> str:
+    """What is seen, with the horizon and the work."""
+    d, T = data.d.values, data.iterations.sel(scaling="paper").max("seed")
+    hit = int(np.isfinite(data.T_1.sel(scaling="paper", optimizer="GD+M")).sum())
+    return (
+        f"Scaling with the dimension, d = {d[0]:g} to {d[-1]:g} by the exact law, geometric mean over "
+        f"{data.sizes['seed']} draws with twice its standard error. Lines have the predicted exponents; above each "
+        "panel the fitted slope with its 95 % bootstrap interval. Times in η·iterations. Open grey marks: a deliberately "
+        "wrong scaling (α = d^0.15, β = d^−0.35, σ₀ = d^−0.375), whose slopes must differ. Runs are "
+        f"{float(T.min()):.1g} to {float(T.max()):.1g} iterations long, followed by fast-forward. GD+M need not "
+        f"memorize: T₁ is reached on {hit} of {data.sizes['d'] * data.sizes['seed']} of its runs."
+    )

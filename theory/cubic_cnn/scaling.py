@@ -1,0 +1,111 @@
+r"""How the theorem's quantities grow with the dimension: the configuration at each d, and the exponents (derived).
+
+α = d^a, β = d^{−b}, σ = d^{−s}, σ₀ = d^{−s₀} with a = 0.249, b = 0.251, s = 0.509, s₀ = 1/2 (second hand, those of σ
+and σ₀ unconfirmed). N, P, m, μ are fixed. GD takes η = ε/α², so that a step near 1/α is small beside 1/α; GD+M the
+same η and 1 − γ = 2ηL₁(0)β²/f², so that it coasts to f/β.
+
+Times are in η·iterations. From ċ = 3α³ν₁c² and Ξ̇ = (3/N) K_kk ℓ Ξ² with K_kk ≈ σ²d, Ξ(0) ~ σ₀σ√d:
+
+    GD:    ηT₀ ∝ 1/(α³σ₀) = d^{s₀ − 3a},    ηT₁ ∝ N/(σ₀σ³d^{3/2}) = N d^{s₀ + 3s − 3/2},    max c(T) ∝ 1/α = d^{−a};
+    GD+M:  ηT₀ ∝ η (η(1 − γ)α³σ₀)^{−1/2} = d^{−3a/2 + b + s₀/2},    max c(T) ∝ 1/β = d^b,    T₁ is never reached.
+
+The second T₀ is the time in which c̈ = 1.5η(1 − γ)(1 − μ)α³c² runs away from rest (`boundaries.friction`).
+"""
+
+from __future__ import annotations
+
+__all__ = ["CLAIMS", "PAPER", "WRONG", "Exponents", "Point", "point"]
+
+import math
+from dataclasses import dataclass
+
+from theory.cubic_cnn.boundaries import coasting_line
+from theory.cubic_cnn.parameters import Parameters
+from theory.cubic_cnn.predictions import memorization_scale
+from theory.errors import check_size
+from theory.order import OrderClaim
+
+
+@dataclass(frozen=True)
+class Exponents:
+    """a, b, s, s₀ of α = d^a, β = d^{−b}, σ = d^{−s}, σ₀ = d^{−s₀}."""
+
+    alpha: float
+    beta: float
+    sigma: float
+    sigma_0: float
+
+    def predicted(self) -> dict[tuple[str, str], float]:
+        """Exponents by (quantity, optimizer)."""
+        return {
+            ("T_0", "GD"): self.sigma_0 - 3 * self.alpha,
+            ("T_1", "GD"): self.sigma_0 + 3 * self.sigma - 1.5,
+            ("c_max", "GD"): -self.alpha,
+            ("T_0", "GD+M"): -1.5 * self.alpha + self.beta + self.sigma_0 / 2,
+            ("c_max", "GD+M"): self.beta,
+        }
+
+
+PAPER = Exponents(0.249, 0.251, 0.509, 0.5)
+WRONG = Exponents(0.15, 0.35, 0.509, 0.375)
+"""The negative control: a deliberately wrong scaling, on which every exponent above must be refuted."""
+
+SMALL_STEP = 0.01  # ε
+REACH = 2.0  # f
+HORIZON = 20.0
+"""T in units of N/(σ₀σ³d^{3/2})/η; the last small-margin sample takes some 1 to 10 of them."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """The configuration at one dimension.
+
+    Attributes:
+        parameters: of the law.
+        eta, gamma: of GD+M; GD has the same η.
+        iterations: T.
+    """
+
+    parameters: Parameters
+    eta: float
+    gamma: float
+    iterations: int
+
+
+def point(d: int, exponents: Exponents = PAPER, *, N: int = 40, P: int = 2, m: int = 10, mu: float = 0.25) -> Point:
+    """The configuration at dimension d."""
+    check_size("d", d, 2)
+    e = exponents
+    p = Parameters(
+        d=d, N=N, P=P, m=m, alpha=d**e.alpha, beta=d**-e.beta, mu=mu, sigma=d**-e.sigma, sigma_0=d**-e.sigma_0
+    )
+    eta = SMALL_STEP / p.alpha**2
+    gamma = 1 - float(coasting_line(p, eta)) / REACH**2
+    return Point(p, eta, gamma, math.ceil(HORIZON * memorization_scale(p) / eta))
+
+
+_STATEMENTS = {
+    ("T_0", "GD"): (r"\eta T_0 = \tilde\Theta(1/(\alpha^3\sigma_0)) = \tilde\Theta(d^{-0.247})", "ηT₀ = Θ̃(1/(α³σ₀))"),
+    ("T_1", "GD"): (
+        r"\eta T_1 = \tilde\Theta(N/(\sigma_0\sigma^3 d^{3/2})) = \tilde\Theta(d^{0.527})",
+        "ηT₁ = Θ̃(N/(σ₀σ³d^{3/2}))",
+    ),
+    ("c_max", "GD"): (r"\max_r c_r(T) = \tilde\Theta(1/\alpha) = \tilde\Theta(d^{-0.249})", "max c(T) = Θ̃(1/α)"),
+    ("T_0", "GD+M"): (
+        r"\eta T_0 = \tilde\Theta(\eta(\eta(1-\gamma)\alpha^3\sigma_0)^{-1/2}) = \tilde\Theta(d^{0.1275})",
+        "ηT₀ = Θ̃(η (η(1−γ)α³σ₀)^{−1/2})",
+    ),
+    ("c_max", "GD+M"): (r"\max_r c_r(T) = \tilde\Theta(1/\beta) = \tilde\Theta(d^{0.251})", "max c(T) = Θ̃(1/β)"),
+}
+
+CLAIMS: tuple[OrderClaim, ...] = tuple(
+    OrderClaim(
+        id=f"scaling.{'gd' if optimizer == 'GD' else 'gdm'}.{quantity}", statement=f"${latex}$",
+        plain=f"{plain}, that is d^{exponent:.4g} up to factors of log d",
+        source="second hand" if quantity == "c_max" else "derived",
+        quantity=quantity, optimizer=optimizer, exponent=exponent,
+        control="a deliberately wrong scaling: α = d^0.15, β = d^−0.35, σ₀ = d^−0.375",
+    )
+    for (quantity, optimizer), exponent in PAPER.predicted().items()
+    for latex, plain in [_STATEMENTS[quantity, optimizer]]
+)  # fmt: skip
