@@ -9,6 +9,7 @@ from __future__ import annotations
 __all__ = ["CompiledKernel", "unavailable"]
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -85,7 +86,7 @@ class CompiledKernel:
         self.data: Any
         if isinstance(system, CoefficientSystem):
             m, n = system.Xi_0.shape[1:]
-            N, self.width, self.n = system.y.shape[-1], n + 2, n
+            self.width, self.n = n + 2, n
             columns, signal = _up(n, self.wide), system.of_the_law and system.has_feature
             cubed = system.strength[0] ** 3 if signal else np.zeros_like(system.y[0])
             bare = system.of_the_law or not system.has_feature
@@ -97,12 +98,11 @@ class CompiledKernel:
             )
             theta, tail = _zeros((_up(A * m, tiles.ROWS), columns), self.dtype), np.zeros((A * m, 2), self.dtype)
             tail[:, 1] = 1
-            sums = np.zeros((0, 0, 0), self.dtype)
             loop = partial(coefficient_loop.coefficient_loop, has_feature=system.has_feature)
         else:
             m, d = system.W_0.shape[1:]
             X = system.X[0, :, system.signal_patches :, :]
-            N, self.width, self.n = X.shape[0], d, X.shape[0] * X.shape[1]
+            self.width, self.n = d, X.shape[0] * X.shape[1]
             columns, signal = _up(d, self.wide), system.signal_patches == 1
             if columns * self.dtype.itemsize % 1024 == 0:
                 columns += self.wide  # rows a power of two apart would fall onto the same lines of a cache
@@ -117,32 +117,41 @@ class CompiledKernel:
             )
             theta = _padded(np.tile(system.W_0[0], (A, 1)), columns, _up(A * m, tiles.ROWS))
             tail = np.zeros((0, 2), self.dtype)
-            sums = _zeros((min(loops.CHUNKS, N), *theta.shape), self.dtype)
             loop = partial(weight_loop.weight_loop, has_feature=has_feature, of_the_law=signal, Q=X.shape[1])
         self.loop = loop
         self.initial = theta.copy(), tail.copy()
-        zeros = partial(_zeros, dtype=self.dtype)
         nan = np.nan
         self.numbers = np.array([
             system.lam, start.gradient_factor,
             nan if start.c_threshold is None else start.c_threshold,
             nan if start.memorization_threshold is None else start.memorization_threshold,
         ])  # fmt: skip
-        self.m = m
-        each = (A, N)
+        self.m, self.coefficients = m, coefficients
+        self.samples = (
+            np.ascontiguousarray(system.y[0]), np.ascontiguousarray(cubed, self.dtype),
+            np.ascontiguousarray(start.small[0]),
+        )  # fmt: skip
+        self.shared = self._arrays(theta, tail)
+
+    def _arrays(self, theta: np.ndarray, tail: np.ndarray) -> Any:
+        """The loop's arrays around a state, at rest, with nothing watched."""
+        from sims.backends import loops
+
+        A, m, zeros = self.begin.count, self.m, partial(_zeros, dtype=self.dtype)
+        y, cubed, small = self.samples
+        each, columns = (A, y.size), _up(self.n, self.wide) + self.wide
         bits = np.dtype(f"uint{8 * self.dtype.itemsize}")
         peaks = zeros((self.team, A))
-        Xi = zeros(theta.shape if isinstance(system, CoefficientSystem) else (0, theta.shape[1]))
-        self.shared = loops.Shared(
-            y=np.ascontiguousarray(system.y[0]), cubed=np.ascontiguousarray(cubed, self.dtype),
-            small=np.ascontiguousarray(start.small[0]), theta=theta, u=zeros(theta.shape), tail=tail,
-            tail_u=np.zeros_like(tail), Xi=Xi,
-            cubes=zeros((A, _up(self.n, self.wide) + self.wide)), pull=zeros((A, _up(self.n, self.wide) + self.wide)),
-            memorization=zeros(each), margins=zeros(each), ell=zeros(each), soft=zeros(each), c=zeros((A * m,)),
-            sums=sums, peaks=peaks, peak_bits=peaks.view(bits), Xi_bits=Xi.view(bits),
-            theta_out=zeros((0, A, m, self.width)), grad_out=zeros((0, A, m, self.width)), trace=zeros((A, 0, 5)),
-            T_0=np.full(A, nan), T_1=np.full(A, nan), dead_at=np.full(A, -1), dead_of=np.zeros(A, np.int64),
-            numbers=self.numbers, sync=np.zeros(16, np.int64),
+        Xi = zeros(theta.shape if self.coefficients else (0, theta.shape[1]))
+        return loops.Shared(
+            y=y, cubed=cubed, small=small, theta=theta, u=zeros(theta.shape), tail=tail, tail_u=np.zeros_like(tail),
+            Xi=Xi, cubes=zeros((A, columns)), pull=zeros((A, columns)), memorization=zeros(each), margins=zeros(each),
+            ell=zeros(each), soft=zeros(each), c=zeros((A * m,)),
+            sums=zeros((0, 0, 0) if self.coefficients else (min(loops.CHUNKS, y.size), *theta.shape)),
+            peaks=peaks, peak_bits=peaks.view(bits), Xi_bits=Xi.view(bits), theta_out=zeros((0, A, m, self.width)),
+            grad_out=zeros((0, A, m, self.width)), trace=zeros((A, 0, 5)), T_0=np.full(A, np.nan),
+            T_1=np.full(A, np.nan), dead_at=np.full(A, -1), dead_of=np.zeros(A, np.int64), numbers=self.numbers,
+            sync=np.zeros(16, np.int64),
         )  # fmt: skip
 
     def restart(self) -> None:
@@ -153,6 +162,32 @@ class CompiledKernel:
             buffer[...] = 0
         w.T_0[...] = w.T_1[...] = np.nan
         w.dead_at[...], w.dead_of[...] = -1, 0
+
+    def state(self) -> tuple[np.ndarray, np.ndarray]:
+        """The state and its buffer, each (1, A, m, width), copied."""
+        w, R = self.shared, self.begin.count * self.m
+        columns = self.width - 2 if self.coefficients else self.width
+        parts = [np.concatenate([x[:R, :columns], end[:R]], axis=1) if self.coefficients else x[:R, :columns]
+                 for x, end in ((w.theta, w.tail), (w.u, w.tail_u))]  # fmt: skip
+        theta, u = (np.array(x).reshape(1, self.begin.count, self.m, self.width) for x in parts)
+        return theta, u
+
+    def keep(self, members: list[int]) -> None:
+        """Go on with some of the optimizers, in this order; their bits do not change by it."""
+        from sims.backends import tiles
+
+        rows = (np.asarray(members)[:, None] * self.m + np.arange(self.m)).ravel()
+
+        def part(x: np.ndarray) -> np.ndarray:
+            return _padded(x[rows], x.shape[1], _up(len(rows), tiles.ROWS))
+
+        old, ends = self.shared, rows if self.coefficients else rows[:0]
+        self.begin = replace(self.begin, count=len(members))
+        self.initial = part(self.initial[0]), self.initial[1][ends].copy()
+        self.shared = self._arrays(part(old.theta), old.tail[ends].copy())
+        self.shared.u[...], self.shared.tail_u[...] = part(old.u), old.tail_u[ends]
+        for name in ("T_0", "T_1", "dead_at", "dead_of"):
+            getattr(self.shared, name)[...] = getattr(old, name)[members]
 
     def advance(self, start: int, stop: int, rates: np.ndarray, record: np.ndarray) -> States:
         """See `sims.backends.kernel.Kernel.advance`."""

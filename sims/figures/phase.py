@@ -1,0 +1,177 @@
+"""The phase diagram: small-margin accuracy, c_max β and max |Ξ| over a plane, with the predicted lines over it."""
+
+from __future__ import annotations
+
+__all__ = ["caption", "draw"]
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import ListedColormap, LogNorm, Normalize
+from matplotlib.figure import Figure
+
+from sims.figures.common import settle, styled
+from theory.cubic_cnn.boundaries import coasting_line, overshoot_line, race_line
+from theory.cubic_cnn.parameters import Parameters
+from theory.cubic_cnn.predictions import overshoot_rate
+
+LINES: dict[str, tuple[str, dict[str, Any]]] = {
+    "race": ("race law", {"color": "black", "linestyle": "-", "linewidth": 1.4}),
+    "two_body": ("two-body race", {"color": "black", "linestyle": (0, (4, 1.5)), "linewidth": 1.0}),
+    "coasting": ("coasting alone", {"color": "black", "linestyle": (0, (1, 1.2)), "linewidth": 1.1}),
+    "overshoot": ("overshoot, fitted", {"color": "black", "linestyle": (0, (5, 1.5, 1, 1.5)), "linewidth": 1.0}),
+}
+
+
+def _edges(values: np.ndarray) -> np.ndarray:
+    """Cell edges half way between neighbours, in the logarithm."""
+    logs = np.log(values)
+    middles = (logs[1:] + logs[:-1]) / 2
+    return np.exp(np.concatenate([[2 * logs[0] - middles[0]], middles, [2 * logs[-1] - middles[-1]]]))
+
+
+def _accuracy_map() -> ListedColormap:
+    """Orange (memorized) over white to blue (learnt): both ends dark enough to tell apart in grey."""
+    ends = np.array([[0.835, 0.369, 0.0], [0.97, 0.97, 0.96], [0.0, 0.447, 0.698]])
+    grid = np.linspace(0, 1, 256)
+    return ListedColormap(np.stack([np.interp(grid, [0, 0.5, 1], ends[:, k]) for k in range(3)], axis=1))
+
+
+def _name(data: xr.Dataset, side: str) -> str:
+    symbols = {"η": r"$\eta$", "1 − γ": r"$1-\gamma$", "α": r"$\alpha$", "β": r"$\beta$", "μ": r"$\mu$",
+               "σ": r"$\sigma$", "σ₀": r"$\sigma_0$"}  # fmt: skip
+    words = {"eta": "learning rate", "gamma": "", "d": "dimension", "N": "samples", "m": "neurons", "P": "patches"}
+    symbol = str(data[side].attrs["symbol"])
+    shown = symbols.get(symbol, f"${symbol}$")
+    word = words.get(str(data.attrs[side]), "")
+    return f"{word} {shown}" if word else shown
+
+
+def _panel(
+    figure: Figure, axis: Axes, data: xr.Dataset, values: np.ndarray, title: str, norm: Normalize, colours: Any
+) -> None:
+    x, y = data.x.values, data.y.values
+    made = axis.pcolormesh(_edges(x), _edges(y), values, norm=norm, cmap=colours, linewidth=0, rasterized=True)
+    axis.set_facecolor("0.85")
+    axis.set(xscale="log", yscale="log", xlabel=_name(data, "x"))
+    axis.set_xlim(_edges(x)[0], _edges(x)[-1])
+    axis.set_ylim(_edges(y)[0], _edges(y)[-1])
+    axis.set_title(title)
+    bar = figure.colorbar(made, ax=axis, orientation="horizontal", pad=0.02, aspect=28)
+    bar.outline.set_linewidth(0.4)
+
+
+def _lines(axis: Axes, data: xr.Dataset, p: Parameters, kappa: float, names: tuple[str, ...]) -> list[Any]:
+    x = np.geomspace(_edges(data.x.values)[0], _edges(data.x.values)[-1], 200)
+    drawn = []
+    clock = _clock(data)
+    for name in names:
+        label, style = LINES[name]
+        if name == "race" and math.isfinite(clock):
+            drawn += axis.plot(x, race_line(p, x, clock), label=label, **style)
+        elif name == "coasting":
+            drawn += axis.plot(x, coasting_line(p, x), label=label, **style)
+        elif name == "overshoot" and math.isfinite(kappa):
+            drawn.append(axis.axvline(overshoot_line(p, kappa), label=label, **style))
+        elif name == "two_body" and np.isfinite(data.two_body.values).any():
+            share = data.two_body.median("seed").values
+            axis.contour(
+                data.x.values, data.y.values, share, levels=[0.5], colors=style["color"],
+                linestyles=[style["linestyle"]], linewidths=style["linewidth"],
+            )  # fmt: skip
+            drawn += axis.plot([], [], label=label, **style)
+    return drawn
+
+
+def draw(data: xr.Dataset, kappa: float = math.nan) -> Figure:
+    """The figure of a phase diagram (`sims.studies.phase.dataset`); medians over seeds.
+
+    Args:
+        data: the diagram.
+        kappa: of the overshoot line, NaN where it was not fitted.
+    """
+    p = Parameters.from_dict(json.loads(data.attrs["parameters"]))
+    with styled():
+        figure = Figure(figsize=(6.75, 3.05), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(1, 3, sharex=True, sharey=True)
+        middle = data[["small", "c_max", "Xi_abs_max"]].median("seed", skipna=False)
+        beta = (
+            data.y.values[:, None]
+            if data.attrs["y"] == "beta"
+            else data.x.values
+            if data.attrs["x"] == "beta"
+            else p.beta
+        )
+        reach, noise = np.abs(middle.c_max.values) * beta, middle.Xi_abs_max.values
+        _panel(
+            figure,
+            axes[0],
+            data,
+            middle.small.values,
+            "test accuracy, small margin",
+            Normalize(0.5, 1),
+            _accuracy_map(),
+        )
+        _panel(figure, axes[1], data, reach, r"feature: $\beta\,\max_r c_r$", LogNorm(1e-2, 1e1), "cividis")
+        _panel(figure, axes[2], data, noise, r"memorization: $\max|\Xi|$", LogNorm(*_decades(noise)), "inferno")
+        axes[0].set_ylabel(_name(data, "y"))
+        drawn: list[Any] = []
+        if "clock" in data:
+            drawn = _lines(axes[0], data, p, kappa, tuple(LINES))
+            for axis in axes[1:]:
+                _lines(axis, data, p, kappa, ("race", "overshoot"))
+        if data.attrs["y"] == "gamma" and data.y.values[-1] == 1.0:
+            for axis in axes:
+                axis.axhline(_edges(data.y.values)[-2], color="white", linewidth=0.8)
+            axes[0].annotate("GD", (0.02, float(data.y.values[-1])), xycoords=("axes fraction", "data"), fontsize=7,
+                             fontweight="bold", color="white", va="center")  # fmt: skip
+        if drawn:
+            figure.legend(handles=drawn, loc="outside upper center", ncols=len(drawn))
+        settle(figure)
+        return figure
+
+
+def _clock(data: xr.Dataset) -> float:
+    """ηT₁, the median over the seeds that have one; NaN if none has."""
+    known = data.clock.values[np.isfinite(data.clock.values)]
+    return float(np.median(known)) if known.size else math.nan
+
+
+def _decades(values: np.ndarray) -> tuple[float, float]:
+    finite = values[np.isfinite(values) & (values > 0)]
+    if not finite.size:
+        return 1e-2, 1e1
+    return 10.0 ** math.floor(math.log10(finite.min())), 10.0 ** math.ceil(math.log10(finite.max()))
+
+
+def caption(data: xr.Dataset, kappa: float = math.nan) -> str:
+    """What is seen, with the lines' formulas and numbers."""
+    p = Parameters.from_dict(json.loads(data.attrs["parameters"]))
+    seeds = data.sizes["seed"]
+    text = (
+        f"Phase diagram of the two-layer cubic CNN, {data.sizes['x']} × {data.sizes['y']} cells, median over {seeds} "
+        f"seed{'s' * (seeds > 1)} (d = {p.d}, N = {p.N}, P = {p.P}, m = {p.m}, α = {p.alpha:g}, β = {p.beta:g}, "
+        f"μ = {p.mu:g}). Left: test accuracy on small-margin data by the exact law (1/2 is chance); middle: the "
+        "feature over what the small margin needs; right: the memorized noise. Grey: diverged."
+    )
+    if "clock" in data:
+        clock = _clock(data)
+        race = (
+            f"Race law 1 − γ = 2ηL₁(0)/c*², 1/c* = β + 1.5β³μ ηT₁, with ηT₁ = {clock:.0f} measured on GD and no fitted "
+            "constant; two-body race (feature and one noise patch, iterated): equal parts of the margin, nothing "
+            "fitted; c"
+        )
+        text += f" Last row: plain GD. {race if math.isfinite(clock) else 'C'}oasting alone: 1 − γ = 2ηL₁(0)β²"
+        if math.isfinite(kappa):
+            text += (
+                f"; overshoot: η = κ/(αβ) with κ = {kappa:.2g} fitted on the first seed (the claims on GD assume "
+                f"η ≤ 1/(4αβ) = {overshoot_rate(p):.2g})"
+            )
+        text += "."
+    return text
