@@ -163,6 +163,9 @@ def simulate(
     trace: Annotated[
         bool | None, typer.Option("--trace", help="Record loss, ν₁, ν₂, max c, max |Ξ| at every iteration too.")
     ] = None,
+    fast_forward: Annotated[
+        float | None, options.size("Follow plateaus in long windows, each held to this relative error; 1e-10, say.")
+    ] = None,
     workers: options.Workers = None,
     memory_limit: options.MemoryLimit = None,
     out: Annotated[Path | None, typer.Option(help="File to save [trajectory.nc].")] = None,
@@ -180,6 +183,7 @@ def simulate(
       lemmascope simulate --optimizer gd:eta=0.1 --optimizer momentum:eta=0.1,gamma=0.99 --out two.nc
       lemmascope simulate --optimizer "decay=gd:eta=0.1@0/0.01@5000" --every 100 --out schedule.nc
       lemmascope simulate --regime paper -d 1000000 --law exact --iterations 5000 --out exact.nc
+      lemmascope simulate --regime paper -d 1000000 --law exact --iterations 100000000 --fast-forward 1e-10
       lemmascope simulate --data digits.npz -m 10 --sigma-0 0.01 --optimizer gd:eta=0.1 --out digits.nc
       lemmascope simulate study.toml --seeds 10
 

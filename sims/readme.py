@@ -2,12 +2,13 @@
 
 Each block between ``<!-- begin NAME -->`` and ``<!-- end NAME -->`` of README.md and docs/float32.md is rewritten from
 ``docs/headline/``: ``root-*.json``, the verdicts of one run for each root seed, and ``float32.json``, those of root 0
-in single precision. A test holds the documents to them.
+in single precision; and from ``docs/boundaries/``: ``phase.json`` and ``scaling.json``. A test holds the documents to
+them.
 """
 
 from __future__ import annotations
 
-__all__ = ["ROOT", "blocks", "documents", "main", "rewritten", "saved", "single"]
+__all__ = ["BOUNDARIES", "FIGURES", "ROOT", "blocks", "boundaries", "documents", "main", "rewritten", "saved", "single"]
 
 import re
 import shutil
@@ -19,6 +20,7 @@ from sims.report import COLUMNS, number, read_verdicts
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURES = ("coefficients", "stages", "accuracy", "data")
+BOUNDARIES = ("phase", "scaling")
 
 
 def _cell(cell: dict[str, Any]) -> str:
@@ -96,7 +98,7 @@ def documents(root: Path = ROOT) -> dict[Path, dict[str, str]]:
     """Every document with its generated blocks, from what is committed."""
     found = saved(root)
     return {
-        root / "README.md": blocks(found),
+        root / "README.md": blocks(found) | {"boundaries": _claims([boundaries(root)])},
         root / "docs" / "float32.md": {"precision": _precision(found[0], single(root))},
     }
 
@@ -126,21 +128,33 @@ def single(root: Path = ROOT) -> dict[str, Any]:
     return read_verdicts(root / "docs" / "headline" / "float32.json")
 
 
-def main(folders: list[str], in_single: str) -> None:
+def boundaries(root: Path = ROOT) -> dict[str, Any]:
+    """The committed verdicts of both studies, one after the other."""
+    found = [read_verdicts(root / "docs" / "boundaries" / f"{name}.json") for name in BOUNDARIES]
+    return {"verdicts": [v for study in found for v in study["verdicts"]]}
+
+
+def _copy(folder: Path, docs: Path, figures: tuple[str, ...]) -> None:
+    docs.mkdir(parents=True, exist_ok=True)
+    for name in figures:
+        for end in ("png", "caption.txt"):
+            shutil.copyfile(folder / "figures" / f"{name}.{end}", docs / f"{name}.{end}")
+
+
+def main(folders: list[str], in_single: str, phase: str, scaling: str) -> None:
     """Copy verdicts and pictures from results folders (the first gives the pictures), and rewrite the documents."""
     docs = ROOT / "docs" / "headline"
-    docs.mkdir(parents=True, exist_ok=True)
-    for place, folder in enumerate(map(Path, folders)):
+    _copy(Path(folders[0]), docs, FIGURES)
+    for folder in map(Path, folders):
         root_seed = read_verdicts(folder / "verdicts.json")["root_seed"]
         shutil.copyfile(folder / "verdicts.json", docs / f"root-{root_seed}.json")
-        if place == 0:
-            for name in FIGURES:
-                shutil.copyfile(folder / "figures" / f"{name}.png", docs / f"{name}.png")
-                shutil.copyfile(folder / "figures" / f"{name}.caption.txt", docs / f"{name}.caption.txt")
+    for name, place in zip(BOUNDARIES, (phase, scaling), strict=True):
+        _copy(Path(place), ROOT / "docs" / "boundaries", (name,))
+        shutil.copyfile(Path(place) / "verdicts.json", ROOT / "docs" / "boundaries" / f"{name}.json")
     shutil.copyfile(Path(in_single) / "verdicts.json", docs / "float32.json")
     for path, made in documents().items():
         path.write_text(rewritten(path.read_text(), made))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:-1], sys.argv[-1])
+    main(sys.argv[1:-3], *sys.argv[-3:])

@@ -24,7 +24,7 @@ PARAMETERS = tuple(f.name for f in fields(Parameters))
 DATA = ("file", "m", "sigma_0", "lam")
 RUN = (
     "iterations", "seeds", "root_seed", "law", "every", "log_points", "representation", "dtype", "whole_Xi", "trace",
-    "backend", "memory_limit", "workers", "out",
+    "fast_forward", "backend", "memory_limit", "workers", "out",
 )  # fmt: skip
 TOP = ("regime", "parameters", "data", "optimizers", "run")
 LABELS = {"gd": "GD", "momentum": "GD+M", "velocity": "velocity", "nesterov": "Nesterov"}

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -173,6 +174,11 @@ def simulate(
         problem, optimizers, iterations=iterations, seeds=seeds, representation=representation, backend=backend,
         dtype=dtype, audit=audit, xp=xp, workers=workers, chunk=chunk, memory_limit=memory_limit,
     )  # fmt: skip
+    if fast_forward is not None:
+        chosen = replace(
+            chosen, choice=replace(chosen.choice, reason="fast-forward runs there"),
+            backend=replace(chosen.backend, reason=f"fast-forward, each window to {fast_forward:g}"),
+        )  # fmt: skip
     layout = chosen.layout
     stop = threading.Event()
     plan = Plan(

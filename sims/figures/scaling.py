@@ -95,8 +95,8 @@ def caption(data: xr.Dataset, verdicts: list[Verdict]) -> str:
     return (
         f"Scaling with the dimension, d = {d[0]:g} to {d[-1]:g} by the exact law, geometric mean over "
         f"{data.sizes['seed']} draws with twice its standard error. Lines have the predicted exponents; above each "
-        "panel the fitted slope with its 95 % bootstrap interval. Times in η·iterations. Open grey marks: a deliberately "
-        "wrong scaling (α = d^0.15, β = d^−0.35, σ₀ = d^−0.375), whose slopes must differ. Runs are "
+        "panel the fitted slope with its 95 % bootstrap interval. Times in η·iterations. Open grey marks: a "
+        "deliberately wrong scaling (α = d^0.15, β = d^−0.35, σ₀ = d^−0.375), whose slopes must differ. Runs are "
         f"{float(T.min()):.1g} to {float(T.max()):.1g} iterations long, followed by fast-forward. GD+M need not "
         f"memorize: T₁ is reached on {hit} of {data.sizes['d'] * data.sizes['seed']} of its runs."
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from test_tasks import ROOT, begun, compute, expected, store_at, tasks_in, wait_for  # noqa: F401
+from test_tasks import ROOT, Task, begun, compute, expected, store_at, tasks_in, wait_for  # noqa: F401
 
 import sims.cluster
 from sims.cluster import ClusterLost, connect
@@ -153,10 +153,16 @@ def either(task):
 
 def test_a_task_that_kills_every_worker_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(sims.cluster, "ALLOWED_FAILURES", 1)
-    first, second = tasks_in(tmp_path / "t", 2)
+    first, second = tasks_in(tmp_path / "t", 1)[0], Task(1, str(tmp_path / "t"), waits=True)
+
+    def begin_killing(index):
+        (tmp_path / "t" / "go").touch()
+
     with store_at(tmp_path / "s", 2) as store:
         with pytest.raises(ClusterLost, match=r"the 2 workers that the task task 1 was given to died .* 1 of 2 tasks"):
-            run_tasks(either, [first, Deadly(second, always=True)], store, cluster="local:1")
+            run_tasks(
+                either, [first, Deadly(second, always=True)], store, cluster="local:1", progress=begin_killing
+            )
         assert store.missing() == [1]
 
 
