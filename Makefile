@@ -12,10 +12,10 @@ test: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
 readme: $(VENV)/.run   # the documents' tables and pictures anew: 20 minutes
-	$(BIN)/lemmascope reproduce
-	$(BIN)/lemmascope reproduce --root-seed 1 --out results/root-1
-	$(BIN)/lemmascope reproduce --root-seed 2 --out results/root-2
-	$(BIN)/lemmascope reproduce --dtype float32 --out results/float32
+	$(BIN)/lemmascope reproduce --force
+	$(BIN)/lemmascope reproduce --force --root-seed 1 --out results/root-1
+	$(BIN)/lemmascope reproduce --force --root-seed 2 --out results/root-2
+	$(BIN)/lemmascope reproduce --force --dtype float32 --out results/float32
 	$(BIN)/lemmascope phase --force
 	$(BIN)/lemmascope scaling --force
 	$(BIN)/python -m sims.readme results/headline results/root-1 results/root-2 results/float32 results/phase results/scaling

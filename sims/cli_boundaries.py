@@ -151,7 +151,7 @@ def scaling(
             "study": "scaling", "dimensions": list(sizes), "seeds": seeds, "root_seed": root_seed, "exact": exact,
             "tolerance": scaling_study.TOLERANCE, "lemmascope_version": version("lemmascope"),
         }  # fmt: skip
-        with ResultsFolder(out, fingerprint, force=force or resume) as folder:
+        with ResultsFolder(out, fingerprint, force=force) as folder:
             values = _carry_out(
                 console, scaling_study.compute, made, list(scaling_study.QUANTITIES),
                 (len(scaling_study.OPTIMIZERS), len(scaling_study.QUANTITIES)), fingerprint, out, resume=resume,
@@ -267,7 +267,7 @@ def phase(
             "gamma": gamma, "seeds": number, "root_seed": root_seed, "stay": stay, "dtype": dtype or "float64",
             "lemmascope_version": version("lemmascope"),
         }  # fmt: skip
-        with ResultsFolder(out, fingerprint, force=force or resume) as folder:
+        with ResultsFolder(out, fingerprint, force=force) as folder:
             values = _carry_out(
                 console, phase_study.compute, made, list(phase_study.MEASURED),
                 (phase_study.BLOCK, len(phase_study.MEASURED)), fingerprint, out, resume=resume, force=force,

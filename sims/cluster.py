@@ -111,8 +111,8 @@ def _local(workers: int) -> Iterator[Client]:
     try:
         with (
             LocalCluster(
-                n_workers=workers, threads_per_worker=1, processes=True, memory_limit=None, silence_logs=logging.CRITICAL,
-                dashboard_address="127.0.0.1:0", env=dict.fromkeys(THREADS, "1"),
+                n_workers=workers, threads_per_worker=1, processes=True, memory_limit=None,
+                silence_logs=logging.CRITICAL, dashboard_address="127.0.0.1:0", env=dict.fromkeys(THREADS, "1"),
                 scheduler_kwargs={"allowed_failures": ALLOWED_FAILURES},
             ) as cluster,
             Client(cluster, timeout=CONNECT, set_as_default=False) as client,

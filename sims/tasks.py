@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["longest_first", "run_tasks"]
+__all__ = ["STOP", "longest_first", "run_tasks"]
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import suppress
@@ -15,6 +16,9 @@ from threadpoolctl import threadpool_limits
 
 from sims.store import Store
 from theory.errors import InputError, check_size
+
+STOP = threading.Event()
+"""Set while tasks of this process are being given up; a long task asks now and then, and raises KeyboardInterrupt."""
 
 
 def longest_first(tasks: Sequence[Any], chosen: list[int]) -> list[int]:
@@ -68,6 +72,7 @@ def _run_here(
     # One BLAS thread a task: the threads of the pool fill the cores, and on a cluster's worker it is one too.
     with threadpool_limits(limits=1), ThreadPoolExecutor(max_workers=workers) as pool:
         futures: dict[Future[np.ndarray], int] = {}
+        STOP.clear()
         try:
             for index in longest_first(tasks, store.missing()):
                 futures[pool.submit(compute, tasks[index])] = index
@@ -83,8 +88,9 @@ def _run_here(
                 if progress is not None:
                     progress(index)
         except BaseException:
+            STOP.set()
             pool.shutdown(wait=True, cancel_futures=True)
-            # The tasks under way have run to their end; if the store is what failed, it may fail here again.
+            # Tasks that did not ask have run to their end; if the store is what failed, it may fail here again.
             with suppress(OSError, ValueError):
                 for future, index in futures.items():
                     if not future.cancelled() and future.exception() is None:

@@ -65,18 +65,14 @@ def draw(data: xr.Dataset, verdicts: list[Verdict]) -> Figure:
                     axis.plot(points[:, 0], middle * points[:, 0] ** claim.exponent, color=colour, linewidth=1.0)
                 verdict = by_claim[claim.id]
                 low, high = verdict.evidence["slope interval"]
-                texts.append(
-                    (
-                        f"{name}  {verdict.computed:.3f} [{low:.3f}, {high:.3f}], predicted {claim.exponent:.3f}",
-                        shade(colour),
-                    )
-                )
+                text = f"{name}  {verdict.computed:.3f} [{low:.3f}, {high:.3f}], predicted {claim.exponent:.3f}"
+                texts.append((text.replace("-", "−"), shade(colour)))
             for k, (text, colour) in enumerate(texts):
                 axis.text(
                     0.0, 1.02 + 0.075 * (len(texts) - 1 - k), text, transform=axis.transAxes, fontsize=6, color=colour
                 )
             axis.set(xscale="log", yscale="log", xlabel="dimension $d$")
-            axis.set_title(title, pad=8 + 8 * len(texts))
+            axis.set_title(title, pad=24)
         handles = [
             *(axes[0].plot([], [], MARKS[n], color=COLOURS[n], markersize=3.2, label=n)[0] for n in COLOURS),
             axes[0].plot([], [], "-", color="0.3", linewidth=1, label="predicted exponent")[0],

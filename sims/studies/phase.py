@@ -24,6 +24,7 @@ from sims.schedule import Logarithmic
 from sims.seeds import streams
 from sims.simulate import simulate
 from sims.stack import FATES, MEASURED, CellStack
+from sims.tasks import STOP
 from theory.cubic_cnn.boundaries import feature_share
 from theory.cubic_cnn.law import Projection
 from theory.cubic_cnn.parameters import HEADLINE, Parameters
@@ -196,7 +197,7 @@ def compute(task: Task) -> np.ndarray:
         _draw(task.parameters, task.seed, task.root_seed), task.parameters, rng, backend=task.backend, dtype=task.dtype
     )
     found = np.full((BLOCK, len(MEASURED)), np.nan)
-    found[: len(task.cells)] = stack.run(task.cells, task.last, leave=task.leave)
+    found[: len(task.cells)] = stack.run(task.cells, task.last, leave=task.leave, stopped=STOP.is_set)
     return found
 
 

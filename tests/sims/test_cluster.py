@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from test_tasks import ROOT, Task, begun, compute, expected, store_at, tasks_in, wait_for  # noqa: F401
+from test_tasks import ROOT, Task, begun, compute, expected, store_at, tasks_in  # noqa: F401
 
 import sims.cluster
 from sims.cluster import ClusterLost, connect

@@ -177,6 +177,25 @@ def test_the_command(call_cli, tmp_path, schema):
     xr.testing.assert_identical(data, xr.open_dataset(tmp_path / "p" / "phase.nc", engine="h5netcdf"))
 
 
+def test_a_task_that_is_given_up_stops():
+    task = phase.tasks(Plane(*phase.HEADLINE_PLANE["quick"]), 1, 0)[0]
+    phase.STOP.set()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            phase.compute(task)
+    finally:
+        phase.STOP.clear()
+
+
+def test_resume_replaces_no_other_results(call_cli, tmp_path):
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "notes.txt").write_text("mine")
+    result = call_cli("phase", "--cells", 2, "--seeds", 1, *SMALL, "--out", tmp_path / "p", "--resume")
+    assert result.exit_code == 2
+    assert "other results" in result.stderr
+    assert not (tmp_path / "p.zarr").exists()
+
+
 def test_another_plane_has_no_lines_and_no_verdicts(call_cli, tmp_path):
     result = call_cli(
         "phase", "--x", "mu", "--y", "beta", "--x-range", 0.1, 0.5, "--y-range", 0.1, 1, "--cells", 2, "--seeds", 1,

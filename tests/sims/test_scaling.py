@@ -113,7 +113,9 @@ def test_the_command(call_cli, tmp_path, schema):
     assert "20 of 20 parts are there already" in resumed.stdout
     other = call_cli(*arguments[:-3], 3, "--out", tmp_path / "s", "--resume")
     assert other.exit_code == 2
-    assert "seeds (2 there, 3 here)" in other.stderr
+    assert "other results" in other.stderr
+    elsewhere = call_cli(*arguments[:-3], 3, "--out", tmp_path / "s.zarr", "--resume")  # a store is no results folder
+    assert elsewhere.exit_code == 2
 
 
 @pytest.mark.parametrize(
