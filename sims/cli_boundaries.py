@@ -7,8 +7,8 @@ __all__ = ["phase", "scaling"]
 import dataclasses
 import math
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,11 +22,9 @@ from sims import options, report
 from sims.cli import app
 from sims.files import ResultsFolder, write_json
 from sims.provenance import machine_of
-from sims.store import Store
 from sims.studies import phase as phase_study
 from sims.studies import scaling as scaling_study
-from sims.tasks import run_tasks
-from sims.terminal import open_console, polite, task_progress
+from sims.terminal import open_console, polite, stop, task_progress
 from sims.trajectory import save
 from theory.cubic_cnn.claims.boundary import CLAIMS, fitted_kappa
 from theory.cubic_cnn.parameters import HEADLINE, Parameters
@@ -39,6 +37,15 @@ Cluster = Annotated[
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where a run that was interrupted stopped.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace other results in that folder.")]
 Root = Annotated[int, options.count("Root of all random streams.")]
+
+
+@contextmanager
+def _said(kind: type[Exception]) -> Iterator[None]:
+    """An error of that kind as one sentence, with exit status 3."""
+    try:
+        yield
+    except kind as error:
+        stop(str(error), 3, error)
 
 
 def _carry_out(
@@ -57,6 +64,9 @@ def _carry_out(
     what: str,
 ) -> np.ndarray:
     """The results of all tasks, through the store beside ``out``."""
+    from sims.store import Store
+    from sims.tasks import run_tasks
+
     path = out.with_name(out.name + ".zarr")
     with Store.create_or_open(
         path, fingerprint, [task.key for task in tasks], names, shape, resume=resume, force=force
@@ -70,8 +80,9 @@ def _carry_out(
         with ExitStack() as around:
             client = None
             if cluster is not None and left:
-                from sims.cluster import connect
+                from sims.cluster import ClusterLost, connect
 
+                around.enter_context(_said(ClusterLost))
                 client = around.enter_context(connect(cluster))
                 console.print(f"Dask's dashboard: {client.dashboard_link}", markup=False)
             advance = around.enter_context(task_progress(sum(weights[i] for i in left), len(left), what))
@@ -138,8 +149,8 @@ def scaling(
       lemmascope scaling --dimensions 1e3,1e4,1e5,1e6,1e7 --seeds 5 --out results/quick
       lemmascope scaling --resume
 
-    Exit status: 0 when every claim came out as expected, 1 when one did not, 2 for wrong use, 130 for Ctrl-C (what is
-    finished is kept for --resume).
+    Exit status: 0 when every claim came out as expected, 1 when one did not, 2 for wrong use, 3 when the cluster was
+    lost, 130 for Ctrl-C; what is finished is kept for --resume.
     """
     with polite(kept="finished parts are kept; --resume continues"):
         sizes = _dimensions(dimensions)
@@ -237,8 +248,8 @@ def phase(
       lemmascope phase --x mu --y beta --cells 8 --out results/mu-beta
       lemmascope phase --resume
 
-    Exit status: 0 when every claim came out as expected, 1 when one did not, 2 for wrong use, 130 for Ctrl-C (what is
-    finished is kept for --resume).
+    Exit status: 0 when every claim came out as expected, 1 when one did not, 2 for wrong use, 3 when the cluster was
+    lost, 130 for Ctrl-C; what is finished is kept for --resume.
     """
     with polite(kept="finished parts are kept; --resume continues"):
         if quick and full:

@@ -9,13 +9,15 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from sims.store import Store
 from theory.errors import InputError, check_size
+
+if TYPE_CHECKING:
+    from sims.store import Store
 
 STOP = threading.Event()
 """Set while tasks of this process are being given up; a long task asks now and then, and raises KeyboardInterrupt."""

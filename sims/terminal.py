@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["open_console", "polite", "progress", "task_progress"]
+__all__ = ["open_console", "polite", "progress", "stop", "task_progress"]
 
 import os
 import sys
@@ -34,17 +34,18 @@ def polite(kept: str = "nothing was saved, and what was saved before is as it wa
     try:
         yield
     except (InputError, TrajectoryError) as error:
-        _stop(str(error), 2, error)
+        stop(str(error), 2, error)
     except KeyboardInterrupt as error:
-        _stop(f"interrupted; {kept}.", 130, error)
+        stop(f"interrupted; {kept}.", 130, error)
     except MemoryError as error:
-        _stop("not enough memory: take fewer samples N, seeds or optimizers, or --representation weights.", 2, error)
+        stop("not enough memory: take fewer samples N, seeds or optimizers, or --representation weights.", 2, error)
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
-        _stop(f"cannot write{where}: {error.strerror or error}; nothing saved before was changed.", 2, error)
+        stop(f"cannot write{where}: {error.strerror or error}; nothing saved before was changed.", 2, error)
 
 
-def _stop(sentence: str, status: int, error: BaseException) -> None:
+def stop(sentence: str, status: int, error: BaseException) -> None:
+    """Say it on standard error and leave with that status."""
     sys.stdout.flush()
     print(f"lemmascope: {sentence}", file=sys.stderr)
     raise typer.Exit(status) from error

@@ -216,3 +216,21 @@ def test_wrong_use_is_refused(call_cli, tmp_path, flags, words):
     result = call_cli("phase", "--out", tmp_path / "p", *SMALL, *flags)
     assert result.exit_code == 2
     assert words in result.stderr
+
+
+def test_a_lost_cluster_is_one_sentence(call_cli, tmp_path, monkeypatch):
+    from contextlib import nullcontext
+    from types import SimpleNamespace
+
+    from sims.cluster import ClusterLost
+
+    def lost(compute, tasks, store, **rest):
+        raise ClusterLost("the scheduler is gone", store)
+
+    monkeypatch.setattr("sims.cluster.connect", lambda spec: nullcontext(SimpleNamespace(dashboard_link="http://d")))
+    monkeypatch.setattr("sims.tasks.run_tasks", lost)
+    result = call_cli("phase", "--cells", 2, "--seeds", 1, *SMALL, "--cluster", "local", "--out", tmp_path / "p")
+    assert result.exit_code == 3
+    assert "0 of 1 tasks are in" in result.stderr
+    assert "--resume" in result.stderr
+    assert "dashboard: http://d" in result.stdout
