@@ -4,16 +4,13 @@ from __future__ import annotations
 
 __all__ = ["phase", "scaling"]
 
-import dataclasses
-import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 import xarray as xr
 from rich.console import Console
@@ -26,10 +23,9 @@ from sims.studies import phase as phase_study
 from sims.studies import scaling as scaling_study
 from sims.terminal import open_console, polite, stop, task_progress
 from sims.trajectory import save
-from theory.cubic_cnn.claims.boundary import CLAIMS, fitted_kappa
 from theory.cubic_cnn.parameters import HEADLINE, Parameters
 from theory.errors import InputError
-from theory.verdict import Run, Status, Verdict
+from theory.verdict import Verdict
 
 Cluster = Annotated[
     str | None, typer.Option(help="Run over Dask: local, local:WORKERS, or tcp://HOST:PORT. Same bits as without.")
@@ -48,47 +44,36 @@ def _said(kind: type[Exception]) -> Iterator[None]:
         stop(str(error), 3, error)
 
 
-def _carry_out(
-    console: Console,
-    compute: Callable[[Any], np.ndarray],
-    tasks: list[Any],
-    names: list[str],
-    shape: tuple[int, ...],
-    fingerprint: dict[str, Any],
-    out: Path,
-    *,
-    resume: bool,
-    force: bool,
-    cluster: str | None,
-    workers: int | None,
-    what: str,
-) -> np.ndarray:
-    """The results of all tasks, through the store beside ``out``."""
+@contextmanager
+def _carrying(
+    console: Console, tasks: list[Any], names: list[str], shape: tuple[int, ...], fingerprint: dict[str, Any],
+    out: Path, *, resume: bool, force: bool, cluster: str | None, workers: int | None, what: str,
+) -> Iterator[dict[str, Any]]:  # fmt: skip
+    """A study's keyword arguments: the store beside ``out``, the cluster, and the progress bar."""
     from sims.store import Store
-    from sims.tasks import run_tasks
 
     path = out.with_name(out.name + ".zarr")
-    with Store.create_or_open(
-        path, fingerprint, [task.key for task in tasks], names, shape, resume=resume, force=force
-    ) as store:
+    with ExitStack() as around:
+        store = around.enter_context(
+            Store.create_or_open(
+                path, fingerprint, [task.key for task in tasks], names, shape, resume=resume, force=force
+            )
+        )
         for key in store.damaged:
             console.print(f"the result of {key} was damaged, and is computed again", style="yellow", markup=False)
         if store.done:
             console.print(f"{store.done} of {len(tasks)} parts are there already", markup=False)
         left = store.missing()
         weights = [float(getattr(task, "cost", 1.0)) for task in tasks]
-        with ExitStack() as around:
-            client = None
-            if cluster is not None and left:
-                from sims.cluster import ClusterLost, connect
+        client = None
+        if cluster is not None and left:
+            from sims.cluster import ClusterLost, connect
 
-                around.enter_context(_said(ClusterLost))
-                client = around.enter_context(connect(cluster))
-                console.print(f"Dask's dashboard: {client.dashboard_link}", markup=False)
-            advance = around.enter_context(task_progress(sum(weights[i] for i in left), len(left), what))
-            return run_tasks(
-                compute, tasks, store, cluster=client, workers=workers, progress=lambda i: advance(weights[i])
-            )
+            around.enter_context(_said(ClusterLost))
+            client = around.enter_context(connect(cluster))
+            console.print(f"Dask's dashboard: {client.dashboard_link}", markup=False)
+        advance = around.enter_context(task_progress(sum(weights[i] for i in left), len(left), what))
+        yield {"store": store, "cluster": client, "workers": workers, "progress": lambda i: advance(weights[i])}
 
 
 def _finish(
@@ -163,14 +148,12 @@ def scaling(
             "tolerance": scaling_study.TOLERANCE, "lemmascope_version": version("lemmascope"),
         }  # fmt: skip
         with ResultsFolder(out, fingerprint, force=force) as folder:
-            values = _carry_out(
-                console, scaling_study.compute, made, list(scaling_study.QUANTITIES),
-                (len(scaling_study.OPTIMIZERS), len(scaling_study.QUANTITIES)), fingerprint, out, resume=resume,
-                force=force, cluster=cluster, workers=workers,
-                what=f"{len(sizes)} dimensions, {seeds} seeds",
-            )  # fmt: skip
-            data = scaling_study.dataset(values, sizes, seeds, root_seed)
-            verdicts = [scaling_study.validate(root_seed), *scaling_study.judge_scaling(data)]
+            with _carrying(
+                console, made, list(scaling_study.QUANTITIES), scaling_study.SHAPE, fingerprint, out, resume=resume,
+                force=force, cluster=cluster, workers=workers, what=f"{len(sizes)} dimensions, {seeds} seeds",
+            ) as around:  # fmt: skip
+                found = scaling_study.run(sizes, seeds, root_seed, exact=exact, **around)
+            data, verdicts = found.data, found.verdicts
             _write_scaling(folder, data, verdicts)
             _finish(console, folder, data, "scaling", verdicts, time.monotonic() - started, fingerprint)
         for line in scaling_study.summary(data):
@@ -279,37 +262,20 @@ def phase(
             "lemmascope_version": version("lemmascope"),
         }  # fmt: skip
         with ResultsFolder(out, fingerprint, force=force) as folder:
-            values = _carry_out(
-                console, phase_study.compute, made, list(phase_study.MEASURED),
-                (phase_study.BLOCK, len(phase_study.MEASURED)), fingerprint, out, resume=resume, force=force,
-                cluster=cluster, workers=workers,
+            with _carrying(
+                console, made, list(phase_study.MEASURED), phase_study.SHAPE, fingerprint, out, resume=resume,
+                force=force, cluster=cluster, workers=workers,
                 what=f"{len(plane.x.values)} × {len(plane.y.values)} cells, {number} seeds",
-            )  # fmt: skip
-            data = phase_study.dataset(values, plane, made, number, root_seed, workers=workers)
-            verdicts, kappa = _judge_plane(data, base, plane)
-            _write_phase(folder, data, kappa)
+            ) as around:  # fmt: skip
+                found = phase_study.run(
+                    plane, number, root_seed, leave=not stay, dtype=dtype or "float64", **around
+                )
+            data, verdicts = found.data, found.verdicts
+            _write_phase(folder, data, found.kappa)
             _finish(console, folder, data, "phase", verdicts, time.monotonic() - started, fingerprint)
         for line in phase_study.summary(data):
             console.print(line, markup=False)
         _show(console, verdicts, out, time.monotonic() - started)
-
-
-def _judge_plane(data: xr.Dataset, base: Parameters, plane: phase_study.Plane) -> tuple[list[Verdict], float]:
-    """The verdicts on the (η, 1 − γ) plane, with their controls, and κ; none on other planes."""
-    if not plane.of_the_optimizer:
-        return [], math.nan
-    run = Run(data, "the plane", base, None, None)
-    found = []
-    for claim in CLAIMS:
-        verdict = claim.judge(run)
-        if claim.control is not None:
-            assert callable(claim.control.kind)
-            status = "not run"
-            if verdict.status is not Status.NOT_APPLICABLE:
-                status = claim.judge(claim.control.kind(run)).status.value
-            verdict = dataclasses.replace(verdict, control={"description": claim.control.description, "status": status})
-        found.append(verdict)
-    return found, fitted_kappa(run) if bool((data.y == 1.0).any()) else math.nan
 
 
 def _write_phase(folder: ResultsFolder, data: xr.Dataset, kappa: float) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from sims.store import Store
-from sims.tasks import longest_first
+from sims.tasks import Kept, longest_first
 from theory.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ ALLOWED_FAILURES = 10
 class ClusterLost(RuntimeError):
     """The cluster ended, or could not go on, before the study was done; the store has what was finished."""
 
-    def __init__(self, why: str, store: Store) -> None:
+    def __init__(self, why: str, store: Store | Kept) -> None:
         super().__init__(
             f"{why}; {store.done} of {len(store.keys)} tasks are in {store.path}, and --resume continues from there."
         )
@@ -131,7 +131,7 @@ def _on_worker(compute: Callable[[Any], np.ndarray], task: Any) -> np.ndarray:
 
 
 def run_on(
-    client: Client, compute: Callable[[Any], np.ndarray], tasks: Sequence[Any], store: Store,
+    client: Client, compute: Callable[[Any], np.ndarray], tasks: Sequence[Any], store: Store | Kept,
     progress: Callable[[int], None] | None = None,
 ) -> None:  # fmt: skip
     """Run the tasks that the store lacks on a cluster; the arguments are those of `sims.tasks.run_tasks`.
@@ -205,7 +205,7 @@ def _fetch(future: Future, key: str, watch: _Watch) -> np.ndarray | None:
 class _Watch:
     """Whether the scheduler is there, and has had workers lately."""
 
-    def __init__(self, client: Client, store: Store) -> None:
+    def __init__(self, client: Client, store: Store | Kept) -> None:
         self.client, self.store, self.seen = client, store, time.monotonic()
         self.scheduler = cast(Any, client.scheduler)
 

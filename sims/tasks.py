@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["STOP", "longest_first", "run_tasks"]
+__all__ = ["STOP", "Kept", "longest_first", "run_tasks"]
 
 import os
 import threading
@@ -23,13 +23,44 @@ STOP = threading.Event()
 """Set while tasks of this process are being given up; a long task asks now and then, and raises KeyboardInterrupt."""
 
 
+class Kept:
+    """A store in memory, for a study that nobody wants to resume; see `sims.store.Store`.
+
+    Args:
+        keys: names of the tasks; shape: of a task's result.
+    """
+
+    path = "memory"
+
+    def __init__(self, keys: list[str], shape: tuple[int, ...]) -> None:
+        self.keys, self.results = keys, np.full((len(keys), *shape), np.nan)
+        self.there = [False] * len(keys)
+
+    def missing(self) -> list[int]:
+        """Tasks that are not there."""
+        return [index for index, there in enumerate(self.there) if not there]
+
+    @property
+    def done(self) -> int:
+        """How many are there."""
+        return sum(self.there)
+
+    def write(self, index: int, array: np.ndarray) -> None:
+        """Keep a task's result."""
+        self.results[index], self.there[index] = array, True
+
+    def read(self) -> np.ndarray:
+        """All results."""
+        return self.results
+
+
 def longest_first(tasks: Sequence[Any], chosen: list[int]) -> list[int]:
     """The indices ``chosen`` by falling ``cost`` of their tasks, else in order: the last to end should be short."""
     return sorted(chosen, key=lambda index: -float(getattr(tasks[index], "cost", 0.0)))
 
 
 def run_tasks(
-    compute: Callable[[Any], np.ndarray], tasks: Sequence[Any], store: Store, *, cluster: Any = None,
+    compute: Callable[[Any], np.ndarray], tasks: Sequence[Any], store: Store | Kept, *, cluster: Any = None,
     workers: int | None = None, progress: Callable[[int], None] | None = None,
 ) -> np.ndarray:  # fmt: skip
     """Run the tasks that the store lacks, the longest first.
@@ -40,7 +71,7 @@ def run_tasks(
     Args:
         compute: from a task to an array of the store's shape; a function of a module, with one thread each.
         tasks: one for each key of the store; they can be pickled. Those with an attribute ``cost`` are sorted by it.
-        store: an open store.
+        store: an open store, or `Kept` in memory.
         cluster: None for threads of this process, or what `sims.cluster.connect` accepts.
         workers: threads of this process; default the number of cores.
         progress: called with a task's index after its result is in the store.
@@ -68,7 +99,7 @@ def run_tasks(
 
 
 def _run_here(
-    compute: Callable[[Any], np.ndarray], tasks: Sequence[Any], store: Store, workers: int,
+    compute: Callable[[Any], np.ndarray], tasks: Sequence[Any], store: Store | Kept, workers: int,
     progress: Callable[[int], None] | None,
 ) -> None:  # fmt: skip
     # One BLAS thread a task: the threads of the pool fill the cores, and on a cluster's worker it is one too.

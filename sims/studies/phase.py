@@ -7,14 +7,18 @@ task of its own, which any thread or machine may take. Any two of η, γ and the
 
 from __future__ import annotations
 
-__all__ = ["AXES", "HEADLINE_PLANE", "Axis", "Plane", "Task", "clocks", "compute", "dataset", "summary", "tasks"]
+__all__ = [
+    "AXES", "HEADLINE_PLANE", "Axis", "Phase", "Plane", "Task", "clocks", "compute", "dataset", "judge_plane", "run",
+    "summary", "tasks",
+]  # fmt: skip
 
 import dataclasses
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -24,17 +28,20 @@ from sims.schedule import Logarithmic
 from sims.seeds import streams
 from sims.simulate import simulate
 from sims.stack import FATES, MEASURED, CellStack
-from sims.tasks import STOP
+from sims.tasks import STOP, Kept, run_tasks
 from theory.cubic_cnn.boundaries import feature_share
+from theory.cubic_cnn.claims.boundary import CLAIMS, fitted_kappa
 from theory.cubic_cnn.law import Projection
 from theory.cubic_cnn.parameters import HEADLINE, Parameters
 from theory.cubic_cnn.predictions import MEMORIZATION_THRESHOLD, overshoot_rate
 from theory.errors import InputError, check_number, check_size
 from theory.optimizers import GD, MomentumAverage, describe
+from theory.verdict import Run, Status, Verdict
 
 STUDY = "phase"
 SEEDS = 3
 BLOCK = 16
+SHAPE = (BLOCK, len(MEASURED))  # of a task's result
 REACH = 4000.0
 """Last iteration of a cell: ηT = 4000, HEADLINE's own, some three times what memorizing takes …"""
 
@@ -285,6 +292,55 @@ def _with_lines(data: xr.Dataset, plane: Plane, seeds: int, root_seed: int, work
         share=("seed", share, {"long_name": "share of small margins as drawn"}),
         two_body=(("seed", "y", "x"), shares, {"long_name": "the feature's share of the margin in the two-body race"}),
     )
+
+
+def judge_plane(data: xr.Dataset, plane: Plane) -> tuple[list[Verdict], float]:
+    """The verdicts on the (η, 1 − γ) plane, each with its control, and the overshoot line's κ; none on other planes."""
+    if not plane.of_the_optimizer:
+        return [], math.nan
+    run = Run(data, "the plane", plane.base, None, None)
+    found = []
+    for claim in CLAIMS:
+        verdict = claim.judge(run)
+        if claim.control is not None:
+            assert callable(claim.control.kind)
+            status = "not run"
+            if verdict.status is not Status.NOT_APPLICABLE:
+                status = claim.judge(claim.control.kind(run)).status.value
+            verdict = dataclasses.replace(
+                verdict, control={"description": claim.control.description, "status": status}
+            )
+        found.append(verdict)
+    return found, fitted_kappa(run) if bool((data.y == 1.0).any()) else math.nan
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What the study found: the diagram (`dataset`), the verdicts, and κ of the overshoot line (NaN: not fitted)."""
+
+    data: xr.Dataset
+    verdicts: list[Verdict]
+    kappa: float
+
+
+def run(
+    plane: Plane | None = None, seeds: int = SEEDS, root_seed: int = 0, *, leave: bool = True, backend: str = "auto",
+    dtype: str = "float64", store: Any = None, cluster: Any = None, workers: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Phase:  # fmt: skip
+    """Measure a plane and judge it.
+
+    Args:
+        plane: default 16 × 16 cells of (η, 1 − γ) on `HEADLINE`.
+        seeds, root_seed: draws; leave, backend, dtype: see `tasks`.
+        store, cluster, workers, progress: see `sims.tasks.run_tasks`; results stay in memory without a store.
+    """
+    plane = Plane(*HEADLINE_PLANE["default"]) if plane is None else plane
+    made = tasks(plane, seeds, root_seed, leave=leave, backend=backend, dtype=dtype)
+    kept = Kept([task.key for task in made], SHAPE) if store is None else store
+    values = run_tasks(compute, made, kept, cluster=cluster, workers=workers, progress=progress)
+    data = dataset(values, plane, made, seeds, root_seed, workers=workers)
+    return Phase(data, *judge_plane(data, plane))
 
 
 def summary(data: xr.Dataset) -> list[str]:

@@ -9,13 +9,13 @@ itself is held to exact steps on the smallest dimension.
 from __future__ import annotations
 
 __all__ = [
-    "DIMENSIONS", "QUANTITIES", "Scaling", "Task", "compute", "dataset", "judge_scaling", "samples", "summary",
-    "tasks", "validate",
+    "DIMENSIONS", "QUANTITIES", "Scaling", "Task", "compute", "dataset", "judge_scaling", "run", "samples",
+    "summary", "tasks", "validate",
 ]  # fmt: skip
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -26,6 +26,7 @@ import xarray as xr
 from sims.problems import LawProblem
 from sims.schedule import Logarithmic
 from sims.simulate import simulate
+from sims.tasks import Kept, run_tasks
 from theory.cubic_cnn.scaling import CLAIMS, PAPER, WRONG, point
 from theory.errors import InputError
 from theory.optimizers import GD, MomentumAverage, describe
@@ -51,6 +52,7 @@ QUANTITIES = {
     "gradients": "gradients evaluated",
     "exact_steps": "iterations computed one by one",
 }
+SHAPE = (len(OPTIMIZERS), len(QUANTITIES))  # of a task's result
 VALIDATED = 300_000
 """Iterations of the smallest dimension on which fast-forward is held to exact steps."""
 
@@ -192,14 +194,6 @@ def judge_scaling(data: xr.Dataset) -> list[Verdict]:
     return found
 
 
-@dataclass(frozen=True)
-class Scaling:
-    """What the study found."""
-
-    data: xr.Dataset
-    verdicts: list[Verdict]
-
-
 def validate(root_seed: int, seeds: int = 3, d: int = DIMENSIONS[0]) -> Verdict:
     """Fast-forward against exact steps, on the first `VALIDATED` iterations of some seeds."""
     worst: dict[str, float] = {"T_0": 0.0, "T_1": 0.0, "c": 0.0, "Xi": 0.0}
@@ -226,3 +220,30 @@ def validate(root_seed: int, seeds: int = 3, d: int = DIMENSIONS[0]) -> Verdict:
         holding=holding, by_seed={"seed": [float(s) for s in range(seeds)], "computed": by_seed}, evidence=worst,
         **extra,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """What the study found: the quantities (`dataset`) and the verdicts."""
+
+    data: xr.Dataset
+    verdicts: list[Verdict]
+
+
+def run(
+    dimensions: Sequence[int] = DIMENSIONS, seeds: int = SEEDS, root_seed: int = 0, *, exact: bool = False,
+    store: Any = None, cluster: Any = None, workers: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Scaling:  # fmt: skip
+    """Measure and judge.
+
+    Args:
+        dimensions: five or more, increasing; seeds, root_seed: draws at each.
+        exact: compute every iteration.
+        store, cluster, workers, progress: see `sims.tasks.run_tasks`; results stay in memory without a store.
+    """
+    made = tasks(dimensions, seeds, root_seed, exact=exact)
+    kept = Kept([task.key for task in made], SHAPE) if store is None else store
+    values = run_tasks(compute, made, kept, cluster=cluster, workers=workers, progress=progress)
+    data = dataset(values, dimensions, seeds, root_seed)
+    return Scaling(data, [validate(root_seed), *judge_scaling(data)])

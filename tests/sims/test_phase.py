@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from sims.cli_boundaries import _judge_plane
 from sims.figures import phase as figure
 from sims.stack import MEASURED
 from sims.studies import phase
@@ -56,7 +55,7 @@ def _without_lines(plane):
 
 
 def judged(data, plane):
-    return {v.claim: v for v in _judge_plane(data, HEADLINE, plane)[0]}
+    return {v.claim: v for v in phase.judge_plane(data, plane)[0]}
 
 
 def test_a_diagram_as_predicted_holds_and_its_controls_are_refuted():
@@ -228,9 +227,20 @@ def test_a_lost_cluster_is_one_sentence(call_cli, tmp_path, monkeypatch):
         raise ClusterLost("the scheduler is gone", store)
 
     monkeypatch.setattr("sims.cluster.connect", lambda spec: nullcontext(SimpleNamespace(dashboard_link="http://d")))
-    monkeypatch.setattr("sims.tasks.run_tasks", lost)
+    monkeypatch.setattr("sims.studies.phase.run_tasks", lost)
     result = call_cli("phase", "--cells", 2, "--seeds", 1, *SMALL, "--cluster", "local", "--out", tmp_path / "p")
     assert result.exit_code == 3
     assert "0 of 1 tasks are in" in result.stderr
     assert "--resume" in result.stderr
     assert "dashboard: http://d" in result.stdout
+
+
+def test_from_python_without_a_store(tiny):
+    plane = Plane(Axis.spaced("eta", 0.5, 5, 3), Axis.spaced("gamma", 0.01, 1, 3), tiny(N=16, d=60, m=4))
+    done = []
+    found = phase.run(plane, 2, progress=done.append)
+    assert sorted(done) == [0, 1]
+    assert found.data.small.shape == (2, 3, 3)
+    assert {v.claim for v in found.verdicts} == {claim.id for claim in CLAIMS}
+    again = phase.run(plane, 2, workers=1, backend="compiled")
+    xr.testing.assert_identical(found.data, again.data)
