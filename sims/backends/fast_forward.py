@@ -2,7 +2,7 @@ r"""Fast-forward: the discrete trajectory over plateaus of many iterations, at t
 
 The iterates themselves are followed, not a continuous limit. Over a **window** of M iterations the gradient along the
 trajectory is taken to be a polynomial of degree q in the iteration number, through its values at q + 1 iterations of
-the window (the nodes); the optimizer's answer to such gradients is known exactly (`theory.response`), for any
+the window (the nodes); the optimizer's answer to such gradients is known exactly (`sims.backends.response`), for any
 momentum. The values at the nodes are found by fixed-point sweeps: gradients → iterates at the nodes → gradients there.
 
 **Error control.** After the sweeps the gradient is evaluated at iterations between the nodes, on the iterates that the
@@ -28,6 +28,7 @@ import numpy as np
 
 from sims.backends.engine import Interrupted, Recorded
 from sims.backends.kernel import Watched
+from sims.backends.response import Response, Window
 from sims.backends.segments import constant, rates_of
 from sims.backends.window_sweeps import Data, evaluate, sweep
 from sims.plan import Plan
@@ -35,7 +36,6 @@ from theory.cubic_cnn import predictions
 from theory.cubic_cnn.coefficients import CoefficientSystem
 from theory.errors import InputError
 from theory.optimizers import Optimizer
-from theory.response import Response, Window
 
 Array = Any
 

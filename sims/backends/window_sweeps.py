@@ -88,7 +88,7 @@ def sweep(
     Args:
         data: the system.
         start, u: (m, n + 2) state and buffer at the window's beginning.
-        w_u, w: (nodes,), (nodes, nodes) the weights of `theory.response.Window`.
+        w_u, w: (nodes,), (nodes, nodes) the weights of `sims.backends.response.Window`.
         enough: relative change at which it is done; floor: see `sims.backends.fast_forward.FLOOR`.
         most: sweeps.
 

@@ -26,11 +26,11 @@ import xarray as xr
 from sims.problems import LawProblem
 from sims.schedule import Logarithmic
 from sims.simulate import simulate
+from sims.slopes import fit_slope
 from sims.tasks import Kept, run_tasks
 from theory.cubic_cnn.scaling import CLAIMS, PAPER, WRONG, point
 from theory.errors import InputError
 from theory.optimizers import GD, MomentumAverage, describe
-from theory.order import fit_slope
 from theory.verdict import Kind, Status, Verdict
 
 DIMENSIONS = tuple(10**k for k in range(3, 13))

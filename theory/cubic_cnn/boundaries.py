@@ -31,7 +31,6 @@ __all__ = [
     "roughness",
 ]  # fmt: skip
 
-import math
 from typing import Any
 
 from array_api_compat import array_namespace
@@ -74,13 +73,13 @@ def overshoot_line(p: Parameters, kappa: float) -> float:
     return kappa / (p.alpha * p.beta)
 
 
-def friction(p: Parameters, eta: float, gamma: float, c_0: float) -> float:
-    """The share (1 − γ)t of friction in the escape from c₀: t iterations from rest by c̈ = 1.5η(1 − γ)α³(1 − μ)c²."""
+def friction(p: Parameters, eta: Array, gamma: Array, c_0: Array) -> Array:
+    """The share (1 − γ)t of friction in the escape from c₀ > 0: t iterations from rest, c̈ = 1.5η(1 − γ)α³(1 − μ)c²."""
     pull = 1.5 * eta * (1 - gamma) * p.alpha**3 * (1 - p.mu)
-    return (1 - gamma) * ESCAPE * math.sqrt(1.5 / (pull * c_0)) if c_0 > 0 else math.inf
+    return (1 - gamma) * ESCAPE * (1.5 / (pull * c_0)) ** 0.5
 
 
-def roughness(p: Parameters, eta: float, gamma: float) -> float:
+def roughness(p: Parameters, eta: Array, gamma: Array) -> Array:
     """η(1 − γ)α², the size of a step's change of velocity near 1/α, over 1/α."""
     return eta * (1 - gamma) * p.alpha**2
 

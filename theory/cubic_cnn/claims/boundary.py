@@ -13,8 +13,8 @@ __all__ = ["CLAIMS", "crossing", "fitted_kappa", "learns", "valid"]
 
 import dataclasses
 import math
+from itertools import pairwise
 
-import numpy as np
 import xarray as xr
 
 from theory.cubic_cnn.boundaries import COASTS, friction, overshoot_line, race_line, roughness
@@ -36,15 +36,10 @@ def learns(run: Run) -> xr.DataArray:
 
 def valid(run: Run) -> xr.DataArray:
     """(seed, y, x) where the coasting law holds: momentum, friction and roughness ≤ 1, and a memorization time."""
-    small = run["small"]
-    found = np.zeros(small.shape, bool)
-    for s, c_0 in enumerate(run["c_0"].max("neuron").values):
-        for j, gap in enumerate(small.y.values):
-            for i, eta in enumerate(small.x.values):
-                if gap < 1 and math.isfinite(run["clock"].values[s]):
-                    weak = friction(run.p, eta, 1 - gap, float(c_0)) <= COASTS
-                    found[s, j, i] = weak and roughness(run.p, eta, 1 - gap) <= COASTS
-    return small.copy(data=found)
+    c_0, gap, eta = run["c_0"].max("neuron"), run["small"].y, run["small"].x
+    weak = friction(run.p, eta, 1 - gap, c_0.where(c_0 > 0)) <= COASTS
+    found = weak & (roughness(run.p, eta, 1 - gap) <= COASTS) & (gap < 1) & run["clock"].notnull()
+    return found.transpose("seed", "y", "x")
 
 
 def _line(run: Run) -> xr.DataArray:
@@ -73,17 +68,21 @@ def race(run: Run) -> Measurement:
 def crossing(run: Run) -> xr.DataArray:
     """(seed, x) the measured boundary over the race law's line: where accuracy falls through 3/4 from below, by
     log-linear interpolation in 1 − γ; NaN where it does not."""
-    small, line = run["small"].transpose("seed", "x", "y"), _line(run).transpose("seed", "x").values
-    logs = np.log(small.y.values)
-    found = np.full(line.shape, np.nan)
-    for s, i in np.ndindex(*line.shape):
-        a = small.values[s, i]
-        falls = np.flatnonzero((a[:-1] > HALF_WAY) & (a[1:] <= HALF_WAY))
-        if falls.size:
-            k = falls[0]
-            share = (a[k] - HALF_WAY) / (a[k] - a[k + 1])
-            found[s, i] = math.exp(logs[k] + share * (logs[k + 1] - logs[k])) / line[s, i]
-    return run["small"].isel(y=0, drop=True).transpose("seed", "x").copy(data=found)
+    small, lines = run["small"].transpose("seed", "x", "y"), _line(run).transpose("seed", "x").values
+    gaps = [float(y) for y in small.y.values]
+    rows = [
+        [_crossed(gaps, [float(a) for a in cell]) / float(line) for cell, line in zip(row, at, strict=True)]
+        for row, at in zip(small.values, lines, strict=True)
+    ]
+    return xr.DataArray(rows, {"seed": small.seed, "x": small.x}, ("seed", "x"))
+
+
+def _crossed(gaps: list[float], accuracy: list[float]) -> float:
+    """The 1 − γ at which accuracy first falls through 3/4; NaN where it never does."""
+    for (g, a), (h, b) in pairwise(zip(gaps, accuracy, strict=True)):
+        if a > HALF_WAY >= b:
+            return g * (h / g) ** ((a - HALF_WAY) / (a - b))
+    return math.nan
 
 
 def two_body(run: Run) -> Measurement:
@@ -102,12 +101,12 @@ def _gd_row(run: Run) -> xr.DataArray:
 def fitted_kappa(run: Run) -> float:
     """κ of the overshoot line η = κ/(αβ), from the first seed: half way, in the logarithm, between its last failing and
     its first learning rate from which every cell learns; NaN if there is none."""
-    row = (_gd_row(run) > HALF_WAY).isel(seed=0).values
-    fails = np.flatnonzero(~row)
-    if not fails.size or fails[-1] == row.size - 1:
+    row = [bool(x) for x in (_gd_row(run) > HALF_WAY).isel(seed=0).values]
+    if all(row) or not row[-1]:
         return math.nan
+    last = max(i for i, good in enumerate(row) if not good)
     etas = run["small"].x.values
-    return float(math.sqrt(etas[fails[-1]] * etas[fails[-1] + 1]) * run.p.alpha * run.p.beta)
+    return math.sqrt(float(etas[last]) * float(etas[last + 1])) * run.p.alpha * run.p.beta
 
 
 def overshoot(run: Run) -> Measurement:
@@ -131,13 +130,14 @@ def no_rate(run: Run) -> Measurement:
     below = run["small"].x <= overshoot_rate(run.p)
     high = (run["small"] + 3 * run["small_error"]).sel(y=y, method="nearest")
     whole = run["small"].sel(y=y, method="nearest")
+    etas = [float(x) for x in whole.x.values]
     first = [
-        float(whole.x.values[int(np.argmax(row))]) if row.any() else math.inf
-        for row in (whole.sel(seed=s).values >= GENERALIZES for s in whole.seed.values)
+        next((eta for eta, good in zip(etas, row >= GENERALIZES, strict=True) if good), None)
+        for row in whole.transpose("seed", "x").values
     ]
     evidence = {
         "holds for eta in": [float(whole.x.values[0]), overshoot_rate(run.p)],
-        "first eta at which GD generalizes": [None if math.isinf(x) else x for x in first],
+        "first eta at which GD generalizes": first,
     }
     return Measurement(high.where(below).max("x"), upper=GENERALIZES, evidence=evidence)
 
@@ -160,7 +160,7 @@ def _momentum_row(run: Run) -> Run:
 MEMORIZES = Hypothesis(
     "memorizes",
     r"GD memorizes the median small-margin sample within the horizon",
-    lambda run: np.isfinite(run["clock"]),
+    lambda run: run["clock"].notnull(),
 )
 LEARNABLE = Hypothesis("learnable", r"$\max_r c_r(0) > 0$", lambda run: run["c_0"].max("neuron") > 0)
 ANY_VALID = Hypothesis(
