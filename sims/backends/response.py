@@ -6,7 +6,8 @@ G(s) ↦ G(s + 1), one step is a linear map on (θ, u, b₀, …, b_q), and s st
 
     θ_s = θ_0 − w_u(s) u_0 − Σ_k w_k(s) b_k,    u_s = γ^s u_0 + Σ_k v_k(s) b_k.
 
-All entries of the powers have one sign, so that repeated squaring loses no digits. Nothing is approximated here: what a
+All entries of the powers have one sign, so that repeated squaring loses no digits; γ^s alone is taken from its
+logarithm. Nothing is approximated here: what a
 method built on this gets wrong is the polynomial, and that it can look at (`sims.backends.fast_forward`).
 """
 
@@ -50,6 +51,7 @@ class Response:
             if k < degree:
                 step[2 + k, 3 + k] = 1
         self.powers = [step]
+        self.log_gamma = np.log1p(gamma - 1) if gamma > 0 else np.longdouble(-np.inf)
 
     def after(self, s: int) -> tuple[Matrix, Matrix]:
         """The rows of θ_s and of u_s over (θ_0, u_0, b_0, …, b_q), in extended precision."""
@@ -58,7 +60,10 @@ class Response:
         k = 0
         while s >> k:
             if k == len(self.powers):
-                self.powers.append(self.powers[-1] @ self.powers[-1])
+                power = self.powers[-1] @ self.powers[-1]
+                # Squaring γ again and again would double its relative error each time.
+                power[1, 1] = np.exp(self.log_gamma * 2.0**k)
+                self.powers.append(power)
             if (s >> k) & 1:
                 rows = rows @ self.powers[k]
             k += 1
