@@ -51,7 +51,7 @@ class Response:
             if k < degree:
                 step[2 + k, 3 + k] = 1
         self.powers = [step]
-        self.log_gamma = np.log1p(gamma - 1) if gamma > 0 else np.longdouble(-np.inf)
+        self.log_gamma = np.log(gamma) if gamma > 0 else np.longdouble(-np.inf)
 
     def after(self, s: int) -> tuple[Matrix, Matrix]:
         """The rows of θ_s and of u_s over (θ_0, u_0, b_0, …, b_q), in extended precision."""
