@@ -106,6 +106,8 @@ def _dimensions(text: str | None) -> tuple[int, ...]:
         raise InputError("dimensions", text, "give numbers, as in 1e3,1e5,1e7") from None
     if len(found) < 5 or list(found) != sorted(set(found)) or found[0] < 100:
         raise InputError("dimensions", text, "give five or more, increasing, from 100 on")
+    if found[-1] > 10**12:
+        raise InputError("dimensions", text, "at most 1e12: beyond it 1 − γ is lost in the rounding of γ")
     return found
 
 

@@ -122,7 +122,7 @@ def test_the_command(call_cli, tmp_path, schema):
     ("flags", "words"),
     [(["--dimensions", "1e3,1e4"], "five or more"), (["--dimensions", "a,b"], "give numbers"),
      (["--seeds", "1"], "2 or more"), (["--dimensions", "10,20,30,40,50"], "from 100 on"),
-     (["--cluster", "somewhere"], "local")],
+     (["--dimensions", "1e5,1e7,1e9,1e11,1e13"], "rounding"), (["--cluster", "somewhere"], "local")],
 )  # fmt: skip
 def test_wrong_use_is_refused(call_cli, tmp_path, flags, words):
     result = call_cli("scaling", "--out", tmp_path / "s", *flags)

@@ -73,7 +73,10 @@ class Point:
 
 
 def point(d: int, exponents: Exponents = PAPER, *, N: int = 40, P: int = 2, m: int = 10, mu: float = 0.25) -> Point:
-    """The configuration at dimension d."""
+    """The configuration at dimension d.
+
+    1 − γ is 0.0026/d: rounding γ to a double changes it by 4 % at d = 10¹², and loses it beyond.
+    """
     check_size("d", d, 2)
     e = exponents
     p = Parameters(
