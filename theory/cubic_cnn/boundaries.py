@@ -110,7 +110,7 @@ def feature_share(
     xp = array_namespace(c_0)
     pull = 3 * p.sigma**2 * p.d / p.N
     x_0 = 1 / (0.5 * pull * clock + 2 ** (1 / 3))
-    result = xp.full(eta.shape, xp.nan)
+    ended, shares = [], []
     # One array for both bodies: c in the first m columns, ξ in the last.
     state = xp.concat([xp.tile(c_0[None, :], (eta.shape[0], 1)), xp.full((eta.shape[0], 1), x_0)], axis=1)
     g, alive, t = xp.zeros_like(state), xp.arange(eta.shape[0]), 0
@@ -118,17 +118,18 @@ def feature_share(
         cubes = state * state * state
         feature = xp.sum(cubes[:, :-1], axis=-1)
         margin = p.beta**3 * feature + cubes[:, -1]
-        over = (margin >= 1) | (longest[alive] <= t) | ~xp.isfinite(margin)
+        won = margin >= 1
+        over = won | (xp.take(longest, alive) <= t) | ~xp.isfinite(margin)
         if bool(xp.any(over)):
-            done = over & (margin >= 1)
-            result[alive[done]] = (p.beta**3 * feature / margin)[done]
-            state, g, alive = state[~over], g[~over], alive[~over]
-            feature, margin = feature[~over], margin[~over]
+            ended.append(alive[over])
+            shares.append(xp.where(won, p.beta**3 * feature / margin, xp.nan * margin)[over])
+            going = xp.nonzero(~over)[0]
+            state, g, alive, feature, margin = (xp.take(x, going, axis=0) for x in (state, g, alive, feature, margin))
         small = logistic_weight(margin)
         weight = (1 - share) * p.alpha**3 * logistic_weight(p.alpha**3 * feature) + share * p.beta**3 * small
         weights = xp.concat([xp.tile(3 * weight[:, None], (1, c_0.shape[0])), pull * small[:, None]], axis=1)
-        rate, memory = eta[alive][:, None], gamma[alive][:, None]
+        rate, memory = xp.take(eta, alive)[:, None], xp.take(gamma, alive)[:, None]
         g = memory * g - (1 - memory) * state * state * weights
         state = state - rate * g
         t += 1
-    return result
+    return xp.take(xp.concat(shares), xp.argsort(xp.concat(ended)))

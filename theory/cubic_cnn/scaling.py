@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from theory.cubic_cnn.boundaries import coasting_line
 from theory.cubic_cnn.parameters import Parameters
 from theory.cubic_cnn.predictions import memorization_scale
-from theory.errors import check_size
+from theory.errors import InputError, check_size
 from theory.order import OrderClaim
 
 
@@ -84,6 +84,8 @@ def point(d: int, exponents: Exponents = PAPER, *, N: int = 40, P: int = 2, m: i
     )
     eta = SMALL_STEP / p.alpha**2
     gamma = 1 - float(coasting_line(p, eta)) / REACH**2
+    if gamma == 1:
+        raise InputError("d", d, "1 − γ = 0.0026/d must not be lost in the rounding of γ: at most 10¹³")
     return Point(p, eta, gamma, math.ceil(HORIZON * memorization_scale(p) / eta))
 
 
