@@ -60,5 +60,5 @@ def fit_slope(samples: Mapping[float, Sequence[float]], *, root_seed: int = 0) -
         low, high = map(float, made.confidence_interval)
     return Slope(
         value, low, high, tuple(logs), tuple(len(values) for values in logs.values()), tuple(means.tolist()),
-        tuple(errors.tolist()),
+        tuple(errors.tolist()), float(_slope(u, np.log(u), weights)),
     )  # fmt: skip

@@ -1,11 +1,8 @@
 r"""Claims of kind *order*: an exponent, held against a slope with its interval.
 
-A statement q = Θ̃(d^e) leaves a factor between 1/log d and log d free. Over sizes from d₁ to d₂ such a factor moves the
-slope of log q against log d by at most
-
-    a = log(log d₂ / log d₁) / log(d₂ / d₁)
-
-per power of the logarithm that it gains or loses from one end to the other (derived: the slope between the ends).
+A statement q = Θ̃(d^e) leaves a factor of log d free, up or down. It moves the fitted slope of log q against log d by
+exactly a, the slope of log log d in the same fit with the same weights (derived: the fit is linear in log q); through
+two sizes d₁ and d₂ alone that is log(log d₂ / log d₁) / log(d₂ / d₁).
 The statement HOLDS if the whole interval of the slope lies within e ± a, is REFUTED if it lies outside, and is
 INCONCLUSIVE where it reaches across the edge. So a wrong exponent is refuted as soon as it is wrong by more than a
 logarithm can be, and no tolerance is chosen.
@@ -20,11 +17,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from theory.verdict import Kind, Status, Verdict
+from theory.errors import InputError
+from theory.verdict import SOURCES, Kind, Status, Verdict
 
 
 def log_allowance(d_1: float, d_2: float) -> float:
-    """How far one factor of log d moves a slope between d₁ and d₂."""
+    """How far one factor of log d moves a slope through d₁ and d₂."""
     return math.log(math.log(d_2) / math.log(d_1)) / math.log(d_2 / d_1)
 
 
@@ -37,6 +35,7 @@ class Slope:
         low, high: its 95 % bootstrap interval.
         sizes: the d that took part; counts: the seeds at each.
         means: mean of log q at each size; errors: its standard error.
+        logarithm: slope of log log d in the same fit; by default that through the smallest and the largest size.
     """
 
     value: float
@@ -46,6 +45,7 @@ class Slope:
     counts: tuple[int, ...]
     means: tuple[float, ...]
     errors: tuple[float, ...]
+    logarithm: float | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,10 @@ class OrderClaim:
     factors: float = 1.0
     control: str = ""
 
+    def __post_init__(self) -> None:
+        if self.source not in SOURCES:
+            raise InputError("source", self.source, f"it must be one of {', '.join(SOURCES)}")
+
     def status(self, slope: Slope) -> Status:
         """How a slope comes out."""
         low, high = self.band(slope)
@@ -81,7 +85,8 @@ class OrderClaim:
 
     def band(self, slope: Slope) -> tuple[float, float]:
         """The exponents that a factor of logarithms allows."""
-        free = self.factors * log_allowance(slope.sizes[0], slope.sizes[-1])
+        one = log_allowance(slope.sizes[0], slope.sizes[-1]) if slope.logarithm is None else slope.logarithm
+        free = self.factors * abs(one)
         return self.exponent - free, self.exponent + free
 
     def judge(

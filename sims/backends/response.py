@@ -35,13 +35,15 @@ class Response:
         degree: of the polynomials.
 
     Raises:
-        InputError: γ is outside [0, 1], where powers would lose digits.
+        InputError: γ is outside [0, 1], or κ, p or pκ + q is negative, where powers would lose digits.
     """
 
     def __init__(self, recursion: tuple[float, float, float, float], degree: int) -> None:
         gamma, kappa, p, q = (np.longdouble(x) for x in recursion)
         if not 0 <= gamma <= 1:
             raise InputError("gamma", float(gamma), "fast-forward needs a momentum in [0, 1]")
+        if min(p * kappa, p * gamma, p * kappa + q, kappa) < 0:
+            raise InputError("recursion", recursion, "fast-forward needs steps against the gradient, κ, p, pκ + q ≥ 0")
         self.degree = degree
         step = np.zeros((degree + 3, degree + 3), np.longdouble)
         step[0, :3] = 1, -p * gamma, -(p * kappa + q)
@@ -101,6 +103,8 @@ class _Interpolation:
     """Polynomials through q + 1 steps of [0, M], the Chebyshev–Lobatto points rounded to integers."""
 
     def __init__(self, length: int, degree: int) -> None:
+        if degree < 1 or not 4 * degree <= length <= 2**53:
+            raise InputError("length", length, f"a window of degree {degree} ≥ 1 needs {4 * degree} to 2⁵³ steps")
         nodes = [round(length * (1 - np.cos(np.pi * i / degree)) / 2) for i in range(degree + 1)]
         middles = [(a + b) // 2 for a, b in pairwise(nodes)]
         self.nodes, self.checks = nodes, [s for s in middles if s not in nodes]

@@ -354,7 +354,6 @@ def test_without_noise_it_is_the_feature_of_the_whole_system(seed):
     assert np.all(np.isnan(too_soon))
 
 
-@pytest.mark.xfail(strict=True, reason="integer arrays index an assignment, which the array API standard does not have")
 def test_the_race_runs_on_any_library():
     p = network([0.1], np.arange(N) >= 6, 5.0)[0]
     arguments = ([0.1, 0.2], [0.5, 1.0], [0.9, 0.0], [100, 100])

@@ -75,7 +75,7 @@ class Point:
 def point(d: int, exponents: Exponents = PAPER, *, N: int = 40, P: int = 2, m: int = 10, mu: float = 0.25) -> Point:
     """The configuration at dimension d.
 
-    1 − γ is 0.0026/d: rounding γ to a double changes it by 4 % at d = 10¹², and loses it beyond.
+    For `PAPER` 1 − γ is 0.0026/d: rounding γ to a double changes it by 2 % at d = 10¹², and loses it beyond 10¹³.
     """
     check_size("d", d, 2)
     e = exponents
@@ -85,7 +85,7 @@ def point(d: int, exponents: Exponents = PAPER, *, N: int = 40, P: int = 2, m: i
     eta = SMALL_STEP / p.alpha**2
     gamma = 1 - float(coasting_line(p, eta)) / REACH**2
     if gamma == 1:
-        raise InputError("d", d, "1 − γ = 0.0026/d must not be lost in the rounding of γ: at most 10¹³")
+        raise InputError("d", d, "1 − γ is lost in the rounding of γ; the paper's exponents allow 10¹³")
     return Point(p, eta, gamma, math.ceil(HORIZON * memorization_scale(p) / eta))
 
 
