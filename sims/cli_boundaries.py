@@ -24,7 +24,7 @@ from sims.studies import scaling as scaling_study
 from sims.terminal import open_console, polite, stop, task_progress
 from sims.trajectory import save
 from theory.cubic_cnn.parameters import HEADLINE, Parameters
-from theory.errors import InputError
+from theory.errors import InputError, check_size
 from theory.verdict import Verdict
 
 Cluster = Annotated[
@@ -52,6 +52,8 @@ def _carrying(
     """A study's keyword arguments: the store beside ``out``, the cluster, and the progress bar."""
     from sims.store import Store
 
+    if workers is not None:
+        check_size("workers", workers)
     path = out.with_name(out.name + ".zarr")
     with ExitStack() as around:
         store = around.enter_context(

@@ -102,10 +102,9 @@ class Store:
             leftover.unlink()  # of a writer that was killed
         # The array's metadata come last when a store is made, and go last when it is deleted.
         array = self.path / ARRAY / METADATA
-        if force:
+        if force or not any(array.parent.glob("c.*")):  # a store without results holds nothing to lose
             for file in [*array.parent.glob("c.*"), self.path / METADATA, array]:
                 file.unlink(missing_ok=True)
-        if not array.exists() and not any(array.parent.glob("c.*")):
             self._create(wanted)
         elif not resume:
             raise InputError("out", str(self.path), "it exists; --resume continues it, --force replaces it")

@@ -174,6 +174,8 @@ def tasks(
 ) -> list[Task]:
     """The blocks of all seeds."""
     check_size("seeds", seeds)
+    if dtype not in ("float64", "float32"):
+        raise InputError("dtype", dtype, "it must be 'float64' or 'float32'")
     by_data: dict[Parameters, list[tuple[float, float, int, int]]] = {}
     for j in range(len(plane.y.values)):
         for i in range(len(plane.x.values)):

@@ -209,11 +209,13 @@ def test_another_plane_has_no_lines_and_no_verdicts(call_cli, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "words"),
     [(["--x", "spin"], "eta, gamma"), (["--quick", "--full"], "either"), (["--cells", "1"], "cells"),
-     (["--x-range", "2", "1"], "axis eta"), (["--seeds", "0"], "seeds"), (["--cluster", "here"], "local")],
+     (["--x-range", "2", "1"], "axis eta"), (["--seeds", "0"], "seeds"), (["--cluster", "here"], "local"),
+     (["--dtype", "float16"], "dtype"), (["--workers", "0"], "workers")],
 )  # fmt: skip
 def test_wrong_use_is_refused(call_cli, tmp_path, flags, words):
     result = call_cli("phase", "--out", tmp_path / "p", *SMALL, *flags)
     assert result.exit_code == 2
+    assert not list(tmp_path.glob("p.zarr/results/c.*"))
     assert words in result.stderr
 
 
