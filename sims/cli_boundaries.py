@@ -88,6 +88,12 @@ def _finish(
 
 
 def _show(console: Console, verdicts: list[Verdict], out: Path, seconds: float) -> None:
+    if not verdicts:
+        console.print(
+            f"\nNo line is predicted for this plane, and no verdict given. {seconds:.0f} s; results in {out}",
+            markup=False,
+        )
+        return
     console.print("\nClaims, with the hypotheses checked and a negative control that must be REFUTED", style="bold")
     for line in report.claim_lines(verdicts):
         console.print(line)

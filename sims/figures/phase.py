@@ -160,14 +160,16 @@ def caption(data: xr.Dataset, kappa: float = math.nan) -> str:
         f"μ = {p.mu:g}). Left: test accuracy on small-margin data by the exact law (1/2 is chance); middle: the "
         "feature over what the small margin needs; right: the memorized noise. Grey: diverged."
     )
-    if "clock" in data:
+    if "clock" not in data:
+        text += f" Where no axis sets them, η = {data.attrs['eta']:g} and γ = {data.attrs['gamma']:g}."
+    else:
         clock = _clock(data)
         race = (
             f"Race law 1 − γ = 2ηL₁(0)/c*², 1/c* = β + 1.5β³μ ηT₁, with ηT₁ = {clock:.0f} measured on GD and no fitted "
             "constant; two-body race (feature and one noise patch, iterated): equal parts of the margin, nothing "
             "fitted; c"
         )
-        text += f" Last row: plain GD. {race if math.isfinite(clock) else 'C'}oasting alone: 1 − γ = 2ηL₁(0)β²"
+        text += f" Top row: plain GD. {race if math.isfinite(clock) else 'C'}oasting alone: 1 − γ = 2ηL₁(0)β²"
         if math.isfinite(kappa):
             text += (
                 f"; overshoot: η = κ/(αβ) with κ = {kappa:.2g} fitted on the first seed (the claims on GD assume "
