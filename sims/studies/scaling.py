@@ -52,6 +52,9 @@ QUANTITIES = {
     "gradients": "gradients evaluated",
     "exact_steps": "iterations computed one by one",
 }
+LOOSE = 1e-3
+"""The control's tolerance."""
+
 DECISIVE = 15
 """Seeds a size for a verdict: with fewer the percentile bootstrap covers too little (73 % at 5, 85 % at 10)."""
 
@@ -93,13 +96,13 @@ def tasks(dimensions: Sequence[int], seeds: int, root_seed: int, *, exact: bool 
     return [Task(name, d, seed, root_seed, exact) for name in SCALINGS for d in dimensions for seed in range(seeds)]
 
 
-def _run(task: Task, iterations: int, *, fast: bool) -> xr.Dataset:
+def _run(task: Task, iterations: int, *, fast: bool, tolerance: float = TOLERANCE) -> xr.Dataset:
     at = point(task.d, SCALINGS[task.scaling])
     return simulate(
         LawProblem(at.parameters, "exact"), {"GD": GD(at.eta), "GD+M": MomentumAverage(at.eta, at.gamma)},
         iterations=iterations, root_seed=task.root_seed, study=task.study, record=Logarithmic(2), audit=False,
         workers=1,
-        fast_forward=TOLERANCE if fast else None,
+        fast_forward=tolerance if fast else None,
     )  # fmt: skip
 
 
@@ -203,31 +206,42 @@ def judge_scaling(data: xr.Dataset) -> list[Verdict]:
     return found
 
 
-def validate(root_seed: int, seeds: int = 3, d: int = DIMENSIONS[0]) -> Verdict:
-    """Fast-forward against exact steps, on the first `VALIDATED` iterations of some seeds."""
-    worst: dict[str, float] = {"T_0": 0.0, "T_1": 0.0, "c": 0.0, "Xi": 0.0}
-    by_seed: list[float] = []
-    for seed in range(seeds):
-        task = Task("paper", d, seed, root_seed)
-        exact, fast = (_run(task, VALIDATED, fast=chosen) for chosen in (False, True))
-        differences: dict[str, float] = {}
-        for name, variable in {"T_0": "T_0", "T_1": "T_1", "c": "c", "Xi": "Xi_abs_max"}.items():
-            a, b = exact[variable].values, fast[variable].values
-            same = (a == b) | (np.isnan(a) & np.isnan(b))
+def _differences(task: Task, tolerance: float) -> dict[str, float]:
+    """Fast-forward against exact steps on one draw: the largest relative difference of each quantity."""
+    exact, fast = (_run(task, VALIDATED, fast=chosen, tolerance=tolerance) for chosen in (False, True))
+    found = {}
+    for name, variable in {"T_0": "T_0", "T_1": "T_1", "c": "c", "Xi": "Xi_abs_max"}.items():
+        a, b = exact[variable].values, fast[variable].values
+        same = (a == b) | (np.isnan(a) & np.isnan(b))
+        with np.errstate(invalid="ignore", divide="ignore"):
             gap = np.where(same, 0.0, np.abs(a - b) / np.abs(a))
-            differences[name] = float(np.max(np.where(np.isnan(gap), np.inf, gap)))
-        worst = {name: max(worst[name], x) for name, x in differences.items()}
-        by_seed.append(max(differences.values()))
+        found[name] = float(np.max(np.where(np.isnan(gap), np.inf, gap)))
+    return found
+
+
+def validate(root_seed: int, seeds: int = 3, d: int = DIMENSIONS[0]) -> Verdict:
+    """Fast-forward against exact steps, on the first `VALIDATED` iterations of some seeds.
+
+    The control holds its windows to `LOOSE` only.
+    """
+    tasks_ = [Task("paper", d, seed, root_seed) for seed in range(seeds)]
+    each = [_differences(task, TOLERANCE) for task in tasks_]
+    worst = {name: max(one[name] for one in each) for name in each[0]}
+    by_seed = [max(one.values()) for one in each]
     holding = tuple(s for s, x in enumerate(by_seed) if x <= AGREEMENT)
     status = Status.HOLDS if len(holding) == seeds else Status.REFUTED
+    loose = max(max(_differences(task, LOOSE).values()) for task in tasks_)
     text = f"fast-forward and exact steps agree to {AGREEMENT:g} in c, Ξ, T₀ and T₁ over {VALIDATED} iterations"
-    extra: dict[str, Any] = {} if status is Status.HOLDS else {"witness": worst}
     return Verdict(
         claim="scaling.fast_forward", optimizer="GD and GD+M", statement=text, kind=Kind.BOUND, source="derived",
         status=status, expected=Status.HOLDS, reason=f"largest relative differences {worst}", plain=text,
         computed=max(by_seed), upper=AGREEMENT, margin=AGREEMENT - max(by_seed), seeds=tuple(range(seeds)),
-        holding=holding, by_seed={"seed": [float(s) for s in range(seeds)], "computed": by_seed}, evidence=worst,
-        **extra,
+        holding=holding, by_seed={"seed": [float(s) for s in range(seeds)], "computed": by_seed},
+        evidence=worst | {"control": loose}, witness=None if status is Status.HOLDS else worst,
+        control={
+            "description": f"the same with windows held to {LOOSE:g} only",
+            "status": (Status.REFUTED if loose > AGREEMENT else Status.HOLDS).value,
+        },
     )  # fmt: skip
 
 
