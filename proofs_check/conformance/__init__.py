@@ -1,0 +1,1 @@
+"""Momentum identities as properties of anyone's optimizer."""

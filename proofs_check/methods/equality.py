@@ -1,0 +1,66 @@
+"""Equality of two SymPy expressions, for all values of their symbols."""
+
+from __future__ import annotations
+
+__all__ = ["difference_witness", "equal"]
+
+from collections.abc import Callable
+from typing import Any
+
+import sympy as sp
+
+from proofs_check.step import Outcome, open_, proved, refuted
+
+POINTS = 5
+
+
+def difference_witness(left: sp.Expr, right: sp.Expr, where: dict[str, Any] | None = None) -> dict[str, Any] | None:
+    """A point at which both sides differ, with their values: small rationals; symbols y… are labels ±1.
+
+    A symbol that is positive gets a positive number, an integer one an integer, one named gamma a number in (0, 1).
+    None if they differ at none of a few points.
+    """
+    left, right = sp.sympify(left), sp.sympify(right)
+    symbols = sorted(left.free_symbols | right.free_symbols, key=str)
+    for start in range(1, POINTS + 1):
+        numbers = [(start * (3 * k + 2)) % 7 - 3 for k in range(len(symbols))]
+        point = {s: _number(s, number, start) for s, number in zip(symbols, numbers, strict=True)}
+        sides = [side.xreplace(point).doit().evalf(30) for side in (left, right)]
+        if all(side.is_number and side.is_finite for side in sides) and abs(sides[0] - sides[1]) > sp.Float("1e-20"):
+            at = {str(s): float(v) for s, v in point.items()}
+            return {**(where or {}), "at": at, "left": float(sides[0]), "right": float(sides[1])}
+    return None
+
+
+def _number(symbol: sp.Symbol, number: int, start: int) -> sp.Rational:
+    name = str(symbol)
+    if name.startswith("gamma"):
+        return sp.Rational(start, start + 2)
+    if name.startswith("y"):
+        return sp.Integer(1 if number % 2 else -1)
+    if symbol.is_integer:
+        return sp.Integer(abs(number) + start)
+    value = sp.Rational(number or 1, 2)
+    return abs(value) if symbol.is_positive or symbol.is_nonnegative else value
+
+
+def equal(
+    left: Any, right: Any, reason: str = "both sides are the same expression",
+    normal: Callable[[sp.Expr], sp.Expr] = sp.expand, where: dict[str, Any] | None = None,
+) -> Outcome:
+    """PROVED if ``normal(left − right)`` is 0, REFUTED at a point where they differ, open otherwise.
+
+    Args:
+        left, right: expressions.
+        reason: what to say if they are equal.
+        normal: a normal form under which an expression that vanishes identically becomes 0: `sympy.expand` for
+            polynomials, `sympy.simplify` or ``lambda e: sp.numer(sp.together(e)).expand()`` for rational functions.
+        where: what names the instance, for the witness.
+    """
+    left, right = sp.sympify(left), sp.sympify(right)
+    if normal(left - right) == 0:
+        return proved(reason)
+    found = difference_witness(left, right, where)
+    if found is None:
+        return open_("the two sides could be told neither equal nor different by SymPy")
+    return refuted("the two sides differ", found)
