@@ -37,7 +37,6 @@ from typing import Any
 
 import xarray as xr
 
-from theory.cubic_cnn.parameters import Parameters
 from theory.errors import InputError, check_number, check_size
 
 CONFIDENCE = 0.95
@@ -71,7 +70,7 @@ class Run:
     Attributes:
         data: the trajectory with the optimizer dimension selected away; ``run["c"]`` is ``run.data["c"]``.
         label: the optimizer's label.
-        parameters: the law's parameters, or None for a user's own data.
+        parameters: the subject's parameters (for the cubic CNN, of its law), or None for a user's own data.
         eta, gamma: learning rate and momentum of the average form with the same trajectory, or None
             (`theory.optimizers.average_form`).
         optimizers: (η, γ) of every optimizer of a family run, by label (None where it has no average form).
@@ -79,7 +78,7 @@ class Run:
 
     data: xr.Dataset
     label: str
-    parameters: Parameters | None
+    parameters: Any
     eta: float | None
     gamma: float | None
     optimizers: dict[str, tuple[float, float] | None] = field(default_factory=dict)
@@ -101,8 +100,8 @@ class Run:
         return self.data.isel(iteration=0, drop=True)
 
     @property
-    def p(self) -> Parameters:
-        """The parameters; a claim that uses them has ``known_law`` among its hypotheses."""
+    def p(self) -> Any:
+        """The parameters; a claim that uses them has among its hypotheses that they are known."""
         assert self.parameters is not None
         return self.parameters
 

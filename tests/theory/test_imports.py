@@ -40,6 +40,34 @@ def test_imports_run_one_way(path):
     assert not imported(path.read_text(encoding="utf-8")) & FORBIDDEN[package]
 
 
+def subjects(source: str) -> set[str]:
+    """The packages inside theory that a module imports: what it knows of one theorem or another."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    within = {name.split(".")[1] for name in names if name.startswith("theory.")}
+    return {name for name in within if (ROOT / "theory" / name).is_dir()}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "theory").glob("*.py")), ids=lambda path: path.name)
+def test_what_all_subjects_share_knows_none_of_them(path):
+    """Verdicts, optimizers and errors serve the next theorem as they do the cubic CNN."""
+    assert not subjects(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["from theory.cubic_cnn.parameters import Parameters", "from theory import cubic_cnn", "import theory.cubic_cnn",
+     "def f():\n    import theory.cubic_cnn.law as law"],
+)  # fmt: skip
+def test_an_imported_subject_is_seen(source):
+    assert subjects(source) == {"cubic_cnn"}
+    assert subjects("import theory\nfrom theory import verdict\nfrom theory.errors import InputError") == set()
+
+
 def test_theory_opens_no_file():
     """No files, no pictures."""
     for path in files("theory"):

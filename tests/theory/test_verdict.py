@@ -355,3 +355,10 @@ def test_what_a_run_knows():
 def test_plain_text_falls_back_to_the_statement():
     assert claim_of().judge(run_of([1])).plain == "$x$"
     assert claim_of(plain="x is small").judge(run_of([1])).plain == "x is small"
+
+def test_verdicts_serve_any_subject():
+    """Parameters are the subject's own; verdicts ask nothing of them."""
+    own = {"width": 3}
+    wide = Hypothesis("wide", "width ≥ 2", lambda run: run.p["width"] >= 2)
+    assert claim_of(0, 5, (wide,)).judge(run_of([1], parameters=own)).status is HOLDS
+    assert claim_of(0, 5, (wide,)).judge(run_of([1], parameters={"width": 1})).status is OUTSIDE
