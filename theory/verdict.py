@@ -13,6 +13,8 @@ Deterministic statements (identities, bounds without probability) are refuted by
 probability" is read as: its probability is above `Claim.probability`, one half unless said otherwise. With k of n
 seeds the one-sided 95 % Clopper–Pearson bounds decide: HOLDS if the lower one is above, REFUTED if the upper one is
 below, INCONCLUSIVE otherwise. Five of five seeds give p ≥ 0.549.
+
+A quantity that is undefined on a seed leaves a claim INCONCLUSIVE, unless the other seeds refute it whatever is there.
 """
 
 from __future__ import annotations
@@ -173,7 +175,8 @@ class Verdict:
     Attributes:
         claim, optimizer: which claim on whose trajectory.
         status, expected: how it came out, and how it should for a theorem that is right.
-        computed: at the applicable seed that is the median one (the lower of two); None if there is none.
+        computed: at the applicable seed that is the median one (the lower of two), of those on which it is defined;
+            None if no seed is applicable.
         lower, upper: the bound at that seed (infinite: one-sided).
         margin: smallest distance to the bound over the applicable seeds; negative: violated.
         residual: largest residual (identities), or None.
@@ -343,34 +346,34 @@ class Claim:
         undefined = [s for s, gap in zip(seeds, margins, strict=True) if math.isnan(gap)]
         finite = [gap for gap in margins if not math.isnan(gap)]
         k, n = len(holding), len(seeds)
+        counted = f"true on {k} of {n} seeds" + (f", undefined on {len(undefined)}" if undefined else "")
         interval = None
-        if self.probability is None and any(gap < 0 for gap in finite):
+        if self.probability is None:
             # One seed is enough, whatever the others say or cannot say.
-            status = Status.REFUTED
-            reason = f"true on {k} of {n} seeds"
-        elif undefined:
-            status = Status.INCONCLUSIVE
-            reason = f"the quantity is undefined on seed {undefined[0]}"
-        elif self.probability is None:
-            status = Status.HOLDS
-            reason = f"true on {k} of {n} seeds"
+            status = Status.REFUTED if any(gap < 0 for gap in finite) else Status.HOLDS
         else:
-            interval = clopper_pearson(k, n)
-            reason = f"true on {k} of {n} seeds: probability in [{interval[0]:.3f}, {interval[1]:.3f}]"
-            if interval[0] > self.probability:
-                status = Status.HOLDS
-            elif interval[1] < self.probability:
+            # What is undefined may have been true or false.
+            interval = clopper_pearson(k, n)[0], clopper_pearson(k + len(undefined), n)[1]
+            counted += f": probability in [{interval[0]:.3f}, {interval[1]:.3f}]"
+            if interval[1] < self.probability:
                 status = Status.REFUTED
+            elif interval[0] > self.probability:
+                status = Status.HOLDS
             else:
                 status = Status.INCONCLUSIVE
-                reason += f", which does not decide against {self.probability:g}; take more seeds"
+                counted += f", which does not decide against {self.probability:g}; take more seeds"
+        reason = counted
+        if undefined and status is not Status.REFUTED:
+            status, interval, reason = Status.INCONCLUSIVE, None, f"the quantity is undefined on seed {undefined[0]}"
         witness = None
         if status is Status.REFUTED:
             worst = margins.index(min(finite))
             witness = {
                 "seed": seeds[worst], "computed": computed[worst], "lower": lower[worst], "upper": upper[worst],
             }  # fmt: skip
-        middle = sorted(range(n), key=lambda j: computed[j])[(n - 1) // 2]
+        # The median of what is defined; of NaN, if nothing is.
+        ranked = sorted((j for j in range(n) if seeds[j] not in undefined), key=lambda j: computed[j]) or [0]
+        middle = ranked[(len(ranked) - 1) // 2]
         return self._verdict(
             run, status, reason, hypotheses=checked,
             computed=computed[middle], lower=lower[middle], upper=upper[middle], margin=min(finite) if finite else None,

@@ -208,6 +208,32 @@ def test_a_seed_without_a_number_leaves_probability_open():
     assert verdict.interval is None
 
 
+@pytest.mark.parametrize(
+    ("true", "false", "undefined", "status"),
+    [(0, 7, 1, REFUTED), (0, 6, 1, UNDECIDED), (0, 9, 2, REFUTED), (1, 10, 1, REFUTED), (0, 5, 1, UNDECIDED), (0, 5, 3, UNDECIDED),
+     (20, 0, 1, UNDECIDED), (0, 0, 9, UNDECIDED)],
+)  # fmt: skip
+def test_what_is_undefined_counts_as_true_before_it_refutes_with_high_probability(true, false, undefined, status):
+    """1 of 8 seeds refute one half, 1 of 7 do not: the seed without a number might be the one."""
+    values = [math.nan] * undefined + [9] * false + [1] * true
+    verdict = claim_of(0, 5, probability=0.5).judge(run_of(values))
+    n = len(values)
+    assert verdict.status is status
+    assert (clopper_pearson(true + undefined, n)[1] < 0.5) == (status is REFUTED)
+    if status is REFUTED:
+        assert verdict.interval == (clopper_pearson(true, n)[0], clopper_pearson(true + undefined, n)[1])
+        assert verdict.reason.startswith(f"true on {true} of {n} seeds, undefined on {undefined}: probability in [")
+        assert verdict.witness["computed"] == 9
+    else:
+        assert verdict.reason == "the quantity is undefined on seed 0"
+
+
+@given(st.permutations([math.nan, 9.0, 7.0, 8.0, 6.0, math.nan]))
+def test_the_number_shown_is_the_median_of_what_is_defined(values):
+    for probability in (None, 0.9):
+        assert claim_of(0, 5, probability=probability).judge(run_of(values)).computed == 7.0
+
+
 # --- hypotheses ----------------------------------------------------------------------------------------------------
 
 
