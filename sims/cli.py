@@ -40,7 +40,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Entry point."""
-    from sims import cli_boundaries, cli_machine  # noqa: F401  the commands that they add
+    from sims import cli_boundaries, cli_machine, cli_proofs  # noqa: F401  the commands that they add
 
     app()
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["Settings", "optimizer_from_table", "optimizer_from_text", "own_objects", "read_toml", "settings"]
+__all__ = ["Settings", "optimizer_from_table", "optimizer_from_text", "own_function", "own_objects", "read_toml",
+           "settings"]  # fmt: skip
 
 import ast
 import importlib.util
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import ModuleType
@@ -94,6 +95,21 @@ def own_objects(path: str | Path, kind: type) -> list[Any]:
     found = [x for x in vars(_load(Path(path))).values() if isinstance(x, kind)]
     if not found:
         raise InputError("module", str(path), f"it must define at least one {kind.__name__}")
+    return found
+
+
+def own_function(spec: str, field: str) -> Callable[..., Any]:
+    """What ``FILE.py:NAME`` names, something that can be called.
+
+    Raises:
+        InputError: the file is missing or fails, or has nothing of that name that can be called.
+    """
+    path, _, name = spec.rpartition(":")
+    if not path.endswith(".py") or not name:
+        raise InputError(field, spec, "it must be FILE.py:NAME")
+    found = getattr(_load(Path(path)), name, None)
+    if not callable(found):
+        raise InputError(field, spec, f"{path} must define a function {name}")
     return found
 
 

@@ -1,0 +1,148 @@
+r"""What an optimizer is put to: initial parameters, a prescribed sequence of gradients, learning rates, momentum.
+
+A `Case` is small and all its numbers are floats of the given dtype, so that they are rational numbers, from which
+references are computed without rounding. Gradients are prescribed and not those of a function: an identity of the
+recursion holds for every sequence.
+"""
+
+from __future__ import annotations
+
+__all__ = ["DTYPES", "Case", "cases", "elements", "momenta", "rates"]
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from hypothesis import strategies as st
+
+DTYPES = ("float32", "float64")
+WIDTH: dict[str, Literal[32, 64]] = {"float32": 32, "float64": 64}
+STEPS = 6
+LARGEST = {"float32": 2.0**96, "float64": 2.0**960}
+"""Of the drawn numbers; what a few steps make of them stays finite."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One input.
+
+    Attributes:
+        theta: the initial parameters θ₀, n numbers.
+        gradients: ∇_0, …, ∇_{T−1}, n numbers each.
+        eta: η_0, …, η_{T−1}; all the same for a constant learning rate.
+        gamma: γ in [0, 1).
+        dtype: ``"float32"`` or ``"float64"``.
+        dampening, weight_decay: options, None where they are not given to the optimizer.
+    """
+
+    theta: tuple[float, ...]
+    gradients: tuple[tuple[float, ...], ...]
+    eta: tuple[float, ...]
+    gamma: float
+    dtype: str = "float64"
+    dampening: float | None = None
+    weight_decay: float | None = None
+
+    @property
+    def constant(self) -> bool:
+        """Whether the learning rate is."""
+        return len(set(self.eta)) == 1
+
+    def only(self, coordinates: Sequence[int]) -> Case:
+        """The same with some of the coordinates, in that order."""
+        def pick(row: tuple[float, ...]) -> tuple[float, ...]:
+            return tuple(row[j] for j in coordinates)
+
+        return replace(self, theta=pick(self.theta), gradients=tuple(pick(row) for row in self.gradients))
+
+    def scaled(self, factor: float) -> Case:
+        """Parameters and gradients times ``factor``."""
+        return replace(
+            self, theta=tuple(factor * x for x in self.theta),
+            gradients=tuple(tuple(factor * x for x in row) for row in self.gradients),
+        )  # fmt: skip
+
+    def plus(self, other: Case) -> Case:
+        """The sum of parameters and of gradients; learning rates and γ are this case's."""
+        def add(a: tuple[float, ...], b: tuple[float, ...]) -> tuple[float, ...]:
+            return tuple(x + y for x, y in zip(a, b, strict=True))
+
+        rows = zip(self.gradients, other.gradients, strict=True)
+        return replace(self, theta=add(self.theta, other.theta), gradients=tuple(add(a, b) for a, b in rows))
+
+    def text(self) -> str:
+        """In a line: the settings that matter."""
+        def row(x: Sequence[float]) -> str:
+            return f"{x[0]:g}" if len(x) == 1 else "(" + ", ".join(f"{v:g}" for v in x) + ")"
+
+        eta = f"{self.eta[0]:g}" if self.constant else row(self.eta)
+        parts = [f"η = {eta}", f"γ = {self.gamma:g}"]
+        parts += [f"{name} = {value}" for name, value in self.options().items()]
+        steps = ", ".join(row(g) for g in self.gradients)
+        return ", ".join([*parts, f"θ₀ = {row(self.theta)}", f"∇ = {steps}"])
+
+    def options(self) -> dict[str, Any]:
+        """The options that are set."""
+        names = ("dampening", "weight_decay")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+
+def _rounded(x: float, dtype: str) -> float:
+    return float(np.dtype(dtype).type(x))
+
+
+def elements(dtype: str, *, small_integers: bool = False) -> st.SearchStrategy[float]:
+    """Entries of parameters and gradients: small integers; and, unless excluded, any size, subnormal ones too."""
+    integers = st.integers(-8, 8).map(float)
+    if small_integers:
+        return integers
+    top = LARGEST[dtype]
+    return integers | st.floats(-top, top, width=WIDTH[dtype]) | st.floats(-4, 4, width=WIDTH[dtype])
+
+
+def rates(dtype: str) -> st.SearchStrategy[float]:
+    """η: powers of two and others in [2⁻²⁰, 4]."""
+    powers = st.integers(-10, 2).map(lambda k: 2.0**k)
+    return st.just(1.0) | powers | st.floats(2.0**-20, 4, width=WIDTH[dtype])
+
+
+def momenta(dtype: str) -> st.SearchStrategy[float]:
+    """γ in (0, 1), those in use and those close to 1 among them."""
+    used = st.sampled_from([0.5, 0.25, 0.9, 0.99, 0.999]).map(lambda x: _rounded(x, dtype))
+    close = st.integers(1, 20).map(lambda k: 1 - 2.0**-k)
+    return used | close | st.floats(2.0**-10, 1 - 2.0**-10, width=WIDTH[dtype])
+
+
+@st.composite
+def cases(
+    draw: st.DrawFn, dtype: str, *, momentum: bool = True, schedule: bool = False, constant_gradient: bool = False,
+    steps: tuple[int, int] = (1, STEPS), size: tuple[int, int] = (1, 3), small_integers: bool = False,
+    dampening: str | None = None, weight_decay: bool = False,
+) -> Case:  # fmt: skip
+    """Cases of one dtype.
+
+    Args:
+        draw: Hypothesis's.
+        dtype: of all numbers.
+        momentum: γ > 0; else γ = 0.
+        schedule: a learning rate of its own for each step.
+        constant_gradient: all gradients are the same.
+        steps, size: smallest and largest T and n.
+        small_integers: entries small integers, so that small combinations of them are exact.
+        dampening: None, ``"gamma"`` (equal to γ) or ``"any"``.
+        weight_decay: draw λ in (0, 1].
+    """
+    T, n = draw(st.integers(*steps)), draw(st.integers(*size))
+    row = st.lists(elements(dtype, small_integers=small_integers), min_size=n, max_size=n).map(tuple)
+    gamma = draw(momenta(dtype)) if momentum else 0.0
+    gradients = (draw(row),) * T if constant_gradient else tuple(draw(row) for _ in range(T))
+    eta = tuple(draw(rates(dtype)) for _ in range(T)) if schedule else (draw(rates(dtype)),) * T
+    tau = None
+    if dampening is not None:
+        tau = gamma if dampening == "gamma" else draw(st.sampled_from([0.0, 0.5, 0.25, 0.875]))
+    lam = draw(st.integers(0, 7).map(lambda k: 2.0**-k)) if weight_decay else None
+    return Case(
+        theta=draw(row), gradients=gradients, eta=eta, gamma=gamma, dtype=dtype, dampening=tau,
+        weight_decay=lam,
+    )  # fmt: skip

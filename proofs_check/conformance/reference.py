@@ -1,0 +1,199 @@
+r"""Conventions of momentum as data, their trajectories without rounding, and the rounding that is allowed.
+
+**Recursion.** Each convention is, for a prescribed sequence of gradients,
+
+    u_{t+1} = γ u_t + κ_t ∇_t,    θ_{t+1} = (1 − δ_t) θ_t − p_t u_{t+1} − q_t ∇_t,    u_0 = 0,
+
+with ∇_t + λθ_t in place of ∇_t where weight decay is coupled, and δ_t = η_t λ where it is decoupled. It is
+iterated in `fractions.Fraction`, exactly: floats are rational numbers.
+
+**Kernel.** Where λ = 0, θ_t = θ_0 − Σ_{s<t} k(t, s) ∇_s with k(t, s) = q_s + κ_s Σ_{j=s}^{t−1} p_j γ^{j−s}; for a
+constant η each convention has it in closed form, a second encoding that the identities use (`Convention.kernel`).
+
+**Bound on the rounding.** In floating point each of the four operations gives the exact result times (1 + δ), |δ| ≤ ε
+(the unit roundoff), plus an underflow ω of at most the smallest normal number, as some libraries flush subnormal
+numbers to zero. A term of the sum that θ_t is passes through at most `OPERATIONS` of them a step, those that form its
+coefficients included, so it is off by a factor (1 ± ε)^{±n}, n = `OPERATIONS`·t, and |1 − factor| ≤ g_n = nε/(1 − nε)
+(Higham, *Accuracy and Stability of Numerical Algorithms*, lemma 3.1). With M_t the same recursion in absolute values,
+and Ω_t that recursion started from 0 and fed ω at every operation,
+
+    |θ̂_t − θ_t| ≤ g_n M_t + (1 + g_n) Ω_t.
+
+Bias correction divides by 1 − γ^t, formed with a relative error of up to (1 + tγ^t)ε/(1 − γ^t): as many roundings are
+added to n. An algorithm that keeps differences of iterates in place of a buffer obeys no such bound: it cancels.
+"""
+
+from __future__ import annotations
+
+__all__ = ["CONVENTIONS", "Convention", "bound", "exact", "finite", "iterate", "loose"]
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from proofs_check.conformance.case import Case
+
+F = Fraction
+Rows = list[list[Fraction]]
+ZERO = F(0)
+OPERATIONS = 12
+"""Roundings of one term in one step, at most: coupled decay 2, γu, κ, κ∇ and their sum 4, a bias correction 2, a
+Nesterov look-ahead 2, the learning rate and the subtraction 2."""
+
+
+@dataclass(frozen=True)
+class Convention:
+    """A form of momentum.
+
+    Args:
+        name: short; what ``convention=`` takes.
+        formula: its step, in symbols.
+        recursion: (case, t) to (κ_t, p_t, q_t).
+        kernel: (η, γ, age) to k(t, s), where age = t − s ≥ 1, for constant η; with bias correction it depends on s
+            too, and takes (η, γ, age, s).
+        decay: how weight decay enters: ``"coupled"``, ``"decoupled"``.
+    """
+
+    name: str
+    formula: str
+    recursion: Callable[[Case, int], tuple[Fraction, Fraction, Fraction]]
+    kernel: Callable[[Fraction, Fraction, int, int], Fraction]
+    decay: str = "coupled"
+
+
+def _geometric(gamma: Fraction, count: int) -> Fraction:
+    """1 + γ + … + γ^{count−1}."""
+    return (1 - gamma**count) / (1 - gamma)
+
+
+def _eta(case: Case, t: int) -> Fraction:
+    return F(case.eta[t])
+
+
+def _dampened(case: Case, t: int) -> tuple[Fraction, Fraction, Fraction]:
+    tau = F(0) if case.dampening is None else F(case.dampening)
+    return (F(1) if t == 0 else 1 - tau), _eta(case, t), F(0)
+
+
+CONVENTIONS: dict[str, Convention] = {
+    c.name: c
+    for c in (
+        Convention(
+            "gd", "θ ← θ − η∇",
+            lambda case, t: (F(0), F(0), _eta(case, t)),
+            lambda eta, gamma, age, s: eta,
+        ),
+        Convention(
+            "average", "u ← γu + (1−γ)∇, θ ← θ − ηu",
+            lambda case, t: (1 - F(case.gamma), _eta(case, t), F(0)),
+            lambda eta, gamma, age, s: eta * (1 - gamma**age),
+        ),
+        Convention(
+            "velocity", "u ← γu + η∇, θ ← θ − u (learning rate inside)",
+            lambda case, t: (_eta(case, t), F(1), F(0)),
+            lambda eta, gamma, age, s: eta * _geometric(gamma, age),
+        ),
+        Convention(
+            "pytorch", "u ← γu + ∇, θ ← θ − ηu (learning rate outside)",
+            _dampened,
+            lambda eta, gamma, age, s: eta * _geometric(gamma, age),
+        ),
+        Convention(
+            "corrected", "u ← γu + (1−γ)∇, θ ← θ − ηu/(1−γᵗ) (bias-corrected average)",
+            lambda case, t: (1 - F(case.gamma), _eta(case, t) / (1 - F(case.gamma) ** (t + 1)), F(0)),
+            lambda eta, gamma, age, s: eta * (1 - gamma) * sum(
+                gamma ** (j - s) / (1 - gamma ** (j + 1)) for j in range(s, s + age)),
+        ),
+        Convention(
+            "nesterov", "u ← γu + η∇, θ ← θ − γu − η∇ (learning rate inside)",
+            lambda case, t: (_eta(case, t), F(case.gamma), _eta(case, t)),
+            lambda eta, gamma, age, s: eta * _geometric(gamma, age + 1),
+        ),
+        Convention(
+            "nesterov_pytorch", "u ← γu + ∇, θ ← θ − η(∇ + γu) (learning rate outside)",
+            lambda case, t: (F(1), _eta(case, t) * F(case.gamma), _eta(case, t)),
+            lambda eta, gamma, age, s: eta * _geometric(gamma, age + 1),
+        ),
+    )
+}  # fmt: skip
+
+
+def exact(convention: Convention, case: Case) -> Rows:
+    """θ_0, …, θ_T (T + 1 rows of n), without rounding."""
+    theta = [F(x) for x in case.theta]
+    gradients = [[F(x) for x in row] for row in case.gradients]
+    return iterate(convention, case, theta, gradients, -1)
+
+
+def iterate(
+    convention: Convention, case: Case, theta: list[Fraction], gradients: Rows, sign: int, feed: Fraction = ZERO
+) -> Rows:
+    """The recursion with every minus replaced by ``sign``, and ``feed`` added at each of its operations."""
+    gamma, lam = F(case.gamma), F(case.weight_decay or 0)
+    coupled = lam if convention.decay == "coupled" else F(0)
+    u, rows = [F(0)] * len(theta), [theta]
+    for t, row in enumerate(gradients):
+        kappa, p, q = convention.recursion(case, t)
+        keep = 1 + sign * _eta(case, t) * lam if convention.decay == "decoupled" else F(1)
+        pull = [g + coupled * x + 2 * feed for g, x in zip(row, theta, strict=True)]
+        u = [gamma * v + kappa * g + 4 * feed for v, g in zip(u, pull, strict=True)]
+        steps = [p * v + q * g + 2 * feed for v, g in zip(u, pull, strict=True)]
+        theta = [keep * x + sign * step + 2 * feed for x, step in zip(theta, steps, strict=True)]
+        rows.append(theta)
+    return rows
+
+
+def _relative(convention: Convention, case: Case, t: int) -> Fraction:
+    """g_n after t steps."""
+    n = F(OPERATIONS * t)
+    if convention.name == "corrected" and t:
+        gamma = F(case.gamma)
+        n += max(math.ceil((1 + j * gamma**j) / (1 - gamma**j)) for j in range(1, t + 1))
+    epsilon = F(float(np.finfo(case.dtype).eps)) / 2
+    return n * epsilon / (1 - n * epsilon)
+
+
+def _magnitudes(convention: Convention, case: Case) -> Rows:
+    absolute = [[abs(F(x)) for x in row] for row in case.gradients]
+    return iterate(convention, case, [abs(F(x)) for x in case.theta], absolute, 1)
+
+
+def bound(convention: Convention, case: Case) -> Rows:
+    """g_n M_t + (1 + g_n) Ω_t for each iterate and coordinate."""
+    zero = [F(0)] * len(case.theta)
+    tiny = F(float(np.finfo(case.dtype).tiny))
+    flushed = iterate(convention, case, [tiny] * len(zero), [zero] * len(case.gradients), 1, tiny)
+    allowed = []
+    for t, (sizes, lost) in enumerate(zip(_magnitudes(convention, case), flushed, strict=True)):
+        g = _relative(convention, case, t)
+        allowed.append([g * m + (1 + g) * w for m, w in zip(sizes, lost, strict=True)])
+    return allowed
+
+
+def finite(convention: Convention, case: Case) -> bool:
+    """Whether no partial sum can overflow: M_t and the buffer stay below a quarter of the largest number."""
+    top = F(float(np.finfo(case.dtype).max)) / 4
+    rows = _magnitudes(convention, case)
+    gradient = max((abs(F(x)) for row in case.gradients for x in row), default=F(0))
+    buffer = gradient * _geometric(F(case.gamma), len(case.gradients) + 1) * F(max(1.0, *case.eta))
+    return max(max(row) for row in rows) + buffer < top
+
+
+def loose(case: Case, *trajectories: np.ndarray) -> np.ndarray:
+    """A bound on the rounding of any of the conventions, (T + 1, n), where none of them is said.
+
+    g_n with n = `OPERATIONS`·T, of what is seen in the trajectories and of 2 + T times η|∇| summed, which exceeds every
+    kernel; and underflow in proportion.
+    """
+    info = np.finfo(case.dtype)
+    T = len(case.gradients)
+    n = OPERATIONS * (T + 1) * float(info.eps) / 2
+    seen = np.max([np.abs(x.astype(np.longdouble)).max(axis=0) for x in trajectories], axis=0)
+    pulls = np.abs(np.array(case.gradients, dtype=np.longdouble)).sum(axis=0) * max(case.eta) * (2 + T)
+    decayed = (1 + (case.weight_decay or 0) * max(case.eta)) ** T
+    floor = float(info.tiny) * OPERATIONS * (T + 1) ** 2 * max(1, max(case.eta)) * decayed
+    room = (4 * n / (1 - n) * decayed * (seen + pulls) + floor).astype(float)
+    return np.broadcast_to(room, (T + 1, len(case.theta)))

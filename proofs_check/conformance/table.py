@@ -1,0 +1,148 @@
+"""Optimizers × identities: found, as data, and as text for documents and terminals."""
+
+from __future__ import annotations
+
+__all__ = ["SCHEMA", "Row", "as_json", "as_markdown", "counterexamples", "examine", "read"]
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from proofs_check.conformance.adapters import Subject
+from proofs_check.conformance.assertion import names_of
+from proofs_check.conformance.case import DTYPES
+from proofs_check.conformance.identities import IDENTITIES
+from proofs_check.conformance.search import EXAMPLES, Finding, Mark, seek
+from theory.errors import InputError
+
+SCHEMA = "lemmascope-identities/1"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One optimizer with a finding for each identity.
+
+    Attributes:
+        optimizer: its name.
+        convention: the one that it is meant to follow, or None.
+        findings: by identity.
+    """
+
+    optimizer: str
+    convention: str | None
+    findings: dict[str, Finding]
+
+    @property
+    def failing(self) -> list[Finding]:
+        """Identities of its own convention that fail."""
+        names = names_of(self.convention) if self.convention is not None else ()
+        return [f for name in names if (f := self.findings.get(name)) is not None and f.mark is Mark.FAILS]
+
+    @property
+    def conventions(self) -> str:
+        """The convention, with a mark that says whether it is kept."""
+        return "–" if self.convention is None else f"{self.convention} {'✗' if self.failing else '✓'}"
+
+
+def examine(
+    subjects: Iterable[Subject], *, identities: Iterable[str] | None = None, dtypes: Sequence[str] = DTYPES,
+    examples: int = EXAMPLES, progress: Callable[[int], None] = lambda count: None,
+) -> list[Row]:
+    """Try the identities on each optimizer.
+
+    Args:
+        subjects: the optimizers.
+        identities: names; all by default.
+        dtypes: "float32", "float64".
+        examples: cases for each identity and dtype.
+        progress: called with 1 after each identity of each optimizer.
+
+    Raises:
+        InputError: for an unknown identity.
+    """
+    names = tuple(IDENTITIES) if identities is None else tuple(identities)
+    for name in names:
+        if name not in IDENTITIES:
+            raise InputError("identity", name, f"it must be one of {', '.join(IDENTITIES)}")
+    rows = []
+    for subject in subjects:
+        findings = {}
+        for name in names:
+            findings[name] = seek(IDENTITIES[name], subject, dtypes=dtypes, examples=examples)
+            progress(1)
+        rows.append(Row(subject.name, subject.convention, findings))
+    return rows
+
+
+def as_json(rows: Iterable[Row], **settings: Any) -> dict[str, Any]:
+    """JSON-ready; `read` takes it back."""
+    def finding(f: Finding) -> dict[str, Any]:
+        case = None if f.case is None else {**asdict(f.case), "text": f.case.text()}
+        return {"mark": f.mark.value, "reason": f.reason, "case": case, "examples": f.examples}
+
+    return {
+        "schema": SCHEMA,
+        **settings,
+        "identities": {name: identity.statement for name, identity in IDENTITIES.items()},
+        "optimizers": [
+            {"optimizer": row.optimizer, "convention": row.convention, "keeps_convention": not row.failing,
+             "findings": {name: finding(f) for name, f in row.findings.items()}}
+            for row in rows
+        ],
+    }  # fmt: skip
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A saved table.
+
+    Raises:
+        InputError: if it is none.
+    """
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if found.get("schema") != SCHEMA:
+        raise InputError("identities", str(path), f"it must be a file of the schema {SCHEMA}")
+    return found
+
+
+_SIGNS = {Mark.HOLDS: "✓", Mark.FAILS: "✗", Mark.NOT_APPLICABLE: "·"}
+
+
+def sign(mark: str) -> str:
+    """One character."""
+    return _SIGNS[Mark(mark)]
+
+
+def counterexamples(found: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Of every ✗: optimizer, identity, the smallest counterexample, what is wrong in it."""
+    return [
+        (row["optimizer"], name, f["case"]["text"], f["reason"])
+        for row in found["optimizers"]
+        for name, f in row["findings"].items()
+        if f["case"] is not None
+    ]
+
+
+def as_markdown(found: dict[str, Any]) -> str:
+    """The table and its counterexamples for a document, from `as_json`."""
+    rows = found["optimizers"]
+    head = [str(k) for k in range(1, len(rows) + 1)]
+    lines = [f"| identity | {' | '.join(head)} |", "|---|" + ":-:|" * len(rows)]
+    kept = ["–" if r["convention"] is None else "✓" if r["keeps_convention"] else "✗" for r in rows]
+    names = list(rows[0]["findings"])
+    for name in names:
+        marks = " | ".join(sign(row["findings"][name]["mark"]) for row in rows)
+        lines.append(f"| `{name}` {_escaped(found['identities'][name])} | {marks} |")
+    lines += [f"| **the convention that it documents** | {' | '.join(kept)} |", ""]
+    said = [f"{k} {r['optimizer']} ({r['convention'] or 'none'})" for k, r in zip(head, rows, strict=True)]
+    lines += ["; ".join(said) + ". ✓ in every case tried, ✗ with a counterexample, · not applicable.", ""]
+    lines += ["<details><summary>The counterexamples, as small as Hypothesis made them</summary>", ""]
+    lines += ["| optimizer | identity | case | what is wrong |", "|---|---|---|---|"]
+    for who, name, case, why in counterexamples(found):
+        lines.append(f"| {who} | `{name}` | {_escaped(case)} | {_escaped(why)} |")
+    return "\n".join([*lines, "", "</details>"])
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("*", "\\*").replace("_", "\\_")
