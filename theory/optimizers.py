@@ -8,7 +8,8 @@ An optimizer is a frozen object with two pure methods::
 ``params`` and ``grad`` are one array each. ``linear`` says that the iterates are linear combinations, with
 scalar coefficients that depend on t alone, of the initial parameters and of the gradients so far. Such an
 optimizer commutes with every linear map, so it may run on the coefficients (c, Ξ) instead of on the weights
-W; one that is not (Adam, sign descent, gradient clipping) runs in weight space only.
+W, and on several seeds at once; one that is not (Adam, sign descent, gradient clipping) runs in weight space only and
+is given one seed's weights at a time.
 
 All forms here are one **recursion** with four numbers (γ, κ, p, q) a step, which is what the compiled backends
 iterate (derived; read off the steps below, and a test holds each step to it):

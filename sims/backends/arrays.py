@@ -39,7 +39,12 @@ class ArrayEngine:
         # Optimizers of one class stand side by side, so that each class takes one step for all of its members.
         self.order = sorted(range(self.A), key=lambda a: _class_key(optimizers[a]))
         self.back = np.argsort(self.order)
-        self.groups = _stack([optimizers[a] for a in self.order], self._put)
+        # What is not linear may look at all its parameters at once, a norm say: each seed goes alone.
+        self.groups = [
+            (seeds, part, optimizer)
+            for part, optimizer in _stack([optimizers[a] for a in self.order], self._put)
+            for seeds in ([slice(0, self.S)] if optimizer.linear else [slice(s, s + 1) for s in range(self.S)])
+        ]
         self.watch = Watch(plan, masks, self.S, self.A)
 
     def _put(self, x: Any) -> Array:
@@ -49,7 +54,7 @@ class ArrayEngine:
         """See `sims.backends.engine.Engine.run`."""
         plan, watch = self.plan, self.watch
         theta = self.system.initial(self.A)
-        states = [optimizer.init(theta[:, part, ...]) for part, optimizer in self.groups]
+        states = [optimizer.init(theta[seeds, part, ...]) for seeds, part, optimizer in self.groups]
         times = set(plan.times.tolist())
         last = int(plan.times[-1])
         ticked = 0
@@ -97,10 +102,9 @@ class ArrayEngine:
 
     def _step(self, theta: Array, grad: Array, states: list[Any], t: int) -> Array:
         """The next state; a new array, as an optimizer may have kept the old one."""
-        pieces = []
-        for g, (part, optimizer) in enumerate(self.groups):
-            whole = len(self.groups) == 1
-            params, slope = (theta, grad) if whole else (theta[:, part, ...], grad[:, part, ...])
+        new = None if len(self.groups) == 1 else array_namespace(theta).empty_like(theta)
+        for g, (seeds, part, optimizer) in enumerate(self.groups):
+            params, slope = (theta, grad) if new is None else (theta[seeds, part, ...], grad[seeds, part, ...])
             try:
                 piece, states[g] = optimizer.step(params, slope, states[g], t)
             except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
@@ -109,14 +113,16 @@ class ArrayEngine:
                     f"step {t}",
                     f"its step must return (params, state), and it failed ({type(error).__name__}: {error})",
                 ) from error
-            if t == 0 and (getattr(piece, "shape", None) != params.shape or piece.dtype != params.dtype):
+            if getattr(piece, "shape", None) != params.shape or piece.dtype != params.dtype:
                 got = f"{piece.dtype} {piece.shape}" if hasattr(piece, "shape") else type(piece).__name__
                 raise InputError(
                     f"optimizer {type(optimizer).__name__}", got,
-                    f"its step must return parameters like those it is given, {params.dtype} {params.shape}",
+                    f"its step {t} must return parameters like those it is given, {params.dtype} {params.shape}",
                 )  # fmt: skip
-            pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 else array_namespace(theta).concat(pieces, axis=1)
+            if new is None:
+                return piece
+            new[seeds, part, ...] = piece
+        return new
 
     def _evaluate(self, theta: Array) -> tuple[View, Array]:
         view, grad = self.system.evaluate(theta)

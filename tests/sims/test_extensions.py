@@ -70,6 +70,37 @@ def test_an_optimizer_that_is_not_linear_runs_on_the_weights(tiny):
     assert float(losses[-1]) < 0.2 * float(losses[0])
 
 
+class Clipped:
+    """Gradient descent whose whole gradient is scaled down to a norm of at most one, with a memory of the norms."""
+
+    linear = False
+
+    def __init__(self, eta):
+        self.eta = eta
+
+    def init(self, params):
+        return float((params**2).sum()) ** 0.5
+
+    def step(self, params, grad, state, t):
+        norm = float((grad**2).sum()) ** 0.5
+        return params - self.eta / (1 + state) * grad / max(norm, 1.0), 0.9 * state + 0.1 * norm
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_norm_over_all_weights_is_that_of_one_seed(tiny, difference, dtype):
+    """A batch of seeds is stepped seed by seed where an optimizer is not linear."""
+    optimizers = {"GD": GD(0.1), "clipped": Clipped(2.0), "GD+M": MomentumAverage(0.1, 0.9), "Adam": Adam(0.01)}
+
+    def run(seeds, chunk):
+        return simulate(tiny(alpha=6.0), optimizers, iterations=40, seeds=seeds, chunk=chunk, workers=1, dtype=dtype,
+                        record=Every(5), whole_Xi=True)  # fmt: skip
+
+    together, alone = run(5, 5), run(1, 1)
+    assert difference(together.isel(seed=[0]), alone) == []
+    assert difference(together, run(5, 2)) == []
+    assert float(abs(together.c.sel(optimizer="clipped") - together.c.sel(optimizer="GD")).max()) > 0.01
+
+
 @pytest.mark.parametrize("problem", ["law", "exact law"])
 def test_coefficients_are_refused_to_it(tiny, problem):
     chosen = tiny() if problem == "law" else LawProblem(tiny(d=1000), "exact")

@@ -210,8 +210,8 @@ def test_a_seed_without_a_number_leaves_probability_open():
 
 @pytest.mark.parametrize(
     ("true", "false", "undefined", "status"),
-    [(0, 7, 1, REFUTED), (0, 6, 1, UNDECIDED), (0, 9, 2, REFUTED), (1, 10, 1, REFUTED), (0, 5, 1, UNDECIDED), (0, 5, 3, UNDECIDED),
-     (20, 0, 1, UNDECIDED), (0, 0, 9, UNDECIDED)],
+    [(0, 7, 1, REFUTED), (0, 6, 1, UNDECIDED), (0, 9, 2, REFUTED), (1, 10, 1, REFUTED), (0, 5, 1, UNDECIDED),
+     (0, 5, 3, UNDECIDED), (20, 0, 1, UNDECIDED), (0, 0, 9, UNDECIDED)],
 )  # fmt: skip
 def test_what_is_undefined_counts_as_true_before_it_refutes_with_high_probability(true, false, undefined, status):
     """1 of 8 seeds refute one half, 1 of 7 do not: the seed without a number might be the one."""
