@@ -3,13 +3,20 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 
-.PHONY: reproduce test readme clean
+# On Linux the package index has PyTorch with CUDA, some gigabytes; PIP_EXTRA_INDEX_URL=… or TORCH=… name a CPU build.
+TORCH  ?= torch==2.13.0
+PEERS   = tests/benchmarks/test_peers.py tests/proofs_check/test_conformance_peers.py
+
+.PHONY: reproduce test test-peers readme clean
 
 reproduce: $(VENV)/.run
 	$(BIN)/lemmascope reproduce
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+
+test-peers: $(VENV)/.peers   # the tests that need PyTorch, JAX and optax
+	$(BIN)/python -m pytest -n auto --peers $(PEERS) $(PYTEST_ARGS)
 
 readme: $(VENV)/.run   # the documents' tables and pictures anew: 20 minutes
 	$(BIN)/lemmascope reproduce --force
@@ -34,6 +41,12 @@ $(VENV)/.test: pyproject.toml | $(BIN)/python
 	@echo "Installing lemmascope and its test tools into $(VENV) …"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@ $(VENV)/.run
+
+$(VENV)/.peers: $(VENV)/.test
+	@echo "Installing PyTorch, JAX and optax into $(VENV) …"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(TORCH)'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,peers,torch,optax]'
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -225,27 +225,35 @@ def identities(
             count = len(chosen) * len(wanted)
             with task_progress(float(count), count, "identities") as advance:
                 rows = table.examine(
-                    chosen, identities=wanted, dtypes=dtypes, examples=examples, progress=lambda n: advance(float(n))
+                    chosen, identities=identity, dtypes=dtypes, examples=examples, progress=lambda n: advance(float(n))
                 )
             found = table.as_json(rows, dtypes=list(dtypes), examples_each=examples)
             write_json(folder.partial / "identities.json", found)
             folder.provenance({"examples": examples} | machine_of(time.monotonic() - started))
         console.print(_table(found))
         for k, row in enumerate(found["optimizers"], start=1):
-            console.print(f"{k:>3} {row['optimizer']} ({row['convention'] or 'no convention said'})", markup=False)
+            console.print(f"{k:>3} {row['optimizer']}: {_conventions(row)}", markup=False)
         console.print()
         _counterexamples(console, found)
         failing = [row for row in rows if row.failing]
-        by_name = {s.name: s for s in chosen}
-        for row in failing:
-            text = explanation(by_name[row.optimizer], row.failing, examples=examples)
-            console.print(text, style="red", markup=False)
-        console.print(
-            f"\n{len(rows) - len(failing)} of {len(rows)} optimizers keep their convention; "
-            f"{time.monotonic() - started:.0f} s; results in {out}", markup=False,
-        )  # fmt: skip
+        for subject, row in zip(chosen, rows, strict=True):
+            if row.failing:
+                console.print(explanation(subject, row.failing, examples=examples), style="red", markup=False)
+        said = sum(row.convention is not None for row in rows)
+        kept = f"{said - len(failing)} of {said} optimizers keep the convention that they are meant to follow; "
+        seconds = f"{time.monotonic() - started:.0f} s; results in {out}"
+        console.print(f"\n{kept if said else ''}{seconds}", markup=False)
         if failing:
             raise typer.Exit(1)
+
+
+def _conventions(row: dict[str, Any]) -> str:
+    meant = f"meant to follow {row['convention']!r}" if row["convention"] else ""
+    if row["satisfies"] is None:
+        return meant or "no convention said"
+    names = " and ".join(map(repr, row["satisfies"]))
+    found = f"it satisfies {names}" if names else "it satisfies no convention of the list"
+    return f"{found}, {meant}" if meant else found
 
 
 def _table(found: dict[str, Any]) -> Table:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["EXAMPLES", "Finding", "Mark", "conventions_of", "seek"]
+__all__ = ["EXAMPLES", "Finding", "Mark", "conventions_of", "satisfied", "seek"]
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -98,12 +98,23 @@ def conventions_of(subject: Subject, *, dtype: str = "float64", examples: int = 
     """The conventions all of whose identities hold for the optimizer, as far as they apply to it."""
     known: dict[str, Mark] = {}
 
-    def holds(name: str) -> bool:
+    def mark(name: str) -> Mark:
         if name not in known:
             known[name] = seek(IDENTITIES[name], subject, dtypes=(dtype,), examples=examples).mark
-        return known[name] is not Mark.FAILS
+        return known[name]
 
-    momentum = subject.has("gamma")
+    return satisfied(mark, momentum=subject.has("gamma"))
+
+
+def satisfied(mark: Callable[[str], Mark], *, momentum: bool) -> tuple[str, ...]:
+    """The conventions none of whose identities fails, from the mark of each identity.
+
+    Args:
+        mark: from an identity's name to how it came out.
+        momentum: whether the optimizer takes γ; if not, only "gd" is asked about, else every other one.
+    """
     return tuple(
-        c for c, names in OF_CONVENTION.items() if (c == "gd") != momentum and all(holds(name) for name in names)
+        convention
+        for convention, names in OF_CONVENTION.items()
+        if (convention == "gd") != momentum and all(mark(name) is not Mark.FAILS for name in names)
     )

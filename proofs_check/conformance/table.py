@@ -14,7 +14,7 @@ from proofs_check.conformance.adapters import Subject
 from proofs_check.conformance.assertion import names_of
 from proofs_check.conformance.case import DTYPES
 from proofs_check.conformance.identities import IDENTITIES
-from proofs_check.conformance.search import EXAMPLES, Finding, Mark, seek
+from proofs_check.conformance.search import EXAMPLES, Finding, Mark, satisfied, seek
 from theory.errors import InputError
 
 SCHEMA = "lemmascope-identities/1"
@@ -28,22 +28,19 @@ class Row:
         optimizer: its name.
         convention: the one that it is meant to follow, or None.
         findings: by identity.
+        satisfies: the conventions that were found to hold; None where not every identity was tried.
     """
 
     optimizer: str
     convention: str | None
     findings: dict[str, Finding]
+    satisfies: tuple[str, ...] | None = None
 
     @property
     def failing(self) -> list[Finding]:
         """Identities of its own convention that fail."""
         names = names_of(self.convention) if self.convention is not None else ()
         return [f for name in names if (f := self.findings.get(name)) is not None and f.mark is Mark.FAILS]
-
-    @property
-    def conventions(self) -> str:
-        """The convention, with a mark that says whether it is kept."""
-        return "–" if self.convention is None else f"{self.convention} {'✗' if self.failing else '✓'}"
 
 
 def examine(
@@ -72,7 +69,9 @@ def examine(
         for name in names:
             findings[name] = seek(IDENTITIES[name], subject, dtypes=dtypes, examples=examples)
             progress(1)
-        rows.append(Row(subject.name, subject.convention, findings))
+        marks = {name: finding.mark for name, finding in findings.items()}
+        satisfies = satisfied(marks.__getitem__, momentum=subject.has("gamma")) if identities is None else None
+        rows.append(Row(subject.name, subject.convention, findings, satisfies))
     return rows
 
 
@@ -88,6 +87,7 @@ def as_json(rows: Iterable[Row], **settings: Any) -> dict[str, Any]:
         "identities": {name: identity.statement for name, identity in IDENTITIES.items()},
         "optimizers": [
             {"optimizer": row.optimizer, "convention": row.convention, "keeps_convention": not row.failing,
+             "satisfies": None if row.satisfies is None else list(row.satisfies),
              "findings": {name: finding(f) for name, f in row.findings.items()}}
             for row in rows
         ],
@@ -134,9 +134,10 @@ def as_markdown(found: dict[str, Any]) -> str:
     for name in names:
         marks = " | ".join(sign(row["findings"][name]["mark"]) for row in rows)
         lines.append(f"| `{name}` {_escaped(found['identities'][name])} | {marks} |")
-    lines += [f"| **the convention that it documents** | {' | '.join(kept)} |", ""]
-    said = [f"{k} {r['optimizer']} ({r['convention'] or 'none'})" for k, r in zip(head, rows, strict=True)]
-    lines += ["; ".join(said) + ". ✓ in every case tried, ✗ with a counterexample, · not applicable.", ""]
+    lines += [f"| **keeps the convention that it documents** | {' | '.join(kept)} |", ""]
+    said = [f"{k} {row['optimizer']} ({', '.join(row['satisfies'] or ['–'])})" for k, row in enumerate(rows, start=1)]
+    lines += [f"{'; '.join(said)}. In brackets the convention that was found.", ""]
+    lines += ["✓ in every case tried, ✗ with a counterexample, · not applicable.", ""]
     lines += ["<details><summary>The counterexamples, as small as Hypothesis made them</summary>", ""]
     lines += ["| optimizer | identity | case | what is wrong |", "|---|---|---|---|"]
     for who, name, case, why in counterexamples(found):
