@@ -215,6 +215,19 @@ def test_float32_is_float64_to_its_rounding(tiny, representation):
     assert float(single.noise_gradient_ratio.max()) <= 1
 
 
+@pytest.mark.parametrize("backend", ["numpy", "compiled"])
+@pytest.mark.parametrize("representation", ["weights", "coefficients"])
+def test_float32_keeps_its_identities_where_exponentials_underflow(tiny, representation, backend):
+    """Margins from 88 on, where ℓ is below the smallest normal float32, up to far beyond its smallest number."""
+    run = simulate(tiny(), {"GD": GD(20.0), "GD+M": MomentumAverage(20.0, 0.99)}, iterations=400, seeds=3,
+                   dtype="float32", representation=representation, backend=backend)  # fmt: skip
+    nu = run.nu.sum("margin").values
+    assert ((nu > 0) & (nu < 12 * np.finfo("float32").smallest_normal)).any()
+    assert (nu == 0).any()
+    for name in ("signal_gradient_ratio", "noise_gradient_ratio"):
+        assert float(run[name].max()) <= 1
+
+
 # --- array libraries -----------------------------------------------------------------------------------------------
 
 
