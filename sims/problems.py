@@ -176,8 +176,8 @@ class PatchProblem:
 
     def __post_init__(self) -> None:
         check_size("m", self.m)
-        check_number("sigma_0", self.sigma_0, 0, open_low=True)
-        check_number("lam", self.lam, 0)
+        object.__setattr__(self, "sigma_0", check_number("sigma_0", self.sigma_0, 0, open_low=True))
+        object.__setattr__(self, "lam", check_number("lam", self.lam, 0))
         X = _real("X", self.X)
         if X.ndim != 3 or 0 in X.shape:
             raise InputError("X", f"array of shape {X.shape}", "it must have shape (N, P, d), none of them 0")

@@ -86,18 +86,15 @@ class PiecewiseConstant:
         return [v for s, v in zip(self.starts, self.values, strict=True) if s <= t][-1]
 
 
-def _check_eta(eta: object) -> None:
-    if not callable(eta) and not getattr(eta, "shape", ()):
-        check_number("eta", eta, 0, open_low=True)
-
-
-def _check_gamma(gamma: object) -> None:
-    if not getattr(gamma, "shape", ()):
-        check_number("gamma", gamma, 0, 1, open_high=True)
+def _number(field: str, value: Any, **interval: Any) -> Any:
+    """A number as a Python float, which takes the precision of the arrays that it multiplies, as a scalar of a library
+    does not; schedules and arrays (one number an optimizer) as they are.
+    """
+    return value if callable(value) or getattr(value, "shape", ()) else check_number(field, value, **interval)
 
 
 def _at(eta: Rate, t: int) -> Any:
-    return eta(t) if callable(eta) else eta
+    return float(eta(t)) if callable(eta) else eta
 
 
 @dataclass(frozen=True)
@@ -112,7 +109,7 @@ class GD:
     linear: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        _check_eta(self.eta)
+        object.__setattr__(self, "eta", _number("eta", self.eta, low=0, open_low=True))
 
     def init(self, params: Array) -> tuple[()]:
         """No state."""
@@ -134,8 +131,8 @@ class _Momentum:
     linear: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        _check_eta(self.eta)
-        _check_gamma(self.gamma)
+        object.__setattr__(self, "eta", _number("eta", self.eta, low=0, open_low=True))
+        object.__setattr__(self, "gamma", _number("gamma", self.gamma, low=0, high=1, open_high=True))
 
     def init(self, params: Array) -> Array:
         """The zero buffer, shaped like ``params``."""

@@ -228,6 +228,27 @@ def test_float32_keeps_its_identities_where_exponentials_underflow(tiny, represe
         assert float(run[name].max()) <= 1
 
 
+@pytest.mark.parametrize("representation", ["weights", "coefficients"])
+@pytest.mark.parametrize("backend", ["numpy", "compiled"])
+def test_scalars_of_a_library_are_numbers(tiny, difference, representation, backend):
+    """A float64 scalar would make a float32 run one of float64, at once or when a schedule comes to it."""
+
+    def run(number):
+        p = tiny(lam=number(0.01), sigma=number(0.3), alpha=number(2.0))
+        optimizers = {
+            "GD": GD(number(0.1)), "GD+M": MomentumAverage(number(0.1), number(0.9)),
+            "velocity": MomentumVelocity(number(0.01), number(0.9)), "late": GD(lambda t: number(0.1) if t > 5 else 0.1),
+            "Nesterov": Nesterov(lambda t: np.asarray(number(0.1)), number(0.5)),
+            "steps": GD(PiecewiseConstant((0, 5), (number(0.1), number(0.2)))),
+        }  # fmt: skip
+        return simulate(p, optimizers, iterations=10, seeds=2, record=Every(1), whole_Xi=True, dtype="float32",
+                        representation=representation, backend=backend)  # fmt: skip
+
+    plain, scalars = run(float), run(np.float64)
+    assert difference(plain, scalars) == []
+    assert {scalars[name].dtype for name in ("c", "Xi", "nu", "cross_ratio")} == {np.dtype("float32")}
+
+
 # --- array libraries -----------------------------------------------------------------------------------------------
 
 

@@ -224,3 +224,11 @@ def test_the_documents_python_runs(tmp_path, monkeypatch, capsys):
     for part in text.split("```python\n")[1:]:
         exec(compile(part.split("```")[0], "docs/own-data.md", "exec"), scope)
     assert "NOT_APPLICABLE known_law" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("representation", ["weights", "coefficients"])
+def test_a_penalty_that_is_a_scalar_of_numpy_keeps_the_precision(patches, representation):
+    problem = patches(lam=np.float64(0.01), sigma_0=np.float64(0.1))
+    found = simulate(problem, {"GD": GD(0.1)}, iterations=5, dtype="float32", backend="numpy",
+                     representation=representation)  # fmt: skip
+    assert found.Xi_max.dtype == np.float32

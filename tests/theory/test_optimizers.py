@@ -303,3 +303,15 @@ def test_descriptions():
     assert describe(GD(PiecewiseConstant((0, 9), (0.1, 0.2))))["eta"] == (
         "PiecewiseConstant(starts=(0, 9), values=(0.1, 0.2))"
     )
+
+
+@pytest.mark.parametrize("number", [np.float32, np.float64, float])
+def test_rates_are_kept_as_python_floats(number):
+    """So that they take the precision of the arrays that they multiply; arrays stay what they are."""
+    half = number(0.5)
+    steps = PiecewiseConstant((0,), (half,))
+    for optimizer in (GD(half), MomentumAverage(half, half), MomentumVelocity(half, half), Nesterov(half, half)):
+        assert {type(value) for value in vars(optimizer).values()} == {float}
+        assert describe(optimizer)["eta"] == 0.5
+    assert {type(GD(rate).recursion(0)[3]) for rate in (half, steps, lambda t: np.asarray(half))} == {float}
+    assert GD(np.array([0.5, 1.0])).eta.shape == (2,)

@@ -51,9 +51,9 @@ class Parameters:
         for name, low in (("d", 2), ("N", 2), ("P", 2), ("m", 1)):
             object.__setattr__(self, name, check_size(name, getattr(self, name), low))
         for name in ("alpha", "beta", "sigma", "sigma_0"):
-            check_number(name, getattr(self, name), 0, open_low=True)
-        check_number("lam", self.lam, 0)
-        check_number("mu", self.mu, 0, 1)
+            object.__setattr__(self, name, check_number(name, getattr(self, name), 0, open_low=True))
+        object.__setattr__(self, "lam", check_number("lam", self.lam, 0))
+        object.__setattr__(self, "mu", check_number("mu", self.mu, 0, 1))
         if self.alpha <= self.beta:
             raise InputError("alpha", self.alpha, f"it must be greater than beta = {self.beta!r}")
         one = 1 - 1e-9  # so that μ = 1/N and 1 − 1/N, as rounded, are accepted
