@@ -90,7 +90,9 @@ def _number(field: str, value: Any, **interval: Any) -> Any:
     """A number as a Python float, which takes the precision of the arrays that it multiplies, as a scalar of a library
     does not; schedules and arrays (one number an optimizer) as they are.
     """
-    return value if callable(value) or getattr(value, "shape", ()) else check_number(field, value, **interval)
+    if callable(value) or len(getattr(value, "shape", ())):
+        return value
+    return check_number(field, value, **interval)
 
 
 def _at(eta: Rate, t: int) -> Any:

@@ -237,7 +237,8 @@ def test_scalars_of_a_library_are_numbers(tiny, difference, representation, back
         p = tiny(lam=number(0.01), sigma=number(0.3), alpha=number(2.0))
         optimizers = {
             "GD": GD(number(0.1)), "GD+M": MomentumAverage(number(0.1), number(0.9)),
-            "velocity": MomentumVelocity(number(0.01), number(0.9)), "late": GD(lambda t: number(0.1) if t > 5 else 0.1),
+            "velocity": MomentumVelocity(number(0.01), number(0.9)),
+            "late": GD(lambda t: number(0.1) if t > 5 else 0.1),
             "Nesterov": Nesterov(lambda t: np.asarray(number(0.1)), number(0.5)),
             "steps": GD(PiecewiseConstant((0, 5), (number(0.1), number(0.2)))),
         }  # fmt: skip
