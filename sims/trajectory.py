@@ -24,6 +24,8 @@ from sims.backends.choice import Backend
 from sims.cost import Choice
 from sims.files import whole_file
 from sims.problems import Problem
+from theory.cubic_cnn import predictions
+from theory.cubic_cnn.parameters import Parameters
 from theory.optimizers import Optimizer, describe
 
 SCHEMA = "lemmascope-trajectory/1"
@@ -119,18 +121,39 @@ def label(
 
 
 def advice(run: xr.Dataset) -> list[str]:
-    """One sentence for each seed and optimizer that diverged."""
-    optimizers = json.loads(run.attrs["optimizers"])
+    """One sentence for each seed and optimizer that diverged, with what is responsible."""
+    described, values = json.loads(run.attrs["optimizers"]), json.loads(run.attrs["parameters"])
+    p = None if values is None else Parameters.from_dict(values)
     found = []
     for s in run.seed.values:
         for name in run.optimizer.values:
             t = int(run.diverged_at.sel(seed=s, optimizer=name))
             if t >= 0:
                 what = str(run.diverged_quantity.sel(seed=s, optimizer=name).values)
-                eta = optimizers[str(name)].get("eta")
-                smaller = f"try eta ≤ {eta / 2:g}" if isinstance(eta, int | float) else "try a smaller learning rate"
-                found.append(f"seed {s}, {name}: {what} became non-finite at iteration {t}; {smaller}")
+                remedy = _remedy(described[str(name)], p)
+                found.append(f"seed {s}, {name}: {what} became non-finite at iteration {t}; {remedy}")
     return found
+
+
+def _remedy(optimizer: dict[str, Any], p: Parameters | None) -> str:
+    """What to try: the noise level if its steps outrun the feature's (`predictions.first_steps`), the learning rate if
+    the feature leaps too, or the penalty alone (ηλ > 2); else the learning rate.
+    """
+    eta = optimizer.get("eta")
+    smaller = f"try eta ≤ {eta / 2:g}" if isinstance(eta, int | float) else "try a smaller learning rate"
+    if p is None:
+        return smaller
+    signal, noise = predictions.first_steps(p, 1.0)
+    if noise <= signal:
+        return smaller
+    limit = predictions.largest_noise(p)
+    found = (
+        f"a step of the noise is {noise / signal:.2g} times one of the feature, at every learning rate: "
+        f"try sigma ≤ {limit:.2g}"
+    )
+    form = optimizer["average_form"]
+    leaps = form is not None and form["eta"] * max(signal, p.lam / 2) > 1
+    return f"{found}, and {smaller}" if leaps else found
 
 
 def save(run: xr.Dataset, path: str | os.PathLike[str]) -> Path:

@@ -1,5 +1,6 @@
 """A learning rate that is far too large stops its own run, says so, and disturbs no other."""
 
+import dataclasses
 import json
 import math
 
@@ -7,9 +8,12 @@ import numpy as np
 import pytest
 
 from sims.judge import judge
+from sims.problems import LawProblem
 from sims.schedule import Every
 from sims.simulate import simulate
 from sims.trajectory import advice, load, save
+from theory.cubic_cnn import predictions
+from theory.cubic_cnn.parameters import HEADLINE
 from theory.optimizers import GD, MomentumAverage, Nesterov
 from theory.verdict import Status
 
@@ -95,6 +99,41 @@ def test_the_advice_is_one_sentence_with_iteration_quantity_and_what_to_try(tiny
     assert sentences[1].endswith("try a smaller learning rate")
     assert len(sentences) == 4
     assert advice(run(tiny(), {"GD": GD(0.1)})) == []
+
+
+def test_the_advice_names_the_noise_where_its_steps_outrun_the_features():
+    """HEADLINE's σ at d = 10¹²: σ√d is 10⁵. With the σ of the advice the same run stays finite."""
+    p = dataclasses.replace(HEADLINE, d=10**12, N=40, m=4)
+    optimizers = {"GD": GD(0.1), "GD+M": MomentumAverage(0.1, 0.9), "steps": GD(lambda t: 0.1), "fast": GD(10.0)}
+
+    def go(p):
+        return simulate(LawProblem(p, "exact"), optimizers, iterations=200)
+
+    sentences = advice(go(p))
+    assert len(sentences) == 4
+    limit = predictions.largest_noise(p)
+    for sentence in sentences[:3]:
+        assert "a step of the noise is 1.8e+11 times one of the feature, at every learning rate" in sentence
+        assert sentence.endswith(f"try sigma ≤ {limit:.2g}")
+        assert "eta" not in sentence
+    assert sentences[3].endswith(f"try sigma ≤ {limit:.2g}, and try eta ≤ 5")
+    found = go(dataclasses.replace(p, sigma=limit))
+    assert (found.diverged_at.sel(optimizer=["GD", "GD+M", "steps"]) < 0).all()
+
+
+def test_the_advice_names_the_learning_rate_where_it_is_what_leaps(tiny):
+    """Also where the penalty is: |1 − ηλ| > 1."""
+    (first, *_), (both, *_) = (
+        advice(run(p, {"bad": GD(HUGE)})) for p in (tiny(lam=0.01), tiny(lam=0.01, sigma=10.0))
+    )
+    assert first.endswith("; try eta ≤ 5e+06")
+    assert "sigma ≤ " in both
+    assert both.endswith(", and try eta ≤ 5e+06")
+
+
+def test_a_users_data_have_no_noise_level(patches):
+    (sentence,) = advice(simulate(patches(lam=0.01), {"bad": GD(HUGE)}, iterations=200))
+    assert sentence.endswith("; try eta ≤ 5e+06")
 
 
 @pytest.mark.parametrize("label", ["bad", "bad momentum"])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tolerances import assert_close, tolerance
 
 from theory.cubic_cnn import predictions
+from theory.cubic_cnn.coefficients import CoefficientSystem
 from theory.cubic_cnn.parameters import HEADLINE, paper_regime
 
 # --- tensor power --------------------------------------------------------------------------------------------------
@@ -188,8 +189,41 @@ def test_the_memorization_scale_is_that_of_its_equation(p):
     assert_close(blow_up, 2 / 3 * predictions.memorization_scale(p))
 
 
-@pytest.mark.parametrize("name", sorted(set(predictions.__all__) - {"tensor_power_bounds"}))
+@pytest.mark.parametrize("name", sorted(set(predictions.__all__) - {"first_steps", "tensor_power_bounds"}))
 def test_predictions_are_positive(name):
     rest = {"coasting_distance": (0.1, 0.9)}.get(name, ())
     for p in (HEADLINE, paper_regime(10**6)):
         assert 0 < getattr(predictions, name)(p, *rest) < math.inf
+
+
+# --- first steps ---------------------------------------------------------------------------------------------------
+
+
+def test_first_steps_are_the_gradient_at_typical_coefficients():
+    """c = σ₀ on every neuron, and Ξ = σ₀σ√d with patches orthogonal and of norm σ√d: the system's own first step."""
+    p = dataclasses.replace(HEADLINE, N=20, sigma_0=1e-5)
+    n, m, norm = p.n, p.m, p.sigma * math.sqrt(p.d)
+    strength = np.where(np.arange(p.N) < p.mu * p.N, p.beta, p.alpha)
+    system = CoefficientSystem(
+        y=np.ones((1, p.N)), strength=strength[None], K=norm**2 * np.eye(n)[None], c_0=np.full((1, m), p.sigma_0),
+        Xi_0=np.full((1, m, n), p.sigma_0 * norm), S_0=np.zeros((1, m, m)), overlap=np.zeros((1, n)), lam=0.0,
+        has_feature=True, of_the_law=True,
+    )  # fmt: skip
+    start = system.initial(1)
+    view, grad = system.evaluate(start)
+    after, _ = system.evaluate(start - 10.0 * grad)
+    signal, noise = predictions.first_steps(p, 10.0)
+    for before, now, expected in ((view.c, after.c, signal), (view.Xi, after.Xi, noise)):
+        assert_close((now - before) / before, np.full(now.shape, expected), "trajectory")
+
+
+@pytest.mark.parametrize("eta", [1e-3, 10.0])
+@pytest.mark.parametrize("p", [HEADLINE, paper_regime(10**8), dataclasses.replace(HEADLINE, d=10**12)])
+def test_from_the_largest_noise_on_the_noise_steps_first(p, eta):
+    limit = predictions.largest_noise(p)
+    signal, noise = predictions.first_steps(dataclasses.replace(p, sigma=limit), eta)
+    assert_close(noise, signal)
+    signal, noise = predictions.first_steps(p, eta)
+    assert_close(noise / signal, (p.sigma / limit) ** 3)
+    assert (noise > signal) == (p.d == 10**12)
+    assert_close(noise, 1.5 * eta / predictions.memorization_scale(p))

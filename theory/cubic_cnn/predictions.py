@@ -8,7 +8,9 @@ from __future__ import annotations
 
 __all__ = [
     "coasting_distance",
+    "first_steps",
     "large_margin_loss",
+    "largest_noise",
     "memorization_scale",
     "overshoot_rate",
     "signal_threshold",
@@ -35,6 +37,34 @@ def memorization_scale(p: Parameters) -> float:
     A noise coefficient of typical size σ₀σ√d grows by Ξ̇ = (3/N) K_kk ℓ Ξ² with K_kk ≈ σ²d.
     """
     return p.N / (p.sigma_0 * p.sigma**3 * p.d**1.5)
+
+
+def first_steps(p: Parameters, eta: float) -> tuple[float, float]:
+    r"""The first step of the feature and of the noise, each relative to the size of a typical coefficient (derived).
+
+    At the start ℓ = 1/2. With c = σ₀ the feature takes 3η(α³ν₁ + β³ν₂)c², relative to c
+
+        (3/2) η σ₀ ((1 − μ)α³ + μβ³).
+
+    With Ξ = σ₀σ√d and K_kk ≈ σ²d the noise takes (3/N) η K_kk ℓ Ξ², relative to Ξ
+
+        (3/2) η σ₀ σ³d^{3/2} / N.
+
+    A step that is large beside its coefficient leaps. Which of the two leaps first does not depend on η or σ₀: the
+    noise if σ is above `largest_noise`, and then a smaller η only has the patches memorized before the feature is
+    learnt.
+    """
+    common = 1.5 * eta * p.sigma_0
+    return common * _pull(p), common * (p.sigma * math.sqrt(p.d)) ** 3 / p.N
+
+
+def largest_noise(p: Parameters) -> float:
+    """The σ at which both of `first_steps` are the same, (N ((1 − μ)α³ + μβ³))^{1/3} / √d (derived)."""
+    return (p.N * _pull(p)) ** (1 / 3) / math.sqrt(p.d)
+
+
+def _pull(p: Parameters) -> float:
+    return (1 - p.mu) * p.alpha**3 + p.mu * p.beta**3
 
 
 def large_margin_loss(p: Parameters) -> float:
