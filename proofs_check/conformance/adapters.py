@@ -108,11 +108,11 @@ class Subject:
             case: the input.
             blocks: sizes of the parameter arrays into which the coordinates are split, where the library takes
                 several; one array by default.
-            spoil: called with each gradient buffer after its step; what it writes there must not matter.
+            spoil: called with each gradient buffer after its step; what it writes there must not matter. With it,
+                a step that writes into its inputs itself is an `AssertionError`.
 
         Raises:
-            Unsupported: if it lacks an option, a schedule, or buffers that can be written.
-            AssertionError: if a step writes into its inputs.
+            Unsupported: if it lacks an option, or buffers that can be written.
         """
         drive = _DRIVERS.get(self._library(case))
         if drive is None:
@@ -185,9 +185,9 @@ def _functional(subject: Subject, case: Case, theta: Blocks, gradients: list[Blo
         gradient = np.concatenate(blocks)
         kept = params.copy(), gradient.copy()
         new, state = step(params, gradient, state, t)
-        _unchanged(kept[0], params, "parameters")
-        _unchanged(kept[1], gradient, "gradient")
         if spoil is not None:
+            _unchanged(kept[0], params, "parameters")
+            _unchanged(kept[1], gradient, "gradient")
             spoil(gradient)
         params = new
         rows.append([np.array(params)])
@@ -209,8 +209,8 @@ def _torch(subject: Subject, case: Case, theta: Blocks, gradients: list[Blocks],
             tensor.grad = torch.from_numpy(buffer)
         optimizer.step()
         for block, buffer in zip(blocks, buffers, strict=True):
-            _unchanged(block, buffer, "gradient")
             if spoil is not None:
+                _unchanged(block, buffer, "gradient")
                 spoil(buffer)
         rows.append([tensor.detach().numpy().copy() for tensor in tensors])
     return rows
@@ -229,8 +229,8 @@ def _sklearn(subject: Subject, case: Case, theta: Blocks, gradients: list[Blocks
         buffers = [block.copy() for block in blocks]
         optimizer.update_params(params, buffers)
         for block, buffer in zip(blocks, buffers, strict=True):
-            _unchanged(block, buffer, "gradient")
             if spoil is not None:
+                _unchanged(block, buffer, "gradient")
                 spoil(buffer)
         rows.append([block.copy() for block in params])
     return rows

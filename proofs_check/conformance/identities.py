@@ -167,16 +167,15 @@ def _scale(subject: Subject, case: Case) -> str | None:
 
 
 def _linear(subject: Subject, case: Case) -> str | None:
-    """The case against the sum of its part with θ₀ alone and its part with each gradient alone."""
+    """The case against the sum of three: θ₀ alone, the gradients and 3 more, and 3 less than nothing at every step."""
     zero = case.scaled(0.0)
-    parts = [replace(zero, theta=case.theta)]
-    for s, row in enumerate(case.gradients):
-        parts.append(replace(zero, gradients=tuple(row if t == s else zero.gradients[t] for t in range(len(case.eta)))))
+    three = replace(zero, gradients=tuple((3.0,) * len(case.theta) for _ in case.eta))
+    parts = [replace(zero, theta=case.theta), replace(case.plus(three), theta=zero.theta), three.scaled(-1.0)]
     runs = [subject.trajectory(part) for part in parts]
     together = subject.trajectory(case)
     total = np.sum([x.astype(np.longdouble) for x in runs], axis=0)
     room = sum(loose(part, x) for part, x in zip(parts, runs, strict=True)) + loose(case, together)
-    return _differ(together, total.astype(float), room, "∇ and θ₀ together against the sum of each alone: ")
+    return _differ(together, total.astype(float), room, "against the sum of θ₀, ∇ + 3 and −3, each alone: ")
 
 
 def _average_at_rescaled(subject: Subject, case: Case) -> str | None:
@@ -299,16 +298,16 @@ STRUCTURE = ("reproducible", "inputs_untouched", "independent", "permutation", "
 _UNDAMPED = ("no_momentum", "no_momentum[schedule]")
 OF_CONVENTION: dict[str, tuple[str, ...]] = {
     "gd": _UNDAMPED,
-    "average": ("first_step[average]", "constant_gradient[average]", "unrolled[average]", *_UNDAMPED,
-                "schedule[average]"),
+    "average": ("first_step[average]", "constant_gradient[average]", "unrolled[average]", "schedule[average]",
+                *_UNDAMPED),
     "velocity": ("first_step[full]", "constant_gradient[velocity]", "unrolled[velocity]", "rescaled_average",
-                 *_UNDAMPED, "schedule[inside]"),
+                 "schedule[inside]", *_UNDAMPED),
     "pytorch": ("first_step[full]", "constant_gradient[velocity]", "unrolled[velocity]", "rescaled_average",
-                *_UNDAMPED, "schedule[outside]", "dampening[after_first]"),
-    "corrected": ("first_step[full]", "constant_gradient[corrected]", "unrolled[corrected]", *_UNDAMPED,
-                  "schedule[corrected]"),
-    "nesterov": ("first_step[nesterov]", "unrolled[nesterov]", "look_ahead", *_UNDAMPED, "schedule[nesterov_inside]"),
-    "nesterov_pytorch": ("first_step[nesterov]", "unrolled[nesterov]", "look_ahead", *_UNDAMPED,
-                         "schedule[nesterov_outside]"),
+                "schedule[outside]", "dampening[after_first]", *_UNDAMPED),
+    "corrected": ("first_step[full]", "constant_gradient[corrected]", "unrolled[corrected]", "schedule[corrected]",
+                  *_UNDAMPED),
+    "nesterov": ("first_step[nesterov]", "unrolled[nesterov]", "look_ahead", "schedule[nesterov_inside]", *_UNDAMPED),
+    "nesterov_pytorch": ("first_step[nesterov]", "unrolled[nesterov]", "look_ahead", "schedule[nesterov_outside]",
+                         *_UNDAMPED),
 }  # fmt: skip
 """What an optimizer of each convention satisfies, beside `STRUCTURE`; what tells most at a glance comes first."""
