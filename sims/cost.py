@@ -26,6 +26,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from sims.problems import Problem
+from theory.cubic_cnn.quantities import POINTS, REPLICATES
 from theory.errors import InputError
 
 CACHE = 16 * 2**20
@@ -41,7 +42,8 @@ ROWS = 60
 TEAM_OPERATIONS = 5e6
 """Operations an iteration for each thread that joins the products of a unit: below, the meetings cost more."""
 CHUNK_BYTES = 3 * 2**20
-"""Of Gram matrices in one batch of the NumPy backend; two seeds of HEADLINE measured a quarter faster than one."""
+"""Of the matrices that a batch of the NumPy backend multiplies, K or X; two seeds of HEADLINE measured a quarter faster
+than one."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,11 @@ def costs(
     in_R_d = problem.in_R_d
     # Float64: X, once more with the signal patch first, and what that passes through; or the factor of an exact draw.
     drawn = 24 * N * P * d if in_R_d else 16 * n * n
-    # X once more, its noise patches' magnitudes, and products of both with themselves.
-    audited = ((8 * N * P + 16 * n) * d + 16 * n * n) * (audit and in_R_d and problem.of_the_law)
+    # X and its noise patches once more, their magnitudes, and what passes by; products with themselves beside K.
+    audits = audit and in_R_d and problem.of_the_law
+    audited = 8 * ((2 * N * P + 2 * n) * d + 8 * problem.m * (N * P + d)) * audits
+    # The points of the test accuracy, and what passes through it.
+    points = 5 * 8 * REPLICATES * POINTS * problem.m * (problem.patches - 1) * (problem.parameters is not None)
     single = itemsize * (itemsize < 8)
 
     def streamed(size: float) -> float:
@@ -112,17 +117,18 @@ def costs(
     found = {
         "coefficients": Cost(
             gram, max(gram / EFFICIENCY["coefficients"], BALANCE * read) + elementwise, read, 2.0 * n * n * d * in_R_d,
-            int(drawn + kept + audited),
+            int(drawn + kept + audited + 8 * n * (n + N * P) * audits + points),
         )
     }  # fmt: skip
     if in_R_d:
         n_w = n if compiled else N * P
         direct = 4.0 * n_w * d * rows
         read = streamed(n_w * d)
-        kept = single * N * P * d + itemsize * (n_w * d * compiled + 12 * rows * d)
+        # X as it is multiplied; W, buffer and parts of the gradient; responses, and what is recorded of them.
+        kept = single * N * P * d + itemsize * (n_w * d * compiled + 14 * rows * d + 12 * rows * N * P)
         found["weights"] = Cost(
             direct, max(direct / EFFICIENCY["weights"], BALANCE * read) + ELEMENTWISE * n_w * rows + 4.0 * d * rows,
-            read, 0.0, int(drawn + kept + audited),
+            read, 0.0, int(drawn + kept + audited + points),
         )  # fmt: skip
     return found
 
@@ -219,7 +225,7 @@ def lay_out(
         seeds, optimizers: how many; workers: threads at most.
         itemsize: bytes a number; compiled: whether the compiled backend runs.
         memory_limit: bytes that all units in flight may take; fewer run at a time to keep to it.
-        chunk: seeds a batch (NumPy backend), default by `CHUNK_BYTES`.
+        chunk: seeds a batch (NumPy backend), default by `CHUNK_BYTES`; fewer where the memory is short.
         audit: whether gradients are audited, which takes memory.
     """
     m = problem.m
@@ -228,9 +234,12 @@ def lay_out(
         groups = max(-(-optimizers * m // ROWS), min(optimizers, workers // max(seeds, 1)), 1)
         groups = min(groups, optimizers)
     else:
-        n = problem.coefficients
-        chunk = chunk or max(1, min(CHUNK_BYTES // (itemsize * n * n) or 1, -(-seeds // workers)))
-        groups = 1
+        n, groups = problem.coefficients, 1
+        matrix = itemsize * (n * n if representation == "coefficients" else problem.N * problem.patches * problem.d)
+        chunk = chunk or max(1, min(CHUNK_BYTES // matrix, -(-seeds // workers)))
+        if memory_limit is not None:
+            one = costs(problem, optimizers * m, itemsize=itemsize, compiled=False, audit=audit)[representation].memory
+            chunk = max(1, min(chunk, int(memory_limit // one)))
     cuts = [optimizers * g // groups for g in range(groups + 1)]
     parts = [tuple(range(a, b)) for a, b in pairwise(cuts)]
     units = tuple((range(s, min(s + chunk, seeds)), part) for s in range(0, seeds, chunk) for part in parts)

@@ -39,7 +39,9 @@ class Recorder:
             self.points = [directions(p.m, p.P - 1, rng("test directions")) for rng in rngs]
         self.audits = None
         if plan.audit and plan.problem.of_the_law and plan.problem.in_R_d:
-            self.audits = [GradientAudit.of(one.sample) for one in drawn if one.sample is not None]
+            # Weight space runs where n is too large for K, or d small: the audit needs none there either.
+            gram = plan.representation == "coefficients"
+            self.audits = [GradientAudit.of(one.sample, gram=gram) for one in drawn if one.sample is not None]
 
     def record(self, theta: Array, view: View, grad: Array) -> dict[str, np.ndarray]:
         """All quantities of one recorded iteration, on the host, (seed, optimizer, …)."""
@@ -105,7 +107,7 @@ class Recorder:
                     terms, left = n + 2, None
                     right = (
                         -slope[:, n] - slope[:, n + 1] * (W_0 @ audit.w_star),
-                        -slope[:, :n] @ audit.K - slope[:, n + 1 :] * (W_0 @ audit.noise.T),
+                        audit.gram_product(-slope[:, :n]) - slope[:, n + 1 :] * (W_0 @ audit.noise.T),
                     )
                 residuals = audit.residuals(
                     W, lam, right, W_hat=W_hat, terms=terms, unit=unit, left=left, smallest=smallest

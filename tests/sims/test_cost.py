@@ -1,5 +1,7 @@
 """The cost model: which representation is taken, how work is cut, and that memory is kept to."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -108,27 +110,76 @@ def test_the_limit_bounds_the_units_in_flight(tiny):
         assert layout.memory <= many * one
 
 
-@pytest.mark.parametrize("representation", ["coefficients", "weights"])
-@pytest.mark.parametrize("law", ["samples", "exact"])
-def test_the_predicted_memory_covers_the_measured_one(tiny, law, representation):
-    """The arrays of a run, as Python's allocator sees them: never more than predicted, and at least a third of it."""
-    import tracemalloc
-
-    if law == "exact" and representation == "weights":
-        return
-    problem = LawProblem(tiny(N=300, P=3, d=700), law)
+def peak_of(problem, **options):
+    """Bytes of the arrays of a run, as Python's allocator sees them."""
     optimizers = {"GD": GD(0.1), "GD+M": MomentumAverage(0.1, 0.9)}
 
     def go():
-        simulate(problem, optimizers, iterations=3, representation=representation, workers=1, record=Every(3))
+        simulate(problem, optimizers, iterations=3, record=Every(3), workers=1, **options)
 
     go()  # what is loaded once does not count
     tracemalloc.start()
     go()
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    predicted = costs(problem, 2 * 4)[representation].memory
+    return peak
+
+
+SHAPES = {
+    "both large": {"N": 300, "P": 3, "d": 700}, "many samples": {"N": 1500, "d": 20},
+    "many dimensions": {"N": 20, "d": 20_000}, "many neurons": {"N": 30, "d": 5000, "m": 20},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("audit", [True, False])
+@pytest.mark.parametrize("backend", ["compiled", "numpy"])
+@pytest.mark.parametrize("representation", ["coefficients", "weights"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_predicted_memory_covers_the_measured_one(tiny, shape, representation, backend, audit):
+    """Never more than predicted, and at least a third of it."""
+    problem = LawProblem(tiny(**SHAPES[shape]))
+    peak = peak_of(problem, representation=representation, backend=backend, audit=audit)
+    predicted = costs(problem, 2 * problem.m, compiled=backend == "compiled", audit=audit)[representation].memory
     assert predicted / 3 < peak < 1.1 * predicted
+
+
+def test_the_predicted_memory_of_the_exact_law(tiny):
+    problem = LawProblem(tiny(N=300, P=3, d=700), "exact")
+    predicted = costs(problem, 2 * 4)["coefficients"].memory
+    assert predicted / 3 < peak_of(problem) < 1.1 * predicted
+
+
+def test_weight_space_forms_no_gram_matrix(tiny):
+    """Not for the audit either: n² numbers would be 72 MB here."""
+    problem = LawProblem(tiny(N=3000, d=10))
+    assert peak_of(problem, representation="weights") < 8 * 3000**2 / 5
+
+
+@pytest.mark.parametrize("representation", ["coefficients", "weights"])
+@pytest.mark.parametrize("chunk", [None, 6])
+def test_the_limit_is_kept_by_a_batch_of_seeds(tiny, representation, chunk):
+    """Audited; seeds in one batch as the memory allows, also where more are asked for."""
+    problem = LawProblem(tiny(N=40, d=3000, m=2))
+    one = costs(problem, 2 * 2, compiled=False)[representation].memory
+    limit = 2.5 * one
+    layout = lay_out(problem, representation, seeds=6, optimizers=2, workers=1, compiled=False, memory_limit=limit,
+                     chunk=chunk)  # fmt: skip
+    assert layout.memory <= limit
+    assert seen(layout) == [(s, a) for s in range(6) for a in range(2)]
+    options = {"representation": representation, "backend": "numpy", "seeds": 6, "chunk": chunk}
+    assert peak_of(problem, memory_limit=limit, **options) < 1.1 * limit
+
+
+def test_a_batch_is_as_large_as_its_matrices_allow(tiny):
+    """K in coefficient space, X in weight space, whose size is that of d too."""
+
+    def batch(representation, **sizes):
+        layout = lay_out(LawProblem(tiny(**sizes)), representation, seeds=8, optimizers=1, workers=1, compiled=False)
+        return max(len(seeds) for seeds, _ in layout.units)
+
+    assert batch("coefficients") == batch("weights") == 8
+    assert batch("coefficients", N=500) == 1 < batch("weights", N=500)
+    assert batch("weights", d=20_000) == 1 < batch("coefficients", d=20_000)
 
 
 def test_the_memory_at_hand_is_a_number_of_bytes():

@@ -120,10 +120,11 @@ def test_weight_functions():
 
 
 @pytest.mark.parametrize("lam", [0.0, 0.05])
-def test_the_audit(lam):
+@pytest.mark.parametrize("gram", [True, False])
+def test_the_audit(lam, gram):
     (sample, W), _ = drawn()
-    audit = identities.GradientAudit.of(sample)
-    audits = [audit, identities.GradientAudit.of(converted(sample)), converted(audit)]
+    audit = identities.GradientAudit.of(sample, gram=gram)
+    audits = [audit, identities.GradientAudit.of(converted(sample), gram=gram), converted(audit)]
     found = []
     for one, xp in zip(audits, (np, strict, strict), strict=True):
         w = xp.asarray(W)

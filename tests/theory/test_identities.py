@@ -24,17 +24,17 @@ def sample_and_weights(p=FORMED, seed=0):
     return law.draw_sample(p, rng), law.draw_weights(p.m, p.d, p.sigma_0, rng)
 
 
-def state(sample, W, lam, right=None, unit=DOUBLE):
+def state(sample, W, lam, right=None, unit=DOUBLE, gram=True):
     """Residuals where W is the state itself."""
-    audit = GradientAudit.of(sample)
+    audit = GradientAudit.of(sample, gram=gram)
     right = audit.formula(W, lam) if right is None else right
     return audit.residuals(W, lam, right, W_hat=np.abs(W), terms=0, unit=unit)
 
 
-@given(instances(), st.floats(-3, 3))
-def test_the_identities_hold_to_rounding(drawn, log_scale):
-    """Any size, any λ, weights of any scale."""
-    found = state(drawn.sample, 10.0**log_scale * drawn.W, drawn.parameters.lam)
+@given(instances(), st.floats(-3, 3), st.booleans())
+def test_the_identities_hold_to_rounding(drawn, log_scale, gram):
+    """Any size, any λ, weights of any scale, with K and without."""
+    found = state(drawn.sample, 10.0**log_scale * drawn.W, drawn.parameters.lam, gram=gram)
     assert set(found) == {f"{name}_{what}" for name in NAMES for what in ("residual", "ratio")}
     for name in NAMES:
         assert 0 <= found[f"{name}_ratio"] <= 1, name
@@ -44,10 +44,11 @@ def test_the_identities_hold_to_rounding(drawn, log_scale):
 @pytest.mark.parametrize("scale", [0.0, 1e-80, 1e-20, 1e-5, 0.1, 1.0, 3.0, 10.0, 100.0, 1e5])
 @pytest.mark.parametrize("P", [2, 4])
 @pytest.mark.parametrize("lam", [0.0, 0.1])
-def test_at_every_scale(scale, P, lam):
+@pytest.mark.parametrize("gram", [True, False])
+def test_at_every_scale(scale, P, lam, gram):
     for seed in range(3):
         sample, W = sample_and_weights(dataclasses.replace(FORMED, P=P), seed)
-        found = state(sample, scale * W, lam)
+        found = state(sample, scale * W, lam, gram=gram)
         assert all(found[f"{name}_ratio"] <= 1 for name in NAMES)
 
 
@@ -110,6 +111,19 @@ def test_left_sides_of_the_run_itself(factor):
     for name in NAMES:
         assert (found[f"{name}_ratio"] <= 1) == (factor == 1)
         assert (found[f"{name}_ratio"] > 100) == (factor != 1)
+
+
+def test_without_the_gram_matrix_nothing_is_of_its_size():
+    """n ≫ d; the same residuals to rounding, against the same bound."""
+    sample, W = sample_and_weights(dataclasses.replace(FORMED, N=100, d=5))
+    audits = [GradientAudit.of(sample, gram=gram) for gram in (True, False)]
+    arrays = [value for value in vars(audits[1]).values() if value is not None]
+    assert max(x.size for x in arrays) == sample.X.size < audits[0].K.size
+    u = np.random.default_rng(0).standard_normal((4, 200))
+    assert_close(audits[1].gram_product(u), audits[0].gram_product(u))
+    wrong = audits[0].formula(W, 0.05)[0], 1.01 * audits[0].formula(W, 0.05)[1]
+    full, lean = (audit.residuals(W, 0.05, wrong, W_hat=np.abs(W), terms=0, unit=DOUBLE) for audit in audits)
+    assert_close(lean["noise_gradient_ratio"], full["noise_gradient_ratio"])
 
 
 @pytest.mark.parametrize("scale", [0.1, 1.0, 3.0])

@@ -18,6 +18,9 @@ the N P terms against |x_k|ᵀ|p|, for the projection on p, adds γ_{NP+4} + γ_
     |residual| ≤ (3/N) Σ_k [ℓz² (2(e^δ − 1 + 12u + γ_{NP+4} + γ_d) + γ_{d+3}) + 4 γ_k ℓ|z| ẑ] |x_k|ᵀ|p|
                  + 2 λ γ_k Ŵ|p| + underflow.
 
+The right side of the noise gradient is u K or, without forming K, (u X)Xᵀ: n and d terms in either order, so within
+γ_n + γ_d of the same sum of magnitudes, which the bound counts for each side.
+
 Underflow: below the smallest normal number ω of the run's arithmetic a result is off by up to ω. On each side that is ω
 in an ℓ (times z²), in a product ℓz², in N P products with x_k for each of d components, and in d products with p:
 
@@ -49,8 +52,8 @@ class GradientAudit:
 
     Attributes:
         X: (N, P, d) patches, the signal patch first; y, strength: (N,); w_star: (d,).
-        noise: (n, d) noise patches; K: (n, n) their Gram matrix.
-        onto_signal: (N P, 1) |x_k|ᵀ|w*|; onto_noise: (N P, n) |x_k|ᵀ|x_k'|.
+        noise: (n, d) noise patches; K: (n, n) their Gram matrix, or None: the patches are multiplied each time.
+        onto_signal: (N P, 1) |x_k|ᵀ|w*|; onto_noise: (N P, n) |x_k|ᵀ|x_k'|, or None as K is.
     """
 
     X: Array
@@ -58,13 +61,17 @@ class GradientAudit:
     strength: Array
     w_star: Array
     noise: Array
-    K: Array
+    K: Array | None
     onto_signal: Array
-    onto_noise: Array
+    onto_noise: Array | None
 
     @classmethod
-    def of(cls, sample: Sample) -> GradientAudit:
+    def of(cls, sample: Sample, *, gram: bool = True) -> GradientAudit:
         """Prepare the audit of a sample.
+
+        Args:
+            sample: of the law.
+            gram: whether to form K, which takes n² numbers and pays off where n is at most d or so.
 
         Raises:
             ValueError: the sample is not one of the law (no signal patch is told apart).
@@ -77,9 +84,22 @@ class GradientAudit:
         noise = xp.reshape(X[:, 1:, :], (N * (P - 1), d))
         rows = xp.abs(xp.reshape(X, (N * P, d)))
         return cls(
-            X=X, y=sample.y, strength=sample.strength, w_star=sample.w_star, noise=noise, K=noise @ noise.T,
-            onto_signal=rows @ xp.abs(sample.w_star)[:, None], onto_noise=rows @ xp.abs(noise).T,
+            X=X, y=sample.y, strength=sample.strength, w_star=sample.w_star, noise=noise,
+            K=noise @ noise.T if gram else None, onto_signal=rows @ xp.abs(sample.w_star)[:, None],
+            onto_noise=rows @ xp.abs(noise).T if gram else None,
         )  # fmt: skip
+
+    def gram_product(self, u: Array) -> Array:
+        """u K for u (m, n)."""
+        return (u @ self.noise) @ self.noise.T if self.K is None else u @ self.K
+
+    def _onto_noise(self, mass: Array, rows: Array) -> Array:
+        """Σ_k mass_k |x_k|ᵀ|x_k'| for mass (m, N P) and rows (N P, d) = |X|, shaped (m, n)."""
+        if self.onto_noise is not None:
+            return mass @ self.onto_noise
+        xp = array_namespace(mass)
+        (N, P, _), m = self.X.shape, mass.shape[0]
+        return xp.reshape(xp.reshape((mass @ rows) @ rows.T, (m, N, P))[:, :, 1:], (m, N * (P - 1)))
 
     def formula(self, W: Array, lam: float) -> tuple[Array, Array]:
         """The right sides at weights W (m, d), computed from (c, Ξ) alone: (m,) and (m, n)."""
@@ -90,7 +110,7 @@ class GradientAudit:
         ell = logistic_weight(self.strength**3 * xp.sum(c**3) + self.y * cubes)
         u = xp.reshape(xp.tile((self.y * ell)[:, None], (1, P - 1)), (-1,)) * Xi**2
         signal = 3 * c**2 * (xp.sum(self.strength**3 * ell) / N) - lam * c
-        return signal, (3.0 / N) * (u @ self.K) - lam * Xi
+        return signal, (3.0 / N) * self.gram_product(u) - lam * Xi
 
     def residuals(
         self, W: Array, lam: float, right: tuple[Array, Array], *, W_hat: Array, terms: int, unit: float,
@@ -125,7 +145,8 @@ class GradientAudit:
         g_k = gamma(terms + d + 2)
         z = xp.reshape(weights.responses(W, self.X), (m, N, P))
         ell = logistic_weight(self.y * xp.sum(z * z * z, axis=(0, 2)))
-        z_hat = xp.reshape(W_hat @ xp.abs(xp.reshape(self.X, (N * P, d))).T, (m, N, P))
+        rows = xp.abs(xp.reshape(self.X, (N * P, d)))
+        z_hat = xp.reshape(W_hat @ rows.T, (m, N, P))
         delta = (3 * g_k + gamma(m * P + 3)) * xp.sum(z * z * z_hat, axis=(0, 2))
         # Beyond e^700 the bound is no bound, and must stay a number.
         growth = xp.expm1(xp.where(delta < 700, delta, xp.full_like(delta, 700.0)))
@@ -133,13 +154,14 @@ class GradientAudit:
         spread = z * z * relative[None, :, None] + 4 * g_k * xp.abs(z) * z_hat
         mass = xp.reshape((3.0 / N) * ell[None, :, None] * spread, (m, N * P))
         lost = xp.reshape((6.0 * smallest / N) * (z * z + 1), (m, N * P))
+        weight = mass + lost
         found: dict[str, float] = {}
-        for name, one, other, onto, target in (
-            ("signal_gradient", left[0], right[0], self.onto_signal, self.w_star[:, None]),
-            ("noise_gradient", left[1], right[1], self.onto_noise, self.noise.T),
+        for name, one, other, summed, target in (
+            ("signal_gradient", left[0], right[0], weight @ self.onto_signal, self.w_star[:, None]),
+            ("noise_gradient", left[1], right[1], self._onto_noise(weight, rows), self.noise.T),
         ):
             share = N * P * xp.sum(xp.abs(target), axis=0) + d
-            bound = (mass + lost) @ onto + 2 * smallest * share
+            bound = summed + 2 * smallest * share
             if lam:
                 bound = bound + 2 * lam * g_k * (W_hat @ xp.abs(target))
             residual = xp.abs(xp.reshape(one - other, bound.shape))

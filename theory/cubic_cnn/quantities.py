@@ -7,7 +7,7 @@ up to those of the whole training set.
 
 from __future__ import annotations
 
-__all__ = ["cross_terms", "directions", "group_quantities", "observe", "test_accuracy"]
+__all__ = ["POINTS", "REPLICATES", "cross_terms", "directions", "group_quantities", "observe", "test_accuracy"]
 
 import math
 from typing import Any
@@ -18,6 +18,9 @@ from theory.cubic_cnn.model import System, View, log1p_exp
 from theory.errors import check_size
 
 Array = Any
+
+REPLICATES, POINTS = 8, 256
+"""Of `directions`: independent randomizations, and points in each."""
 
 
 def _masked(x: Array, mask: Array, fill: float) -> Array:
@@ -121,7 +124,7 @@ def observe(view: View, y: Array, masks: list[Array]) -> dict[str, Array]:
     return found if view.c is None else {"c": view.c, **found}
 
 
-def directions(m: int, Q: int, rng: Any, replicates: int = 8, points: int = 256) -> Array:
+def directions(m: int, Q: int, rng: Any, replicates: int = REPLICATES, points: int = POINTS) -> Array:
     """Randomized quasi-Monte Carlo points on the sphere of R^{mQ}: (replicates, points, Q, m).
 
     Sobol' points, scrambled independently for each replicate, through the normal quantile and normalized.
