@@ -62,6 +62,9 @@ class ResultsFolder:
     name in ``path``, ``provenance.json`` last; other files there are left alone. On an error or an interrupt
     nothing of ``path`` has changed.
 
+    The move is one file after the other. While it lasts ``provenance.json`` says ``"complete": false``; a folder that
+    is left so, by an interrupt in that instant, holds no whole results, and any run may replace it.
+
     Args:
         path: the folder.
         fingerprint: what makes a run the same run; kept in ``provenance.json``.
@@ -79,13 +82,16 @@ class ResultsFolder:
         if self.path.exists() and not self.path.is_dir():
             raise InputError("out", str(self.path), "it must be a folder, and this is a file")
         if not force and self.path.is_dir() and any(self.path.iterdir()):
-            refuse_other(self.path, "out", self.fingerprint, self._found())
+            found = self._found()
+            if found.get("complete") is not False:
+                refuse_other(self.path, "out", self.fingerprint, found.get("fingerprint"))
 
-    def _found(self) -> dict[str, Any] | None:
+    def _found(self) -> dict[str, Any]:
         try:
-            return json.loads((self.path / PROVENANCE).read_text()).get("fingerprint")
-        except (OSError, ValueError, AttributeError):
-            return None
+            found = json.loads((self.path / PROVENANCE).read_text())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def __enter__(self) -> ResultsFolder:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,8 +116,10 @@ class ResultsFolder:
 
     def _move(self) -> None:
         files = sorted(f for f in self.partial.rglob("*") if f.is_file() and f.name != PROVENANCE)
+        moving = self.partial / f"{PROVENANCE}.moving"
+        write_json(moving, {"fingerprint": self.fingerprint, "complete": False})
         self.path.mkdir(parents=True, exist_ok=True)
-        (self.path / PROVENANCE).unlink(missing_ok=True)
+        os.replace(moving, self.path / PROVENANCE)
         for file in [*files, self.partial / PROVENANCE]:
             target = self.path / file.relative_to(self.partial)
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,8 @@ import json
 import os
 import shutil
 import stat
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -112,6 +114,62 @@ def test_an_error_within_changes_nothing(tmp_path, error):
         work()
     assert listing(tmp_path) == before
     assert (out / "verdicts.json").read_text() == "old"
+
+
+class Interrupts:
+    """Ctrl-C just before or just after the k-th of the calls that change the disk; otherwise they go through."""
+
+    def __init__(self, monkeypatch, k, after):
+        self.k, self.after, self.calls = k, after, 0
+        for owner, name in ((os, "replace"), (Path, "mkdir")):
+            monkeypatch.setattr(owner, name, self.wrapped(getattr(owner, name)))
+
+    def wrapped(self, call):
+        def wrapper(*arguments, **rest):
+            self.calls += 1
+            if self.calls != self.k:
+                return call(*arguments, **rest)
+            if self.after:
+                call(*arguments, **rest)
+            raise KeyboardInterrupt
+
+        return wrapper
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("before", ["nothing", "the same run", "another run"])
+def test_a_move_that_is_interrupted_at_any_step_can_be_repeated(tmp_path, monkeypatch, before, after):
+    """At each instant the folder holds the old results, or the new ones, or says that it holds no whole ones."""
+    old = {"nothing": None, "the same run": {"seeds": 6}, "another run": {"seeds": 5}}[before]
+    states = set()
+    for k in range(1, 100):
+        out = tmp_path / f"{k}" / "headline"
+        if old is not None:
+            with ResultsFolder(out, old) as folder:
+                fill(folder, "old")
+        folder = ResultsFolder(out, {"seeds": 6}, force=before == "another run")
+        with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+            folder.__enter__()
+            fill(folder, "new")
+            interrupts = Interrupts(patch, k, after)
+            folder.__exit__(None, None, None)
+        found = {f.name: f.read_text() for f in out.rglob("*") if f.is_file()} if out.exists() else {}
+        provenance = json.loads(found.pop("provenance.json", "{}"))
+        if provenance.get("complete", True):
+            states.add("old" if provenance.get("fingerprint") == old and "new" not in found.values() else "new")
+            assert len(set(found.values())) <= 1
+        else:
+            states.add("moving")
+        assert not list(out.parent.glob(".*"))
+        if interrupts.calls < k:  # the move was over
+            break
+        fingerprint = old if before == "another run" and provenance.get("fingerprint") == old else {"seeds": 6}
+        with ResultsFolder(out, fingerprint) as folder:  # without force
+            fill(folder, "again")
+        assert (out / "verdicts.json").read_text() == "again"
+        assert "complete" not in json.loads((out / "provenance.json").read_text())
+    assert states == {"old", "moving", "new"}
+    assert found == {"verdicts.json": "new", "a.png": "new"}
 
 
 def test_a_full_disk_is_refused_before_the_work(tmp_path, monkeypatch):
