@@ -11,8 +11,10 @@ from scipy.integrate import quad
 from tolerances import assert_close, tolerance
 
 from sims.seeds import streams
+from sims.simulate import simulate
 from theory.cubic_cnn import law, quantities, weights
 from theory.cubic_cnn.parameters import Parameters
+from theory.optimizers import GD
 
 WITHIN = tolerance("quasi-Monte Carlo")
 
@@ -182,3 +184,56 @@ def test_directions_are_uniform_unit_vectors(m, Q):
 def test_one_replicate_has_no_standard_error():
     with pytest.raises(ValueError, match="replicates"):
         points(2, 1, replicates=1)
+
+
+# --- more dimensions than Sobol' points have -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def without_sobol(monkeypatch):
+    monkeypatch.setattr(stats.qmc.Sobol, "MAXDIM", 0)
+
+
+@pytest.mark.parametrize("c", [[1.0], [0.3], [-0.5]])
+def test_independent_points_give_the_closed_form_too(without_sobol, c):
+    test_one_neuron_in_closed_form(c, 1)
+    test_one_neuron_in_closed_form(c, 2)
+
+
+def test_the_standard_error_of_independent_points_is_honest(without_sobol):
+    """Over 40 sets of points the answers spread as stated, around the answer of many Sobol' points."""
+    S, c = gram(3), np.array([0.5, 0.3, -0.1])
+    pairs = [quantities.test_accuracy(S, c, (1.0,), 0.5, points(3, 1, seed, points=64)) for seed in range(40)]
+    values, errors = (np.array(part)[:, 0] for part in zip(*pairs, strict=True))
+    stated = math.sqrt(np.mean(errors**2))
+    assert 0.6 < np.std(values, ddof=1) / stated < 1.6
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stats.qmc.Sobol, "MAXDIM", 21201)
+        (expected,), (error,) = quantities.test_accuracy(S, c, (1.0,), 0.5, points(3, 1, points=4096))
+    assert error < stated / 10
+    assert abs(np.mean(values) - expected) < WITHIN * math.hypot(stated / math.sqrt(40), error)
+
+
+def test_more_dimensions_than_sobol_points_have():
+    """One neuron, 21202 noise patches: their cubes sum to a normal variable of variance 15 Q σ⁶‖w‖⁶, up to O(1/Q)."""
+    Q, sigma, w = stats.qmc.Sobol.MAXDIM + 1, 0.3, 1.3
+    scale = math.sqrt(15 * Q) * (sigma * w) ** 3
+    u = points(1, Q, points=64)
+    assert u.shape == (8, 64, Q, 1)
+    found = []
+    for shift in (0.0, 0.7, -0.7):
+        c = np.array([np.cbrt(shift * scale)])
+        accuracy, error = quantities.test_accuracy(np.array([[w * w]]), c, (1.0,), sigma, u)
+        assert abs(accuracy[0] - stats.norm.cdf(shift)) <= WITHIN * error[0]
+        assert error[0] < 0.04
+        found.append(accuracy[0])
+    assert found[0] == 0.5  # exactly: noise is symmetric
+    assert_close(found[1] + found[2], 1.0)
+
+
+def test_a_run_takes_them_where_it_must(monkeypatch):
+    p = Parameters(d=30, N=2, P=5, m=4, alpha=1.2, beta=0.5, mu=0.5, sigma=0.3, sigma_0=0.3)
+    monkeypatch.setattr(stats.qmc.Sobol, "MAXDIM", 15)
+    run = simulate(p, {"GD": GD(1e-6)}, iterations=1)
+    assert run.test_accuracy.notnull().all()
+    assert (run.test_accuracy_error > 0).all()

@@ -127,7 +127,9 @@ def observe(view: View, y: Array, masks: list[Array]) -> dict[str, Array]:
 def directions(m: int, Q: int, rng: Any, replicates: int = REPLICATES, points: int = POINTS) -> Array:
     """Randomized quasi-Monte Carlo points on the sphere of R^{mQ}: (replicates, points, Q, m).
 
-    Sobol' points, scrambled independently for each replicate, through the normal quantile and normalized.
+    Sobol' points, scrambled independently for each replicate, through the normal quantile and normalized; independent
+    ones where there are no Sobol' points of so many dimensions (mQ > 21201). Either way the replicates are independent
+    and each is unbiased, so that their spread gives the standard error.
     ``rng`` is a NumPy generator; ``points`` a power of two.
     """
     from scipy.special import ndtri
@@ -137,8 +139,11 @@ def directions(m: int, Q: int, rng: Any, replicates: int = REPLICATES, points: i
     xp = array_namespace(rng.standard_normal(1))
     drawn = []
     for _ in range(replicates):
-        uniform = qmc.Sobol(m * Q, scramble=True, rng=rng).random(points)
-        normal = ndtri(xp.clip(uniform, 2.0**-54, 1 - 2.0**-53))
+        if m * Q <= qmc.Sobol.MAXDIM:
+            uniform = qmc.Sobol(m * Q, scramble=True, rng=rng).random(points)
+            normal = ndtri(xp.clip(uniform, 2.0**-54, 1 - 2.0**-53))
+        else:
+            normal = rng.standard_normal((points, m * Q))
         drawn.append(normal / xp.sqrt((normal * normal).sum(axis=-1, keepdims=True)))
     return xp.reshape(xp.stack(drawn), (replicates, points, Q, m))
 
@@ -155,7 +160,8 @@ def test_accuracy(
 
         P(y f > 0) = 1/2 + (sign A)/2 · E_u F((|A| / (σ³ |q(u)|))^{1/3}),   F the distribution function of χ_{mQ}.
 
-    The expectation over u is by randomized quasi-Monte Carlo, and the standard error from its replicates.
+    The expectation over u is by randomized quasi-Monte Carlo, and the standard error from its replicates, with R − 1
+    degrees of freedom.
 
     Args:
         gram: (m, m) S.
