@@ -13,6 +13,7 @@ from tolerances import assert_close, tolerance
 from sims.seeds import streams
 from sims.simulate import simulate
 from theory.cubic_cnn import law, quantities, weights
+from theory.cubic_cnn.claims.readings import ERRORS
 from theory.cubic_cnn.parameters import Parameters
 from theory.optimizers import GD
 
@@ -184,6 +185,12 @@ def test_directions_are_uniform_unit_vectors(m, Q):
 def test_one_replicate_has_no_standard_error():
     with pytest.raises(ValueError, match="replicates"):
         points(2, 1, replicates=1)
+
+
+def test_three_standard_errors_are_99_percent():
+    """One-sided: what the verdicts leave on the unsafe side is said to be."""
+    miss = stats.t.sf(ERRORS, quantities.REPLICATES - 1)
+    assert round(100 * (1 - miss), 1) == 99.0
 
 
 # --- more dimensions than Sobol' points have -----------------------------------------------------------------------

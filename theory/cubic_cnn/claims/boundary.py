@@ -18,7 +18,7 @@ from itertools import pairwise
 import xarray as xr
 
 from theory.cubic_cnn.boundaries import COASTS, friction, overshoot_line, race_line, roughness
-from theory.cubic_cnn.claims.readings import GENERALIZES
+from theory.cubic_cnn.claims.readings import ERRORS, GENERALIZES
 from theory.cubic_cnn.predictions import overshoot_rate
 from theory.verdict import Claim, Control, Hypothesis, Kind, Measurement, Run
 
@@ -128,7 +128,7 @@ def no_rate(run: Run) -> Measurement:
     """Largest small-margin accuracy, plus three standard errors, of plain GD below the overshoot rate."""
     y = float(run.data.attrs.get("row", 1.0))
     below = run["small"].x <= overshoot_rate(run.p)
-    high = (run["small"] + 3 * run["small_error"]).sel(y=y, method="nearest")
+    high = (run["small"] + ERRORS * run["small_error"]).sel(y=y, method="nearest")
     whole = run["small"].sel(y=y, method="nearest")
     etas = [float(x) for x in whole.x.values]
     first = [
