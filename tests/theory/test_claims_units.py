@@ -239,15 +239,15 @@ def test_stages_look_at_the_first_move_of_the_small_margin_weight():
 # --- tensor power --------------------------------------------------------------------------------------------------
 
 
-def recursion(rate_1=0.01, steps=60, **changes):
+def recursion(rate_1=0.01, steps=60, other=-0.01, **changes):
     """c_{t+1} = c_t + A_t c_t², every iteration recorded, A_t = 3η α³ν₁; ν₁ alternates, and falls at the passing."""
-    c, nu = [0.05], []
+    c, nu = [np.array([other, 0.05])], []
     for t in range(steps):
-        nu.append(rate_1 * (1 + 0.3 * (-1) ** t) if c[-1] < 0.125 else 0.01 * rate_1)
+        nu.append(rate_1 * (1 + 0.3 * (-1) ** t) if c[-1].max() < 0.125 else 0.01 * rate_1)
         c.append(c[-1] + 3 * 0.2 * P.alpha**3 * nu[t] * c[-1] ** 2)
     del c[-1]
     data = {
-        "c": (("seed", "iteration", "neuron"), [[[-0.01, x] for x in c]]),
+        "c": (("seed", "iteration", "neuron"), [c]),
         "nu": (("seed", "iteration", "margin"), [[[x, 0.0] for x in nu]]),
         "diverged_at": (("seed",), [-1]),
     }
@@ -264,6 +264,24 @@ def test_tensor_power_holds_on_its_recursion():
     assert (found.computed, leader[time - 1] < 0.125 <= leader[time]) == (time, True)
     low, high = predictions.tensor_power_bounds(0.05, 0.125, 0.6 * 64 * 0.007, 0.6 * 64 * 0.013)
     assert_close([found.lower, found.upper], [low, high])
+
+
+@pytest.mark.parametrize("other", [-0.01, -1.0, -1.9])
+def test_negative_coefficients_that_stay_behind_the_leader_do_not_matter(other):
+    assert CLAIMS["lemma.tensor_power"].judge(recursion(other=other)).status is Status.HOLDS
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_a_negative_coefficient_may_leap_past_the_leader(later):
+    """A₀ = 0.5 takes −2.5 to 0.625 > v = 0.125 in one step; the leader passes later, or never."""
+    run = recursion(other=-2.5)
+    if later:
+        run["c"].loc[{"neuron": 1}] = recursion()["c"].sel(neuron=1)
+    first = int(np.argmax(run["c"].max("neuron").values >= 0.125))
+    assert (run["c"].sel(neuron=1).max() >= 0.125) == later
+    found = CLAIMS["lemma.tensor_power"].judge(run)
+    assert (found.status, found.reason) == (Status.NOT_APPLICABLE, "hypothesis leads fails")
+    assert first < predictions.tensor_power_bounds(0.05, 0.125, 0.5, 0.5)[0]  # so what is stated of max c is false
 
 
 def test_tensor_power_is_refuted_by_another_growth():

@@ -4,6 +4,9 @@ Under GD with λ = 0 the leading coefficient follows c_{t+1} = c_t + A_t c_t² e
 With a and A the smallest and largest A_t before it passes v = 1/(2α), the time τ of passing obeys
 
     (1/c_0 − 1/v)/A ≤ τ ≤ ⌈(1/c_0 − 1/v)/a + log(v/c_0)⌉        (derived; proof in `predictions.tensor_power_bounds`).
+
+Positive coefficients keep their order, as c + A_t c² increases with c ≥ 0. A c_r < −1/A_t leaps across 0, and past v in
+one step if it is negative enough; that the neuron which starts highest passes v first is therefore a hypothesis.
 """
 
 from __future__ import annotations
@@ -36,7 +39,17 @@ def _recorded_densely(run: Run) -> xr.DataArray:
     return passed.any("iteration") & (run["iteration"].isel(iteration=place) == place)
 
 
+def _leads(run: Run) -> xr.DataArray:
+    """When max c first passes, the neuron that started highest has passed."""
+    v = predictions.signal_threshold(run.p)
+    passed = run["c"].max("neuron") >= v
+    return ~passed.any("iteration") | (_leader(run).isel(iteration=passed.argmax("iteration")) >= v)
+
+
 STARTS_BELOW = Hypothesis("starts_below", r"$0 < \max_r c_r(0) < 1/(2\alpha)$", _starts_below)
+LEADS = Hypothesis(
+    "leads", r"the neuron that starts highest passes first: no $c_r < 0$ leaps past it", _leads
+)
 RECORDED_DENSELY = Hypothesis(
     "recorded_densely", r"the threshold is passed, and every iteration before is recorded", _recorded_densely
 )
@@ -66,7 +79,7 @@ CLAIMS = (
         r"$\frac{1/c_0 - 1/v}{A} \le \tau \le \lceil \frac{1/c_0 - 1/v}{a} + \log\frac{v}{c_0} \rceil$ for the first"
         r" $\tau$ with $\max_r c_r \ge v = \frac{1}{2\alpha}$, $a \le 3\eta(\alpha^3\nu_1 + \beta^3\nu_2) \le A$",
         Kind.BOUND, "derived", tensor_power,
-        (KNOWN_LAW, NO_PENALTY, STAYED_FINITE, STARTS_BELOW, RECORDED_DENSELY), "gd",
+        (KNOWN_LAW, NO_PENALTY, STAYED_FINITE, STARTS_BELOW, LEADS, RECORDED_DENSELY), "gd",
         control=Control("counterpart", "the GD+M run, which does not follow this recursion"),
         plain="(1/c₀ − 1/v)/A ≤ τ ≤ ⌈(1/c₀ − 1/v)/a + log(v/c₀)⌉ for the first τ with max c ≥ v = 1/(2α)",
     ),
