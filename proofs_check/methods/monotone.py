@@ -1,0 +1,166 @@
+r"""Inequalities f ≥ 0 on an interval, for f with logarithms whose first or second derivative is a rational function.
+
+Three arguments are tried, each sufficient, where the sign of a derivative is asked of z3 for all real values:
+
+    f' ≥ 0 inside, and lim f ≥ 0 at the lower end       (f increases from there)
+    f' ≤ 0 inside, and lim f ≥ 0 at the upper end       (f decreases to there)
+    f'' ≤ 0 inside, and lim f ≥ 0 at both finite ends   (f is concave, so above its chord)
+
+The interval is open at an end where f is only a limit, as is (0, ∞). A logarithm of a number in f, such as log 2, is
+for z3 a real within a rational enclosure; that f vanishes at an end, which no enclosure shows, is SymPy's exact
+answer. Where no argument settles it, points near and between the ends are tried: f < 0 at a rational point, certified
+by balls, refutes.
+"""
+
+from __future__ import annotations
+
+__all__ = ["ball", "nonnegative"]
+
+from fractions import Fraction
+from typing import Any
+
+import sympy as sp
+
+from proofs_check.methods.reals import decide
+from proofs_check.step import Outcome, open_, proved, refuted
+from theory.verdict import Status
+
+BITS = 256
+"""Enough for the points at 2^−60 from an end, where what vanishes there to second order is 2^−120."""
+
+NEAREST = 60
+ENCLOSURE = 10**12
+"""Denominator of the rational ends between which z3 knows a number to lie."""
+
+
+def ball(expression: sp.Expr, at: dict[sp.Symbol, Any] | None = None) -> Any:
+    """An Arb ball that encloses an expression of +, ·, integer powers, log and exp; symbols are given as balls."""
+    import flint
+
+    if expression.is_Rational:
+        return flint.arb(flint.fmpq(int(expression.p), int(expression.q)))
+    if expression.is_Symbol:
+        return (at or {})[expression]
+    parts = [ball(part, at) for part in expression.args]
+    if expression.is_Add:
+        return sum(parts[1:], parts[0])
+    if expression.is_Mul:
+        product = parts[0]
+        for part in parts[1:]:
+            product = product * part
+        return product
+    if expression.is_Pow and expression.exp.is_Integer:
+        return parts[0] ** int(expression.exp)
+    if isinstance(expression, sp.log):
+        return parts[0].log()
+    if isinstance(expression, sp.exp):
+        return parts[0].exp()
+    raise ValueError(f"no enclosure of {expression}")
+
+
+def nonnegative(f: sp.Expr, x: sp.Symbol, low: Any, high: Any, *, what: str) -> Outcome:
+    """Show that f(x) ≥ 0 for all x in (low, high), ends included where f is defined there.
+
+    Args:
+        f: an expression in x alone.
+        x: its symbol.
+        low, high: the ends, rational; ``high`` may be `sympy.oo`.
+        what: the inequality, for the reason.
+
+    Returns:
+        PROVED; REFUTED at a point, with f's value there; INCONCLUSIVE if neither is found.
+    """
+    import flint
+
+    low, high = sp.sympify(low), sp.sympify(high)
+    old, flint.ctx.prec = flint.ctx.prec, BITS
+    try:
+        return _settled(f, x, low, high, what)
+    finally:
+        flint.ctx.prec = old
+
+
+def _settled(f: sp.Expr, x: sp.Symbol, low: sp.Expr, high: sp.Expr, what: str) -> Outcome:
+    first = sp.diff(f, x)
+    above = _above_at(f, x, low, "+"), _above_at(f, x, high, "-")
+    tried = []
+    for word, expression, starts in (
+        ("increasing", first, above[0]), ("decreasing", -first, above[1]),
+        ("concave", -sp.diff(first, x), all(above) and high.is_finite),
+    ):  # fmt: skip
+        if starts:
+            if _real(f, x, low, high) and _sign(expression, x, low, high):
+                return proved(f"{what} on ({low}, {high}): the difference is {word}, and ≥ 0 at the ends it needs")
+            tried.append(word)
+    for point in _points(low, high):
+        value = ball(f, {x: ball(point)})
+        if value < 0:
+            return refuted(f"{what} fails", {"at": {str(x): float(point)}, "value": float(value.mid())})
+    return open_(f"{what} on ({low}, {high}): not settled; tried as {', '.join(tried) or 'nothing: an end is below 0'}")
+
+
+def _above_at(f: sp.Expr, x: sp.Symbol, end: sp.Expr, side: str) -> bool:
+    """Whether the limit of f at the end is ≥ 0: exactly 0, +∞, or positive."""
+    limit = sp.simplify(sp.limit(f, x, end, side))
+    return bool(limit == 0 or limit == sp.oo or (limit.is_finite and limit.is_positive))
+
+
+def _real(f: sp.Expr, x: sp.Symbol, low: sp.Expr, high: sp.Expr) -> bool:
+    """Whether logarithms in f are of what is positive on the interval."""
+    return all(_sign(log.args[0], x, low, high, strict=True) for log in f.atoms(sp.log) if log.has(x))
+
+
+def _sign(expression: sp.Expr, x: sp.Symbol, low: sp.Expr, high: sp.Expr, *, strict: bool = False) -> bool:
+    """Whether a rational function of x is shown to be ≥ 0 (> 0 if ``strict``) on the open interval, without a pole."""
+    import z3
+
+    numerator, denominator = sp.fraction(sp.together(expression))
+    numbers = sorted((numerator * denominator).atoms(sp.log), key=str)
+    names = {number: sp.Symbol(f"k{i}") for i, number in enumerate(numbers)}
+    product, bottom = (sp.expand(part.subs(names)) for part in (numerator * denominator, denominator))
+    if any(number.has(x) for number in numbers) or not (product.is_polynomial() and bottom.is_polynomial()):
+        return False
+    variables = {str(symbol): z3.Real(str(symbol)) for symbol in (x, *names.values())}
+    here = variables[str(x)]
+    domain = [here > _rational(low)] + ([here < _rational(high)] if high.is_finite else [])
+    for number, symbol in names.items():
+        below = Fraction(int((ball(number) * ENCLOSURE).floor().unique_fmpz()), ENCLOSURE)
+        domain += [variables[str(symbol)] >= _q(below), variables[str(symbol)] <= _q(below + Fraction(1, ENCLOSURE))]
+    value = _polynomial(product, variables)
+    holds = z3.And(value > 0 if strict else value >= 0, _polynomial(bottom, variables) != 0)
+    return decide(holds, tuple(domain), what="the sign").status is Status.PROVED
+
+
+def _polynomial(expression: sp.Expr, variables: dict[str, Any]) -> Any:
+    import z3
+
+    symbols = sorted(expression.free_symbols, key=str)
+    if not symbols:
+        return _rational(expression)
+    total: Any = z3.RealVal(0)
+    for powers, coefficient in sp.Poly(expression, *symbols).terms():
+        term = _rational(coefficient)
+        for symbol, power in zip(symbols, powers, strict=True):
+            for _ in range(power):
+                term = term * variables[str(symbol)]
+        total = total + term
+    return total
+
+
+def _rational(number: Any) -> Any:
+    return _q(Fraction(int(sp.Rational(number).p), int(sp.Rational(number).q)))
+
+
+def _q(number: Fraction) -> Any:
+    import z3
+
+    return z3.Q(number.numerator, number.denominator)
+
+
+def _points(low: sp.Expr, high: sp.Expr) -> list[sp.Rational]:
+    """Rational points in the interval, ever nearer to its ends (or farther out): dyadic."""
+    near = [sp.Rational(1, 2**k) for k in range(1, NEAREST + 1)]
+    if high.is_finite:
+        points = [(high - low) * step for step in near]
+        return [high, *(low + h for h in points), *(high - h for h in points[1:])]
+    return [low + 1, *(low + h for h in near), *(low + 1 / h for h in near)]
