@@ -18,14 +18,16 @@ test: $(VENV)/.test
 test-peers: $(VENV)/.peers   # the tests that need PyTorch, JAX and optax
 	$(BIN)/python -m pytest -n auto --peers $(PEERS) $(PYTEST_ARGS)
 
-readme: $(VENV)/.run   # the documents' tables and pictures anew: 20 minutes
+readme: $(VENV)/.peers   # the documents' tables and pictures anew: 20 minutes
 	$(BIN)/lemmascope reproduce --force
 	$(BIN)/lemmascope reproduce --force --root-seed 1 --out results/root-1
 	$(BIN)/lemmascope reproduce --force --root-seed 2 --out results/root-2
 	$(BIN)/lemmascope reproduce --force --dtype float32 --out results/float32
 	$(BIN)/lemmascope phase --force
 	$(BIN)/lemmascope scaling --force
-	$(BIN)/python -m sims.readme results/headline results/root-1 results/root-2 results/float32 results/phase results/scaling
+	$(BIN)/lemmascope prove --force
+	$(BIN)/lemmascope identities --force
+	$(BIN)/python -m sims.readme results
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["SCHEMA", "Settled", "as_json", "as_markdown", "chosen", "run"]
+__all__ = ["SCHEMA", "Settled", "as_json", "as_markdown", "chosen", "run", "steps_markdown"]
 
+import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -92,6 +93,25 @@ def as_markdown(found: dict[str, Any]) -> str:
         mark = "" if v["as_expected"] else " ✗"
         lines.append(f"| `{v['step']}` | {_escaped(v['plain'])} | {v['status']}{mark} | {held} |")
     return "\n".join(lines)
+
+
+def steps_markdown(found: dict[str, Any]) -> str:
+    """Every step in full, for a document: statement, hypotheses, method, verdict, witness, planted errors."""
+    lines: list[str] = []
+    title = None
+    for v in found["verdicts"]:
+        if v["title"] != title:
+            title = v["title"]
+            lines += [f"## {v['chapter']}. {title}", ""]
+        lines += [f"### `{v['step']}`: {v['status']}", "", v["statement"], ""]
+        lines += [f"- Hypotheses: {_escaped('; '.join(v['hypotheses']) or 'none')}"]
+        lines += [f"- Method: {_escaped(v['method'])}", f"- Found: {_escaped(v['reason'])}"]
+        if v["witness"] is not None:
+            lines.append(f"- Witness: `{json.dumps(v['witness'], ensure_ascii=False)}`")
+        if v["planted"]:
+            lines.append(f"- Planted errors, {v['control']['status']}: {_escaped('; '.join(v['planted']))}")
+        lines.append("")
+    return "\n".join(lines).rstrip()
 
 
 def _escaped(text: str) -> str:

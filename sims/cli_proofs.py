@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
@@ -203,9 +204,10 @@ def identities(
             names_of(convention)
             if not optimizer:
                 raise InputError("convention", convention, "it goes with --optimizer")
-        for name in dtypes:
-            if name not in DTYPES:
-                raise InputError("dtype", name, f"it must be one of {', '.join(DTYPES)}")
+        for field, names, known in (("dtype", dtypes, DTYPES), ("identity", identity or (), tuple(IDENTITIES))):
+            for name in names:
+                if name not in known:
+                    raise InputError(field, name, f"it must be one of {', '.join(known)}")
         if optimizer:
             chosen = _own(optimizer, convention, library[0] if library else None)
         else:
@@ -230,7 +232,8 @@ def identities(
             found = table.as_json(rows, dtypes=list(dtypes), examples_each=examples)
             write_json(folder.partial / "identities.json", found)
             folder.provenance({"examples": examples} | machine_of(time.monotonic() - started))
-        console.print(_table(found))
+        console.print("Optimizers, by their numbers below, × identities", style="bold")
+        console.print(_table(found, wide=console.width >= 110))
         for k, row in enumerate(found["optimizers"], start=1):
             console.print(f"{k:>3} {row['optimizer']}: {_conventions(row)}", markup=False)
         console.print()
@@ -256,20 +259,21 @@ def _conventions(row: dict[str, Any]) -> str:
     return f"{found}, {meant}" if meant else found
 
 
-def _table(found: dict[str, Any]) -> Table:
+def _table(found: dict[str, Any], *, wide: bool) -> Table:
     from proofs_check.conformance.search import Mark
 
     styles = {Mark.HOLDS: "green", Mark.FAILS: "red", Mark.NOT_APPLICABLE: "dim"}
-    out = Table(title="Optimizers (by number, below) × identities", title_justify="left", pad_edge=False)
+    out = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     out.add_column("identity", no_wrap=True)
-    out.add_column("says", overflow="fold")
+    if wide:
+        out.add_column("says", overflow="fold")
     for k, _ in enumerate(found["optimizers"], start=1):
-        out.add_column(str(k), justify="center", no_wrap=True)
+        out.add_column(str(k), justify="right", no_wrap=True)
     for name, statement in found["identities"].items():
         marks = [row["findings"][name]["mark"] for row in found["optimizers"] if name in row["findings"]]
         if marks:
             cells = [Text("·" if m == Mark.NOT_APPLICABLE else m, style=styles[Mark(m)]) for m in marks]
-            out.add_row(Text(name), Text(statement), *cells)
+            out.add_row(Text(name), *([Text(statement)] if wide else []), *cells)
     return out
 
 

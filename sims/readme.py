@@ -1,26 +1,31 @@
-"""The documents' numbers and pictures, made from saved verdicts: ``make readme``.
+"""The documents' numbers and pictures, made from saved results: ``make readme``.
 
-Each block between ``<!-- begin NAME -->`` and ``<!-- end NAME -->`` of README.md and docs/float32.md is rewritten from
-``docs/headline/``: ``root-*.json``, the verdicts of one run for each root seed, and ``float32.json``, those of root 0
-in single precision; and from ``docs/boundaries/``: ``phase.json`` and ``scaling.json``. A test holds the documents to
-them.
+Each block between ``<!-- begin NAME -->`` and ``<!-- end NAME -->`` of the README and of pages in docs/ is rewritten
+from what is committed: ``docs/headline/`` (``root-*.json``, the verdicts for each root seed; ``float32.json``, those
+of root 0 in single precision), ``docs/boundaries/`` (``phase.json``, ``scaling.json``) and ``docs/proofs/``
+(``proofs.json``, ``identities.json``). A test holds the documents to them.
 """
 
 from __future__ import annotations
 
-__all__ = ["BOUNDARIES", "FIGURES", "ROOT", "blocks", "boundaries", "documents", "main", "rewritten", "saved", "single"]
+__all__ = ["BOUNDARIES", "FIGURES", "ROOT", "blocks", "boundaries", "documents", "main", "proofs", "rewritten", "saved",
+           "single"]  # fmt: skip
 
+import json
 import re
 import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
+from proofs_check import report as proofs_report
+from proofs_check.conformance import table
 from sims.report import COLUMNS, number, read_verdicts
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURES = ("coefficients", "stages", "accuracy", "data")
 BOUNDARIES = ("phase", "scaling")
+ENDS = ("png", "caption.txt")
 
 
 def _cell(cell: dict[str, Any]) -> str:
@@ -97,10 +102,16 @@ def blocks(found: list[dict[str, Any]]) -> dict[str, str]:
 def documents(root: Path = ROOT) -> dict[Path, dict[str, str]]:
     """Every document with its generated blocks, from what is committed."""
     found = saved(root)
+    identities = table.read(root / "docs" / "proofs" / "identities.json")
     return {
-        root / "README.md": blocks(found) | {"boundaries": _claims([boundaries(root)])},
+        root / "README.md": blocks(found) | {
+            "boundaries": _claims([boundaries(root)]), "proofs": proofs_report.as_markdown(proofs(root)),
+            "identities": table.as_markdown(identities),
+        },
         root / "docs" / "float32.md": {"precision": _precision(found[0], single(root))},
-    }
+        root / "docs" / "proofs.md": {"steps": proofs_report.steps_markdown(proofs(root))},
+        root / "docs" / "identities.md": {"counterexamples": table.counterexamples_markdown(identities)},
+    }  # fmt: skip
 
 
 def rewritten(text: str, blocks: dict[str, str]) -> str:
@@ -134,27 +145,34 @@ def boundaries(root: Path = ROOT) -> dict[str, Any]:
     return {"verdicts": [v for study in found for v in study["verdicts"]]}
 
 
-def _copy(folder: Path, docs: Path, figures: tuple[str, ...]) -> None:
-    docs.mkdir(parents=True, exist_ok=True)
-    for name in figures:
-        for end in ("png", "caption.txt"):
-            shutil.copyfile(folder / "figures" / f"{name}.{end}", docs / f"{name}.{end}")
+def proofs(root: Path = ROOT) -> dict[str, Any]:
+    """The committed verdicts of the proof steps."""
+    return json.loads((root / "docs" / "proofs" / "proofs.json").read_text())
 
 
-def main(folders: list[str], in_single: str, phase: str, scaling: str) -> None:
-    """Copy verdicts and pictures from results folders (the first gives the pictures), and rewrite the documents."""
-    docs = ROOT / "docs" / "headline"
-    _copy(Path(folders[0]), docs, FIGURES)
-    for folder in map(Path, folders):
-        root_seed = read_verdicts(folder / "verdicts.json")["root_seed"]
-        shutil.copyfile(folder / "verdicts.json", docs / f"root-{root_seed}.json")
-    for name, place in zip(BOUNDARIES, (phase, scaling), strict=True):
-        _copy(Path(place), ROOT / "docs" / "boundaries", (name,))
-        shutil.copyfile(Path(place) / "verdicts.json", ROOT / "docs" / "boundaries" / f"{name}.json")
-    shutil.copyfile(Path(in_single) / "verdicts.json", docs / "float32.json")
+COPIES = {
+    "headline/verdicts.json": "headline/root-0.json",
+    "root-1/verdicts.json": "headline/root-1.json",
+    "root-2/verdicts.json": "headline/root-2.json",
+    "float32/verdicts.json": "headline/float32.json",
+    **{f"headline/figures/{name}.{end}": f"headline/{name}.{end}" for name in FIGURES for end in ENDS},
+    **{f"{name}/verdicts.json": f"boundaries/{name}.json" for name in BOUNDARIES},
+    **{f"{name}/figures/{name}.{end}": f"boundaries/{name}.{end}" for name in BOUNDARIES for end in ENDS},
+    "proofs/verdicts.json": "proofs/proofs.json",
+    "identities/identities.json": "proofs/identities.json",
+}
+"""What of a folder of results goes where in docs/."""
+
+
+def main(results: str) -> None:
+    """Copy what there is in a folder of results to docs/, and rewrite the documents."""
+    for source, target in COPIES.items():
+        if (Path(results) / source).exists():
+            (ROOT / "docs" / target).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(Path(results) / source, ROOT / "docs" / target)
     for path, made in documents().items():
         path.write_text(rewritten(path.read_text(), made))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:-3], *sys.argv[-3:])
+    main(*sys.argv[1:])

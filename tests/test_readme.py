@@ -12,7 +12,7 @@ TEXT = (ROOT / "README.md").read_text()
 FENCED = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/float32.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/float32.md", "docs/proofs.md", "docs/identities.md"])
 def test_generated_blocks_are_those_of_the_saved_verdicts(name):
     text = (ROOT / name).read_text()
     assert rewritten(text, documents()[ROOT / name]) == text, "run `make readme`"
@@ -59,7 +59,7 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     names: dict = {}
     code = FENCED.findall(TEXT)
-    assert len(code) == 3
+    assert len(code) == 4
     for block in code:
         exec(compile(block, "README.md", "exec"), names)
     assert "HOLDS" in capsys.readouterr().out
@@ -69,7 +69,7 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch, capsys):
 
 def test_the_claim_of_the_readme_holds_and_can_be_refuted():
     names: dict = {}
-    first, claim, _ = FENCED.findall(TEXT)
+    _, first, claim, _ = FENCED.findall(TEXT)
     exec(first.split("for verdict")[0] + claim, names)
     (verdict,) = names["judge"](names["run"], [names["mine"]])
     assert verdict.as_expected

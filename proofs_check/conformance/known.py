@@ -81,11 +81,14 @@ def _optax() -> list[Subject]:
     def average(learning_rate: Any, decay: float, debias: bool) -> Any:
         return optax.chain(optax.ema(decay, debias=debias), optax.scale_by_learning_rate(learning_rate))
 
+    def sgd(learning_rate: Any, momentum: float, weight_decay: float = 0.0) -> Any:
+        return optax.chain(optax.add_decayed_weights(weight_decay), optax.sgd(learning_rate, momentum))
+
     def inside(learning_rate: Any, momentum: float) -> Any:
         return optax.chain(optax.scale_by_learning_rate(learning_rate), optax.trace(momentum))
 
     return [
-        Subject(lambda lr, momentum: optax.sgd(lr, momentum), "optax.sgd", "optax", "pytorch"),
+        Subject(sgd, "optax.sgd", "optax", "pytorch"),
         Subject(lambda lr, momentum: optax.sgd(lr, momentum, nesterov=True), "optax.sgd, nesterov", "optax",
                 "nesterov_pytorch"),
         Subject(inside, "optax.trace after the rate", "optax", "velocity"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-__all__ = ["SCHEMA", "Row", "as_json", "as_markdown", "counterexamples", "examine", "read"]
+__all__ = ["SCHEMA", "Row", "as_json", "as_markdown", "counterexamples", "counterexamples_markdown",
+           "examine", "read"]  # fmt: skip
 
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -125,7 +126,7 @@ def counterexamples(found: dict[str, Any]) -> list[tuple[str, str, str, str]]:
 
 
 def as_markdown(found: dict[str, Any]) -> str:
-    """The table and its counterexamples for a document, from `as_json`."""
+    """The table for a document, from `as_json`."""
     rows = found["optimizers"]
     head = [str(k) for k in range(1, len(rows) + 1)]
     lines = [f"| identity | {' | '.join(head)} |", "|---|" + ":-:|" * len(rows)]
@@ -138,11 +139,27 @@ def as_markdown(found: dict[str, Any]) -> str:
     said = [f"{k} {row['optimizer']} ({', '.join(row['satisfies'] or ['–'])})" for k, row in enumerate(rows, start=1)]
     lines += [f"{'; '.join(said)}. In brackets the convention that was found.", ""]
     lines += ["✓ in every case tried, ✗ with a counterexample, · not applicable.", ""]
-    lines += ["<details><summary>The counterexamples, as small as Hypothesis made them</summary>", ""]
-    lines += ["| optimizer | identity | case | what is wrong |", "|---|---|---|---|"]
-    for who, name, case, why in counterexamples(found):
-        lines.append(f"| {who} | `{name}` | {_escaped(case)} | {_escaped(why)} |")
-    return "\n".join([*lines, "", "</details>"])
+    return "\n".join(lines[:-1])
+
+
+def counterexamples_markdown(found: dict[str, Any]) -> str:
+    """Every ✗ with its case, and every reason why an identity does not apply, by optimizer."""
+    lines = []
+    for row in found["optimizers"]:
+        meant = f"documented as `{row['convention']}`; " if row["convention"] else ""
+        holds = ", ".join(f"`{name}`" for name in row["satisfies"] or ()) or "no convention of the list"
+        lines += [f"### {row['optimizer']}", "", f"{meant}satisfies {holds}.", ""]
+        wrong = [(n, case, why) for who, n, case, why in counterexamples(found) if who == row["optimizer"]]
+        if wrong:
+            lines += ["| fails | smallest case found | what is wrong |", "|---|---|---|"]
+            lines += [f"| `{name}` | {_escaped(case)} | {_escaped(why)} |" for name, case, why in wrong]
+            lines.append("")
+        reasons: dict[str, list[str]] = {}
+        for name, f in row["findings"].items():
+            if f["mark"] == Mark.NOT_APPLICABLE:
+                reasons.setdefault(f["reason"], []).append(f"`{name}`")
+        lines += [f"Not applicable ({reason}): {', '.join(names)}.\n" for reason, names in reasons.items()]
+    return "\n".join(lines).rstrip()
 
 
 def _escaped(text: str) -> str:

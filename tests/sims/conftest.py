@@ -82,7 +82,7 @@ def difference() -> Callable[[xr.Dataset, xr.Dataset], list[str]]:
 @pytest.fixture
 def call_cli(monkeypatch, tmp_path):
     """The command in an empty folder; an exception that is not an exit status is raised."""
-    from sims import cli, cli_boundaries, cli_machine  # noqa: F401
+    from sims import cli, cli_boundaries, cli_machine, cli_proofs  # noqa: F401
 
     monkeypatch.chdir(tmp_path)
 
