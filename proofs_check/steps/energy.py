@@ -73,7 +73,7 @@ def prove_coast(first: Any = 1, share: Any = 2) -> Outcome:
     return both(("no step", base), ("one step more", step), ("all steps", limit), ("from the loss", kinetic))
 
 
-CHAPTER = Chapter(8, "The energy identity and the coast", (
+CHAPTER = Chapter(9, "The energy identity and the coast", (
     Step(
         "energy.identity",
         r"$E_{t+1} - E_t = -(1-\gamma)\langle v_t, \bar v_t\rangle - \frac{\eta(1-\gamma)^2}{2}\langle \nabla L_t, v_t"

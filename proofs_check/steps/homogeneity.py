@@ -133,7 +133,7 @@ def grows(penalty: Any = 0, margin: Any = 0) -> Outcome:
 
 NAMES = ("W, X, y and λ real", "ℓ_i = 1/(1 + exp(y_i f(X_i)))")
 SIZES = "SymPy's nested sums over ranges of symbolic size, brought to one normal form"
-CHAPTER = Chapter(9, "Homogeneity", (
+CHAPTER = Chapter(10, "Homogeneity", (
     Step(
         "homogeneity.scaling", r"For all $m, P, d \ge 1$, all real $W, X$ and $s > 0$: $f(sW) = s^3 f(W)$.",
         "f(sW) = s³ f(W), for all sizes", ("s > 0",), SIZES, scaling,

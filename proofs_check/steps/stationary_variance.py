@@ -168,7 +168,7 @@ def prove_average(damping: Any = 1) -> Outcome:
     )
 
 
-CHAPTER = Chapter(7, "The stationary variance and the temperature rule", (
+CHAPTER = Chapter(8, "The stationary variance and the temperature rule", (
     Step(
         "stationary_variance.stable",
         r"for $0 \le \gamma < 1$ both eigenvalues of $A = \begin{pmatrix} 1-\eta h & -\gamma \\ \eta h & \gamma"
