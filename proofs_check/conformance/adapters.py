@@ -99,7 +99,12 @@ class Subject:
         lacking = [s for s in values if not self.has(s)]
         if lacking:
             raise Unsupported(f"takes no {lacking[0]}")
-        return self.make(**{self.settings[s]: value for s, value in values.items()})
+        try:
+            return self.make(**{self.settings[s]: value for s, value in values.items()})
+        except ValueError as error:
+            if case.gamma == 0 and self.has("gamma"):
+                raise Unsupported(f"refuses γ = 0: {error}") from error
+            raise
 
     def trajectory(self, case: Case, blocks: Sequence[int] = (), spoil: Spoil | None = None) -> np.ndarray:
         """θ_0, …, θ_T as the optimizer computes them, (T + 1, n).

@@ -301,6 +301,19 @@ def test_what_an_optimizer_lacks_is_said():
     assert seek(IDENTITIES["unrolled[average]"], OWN["gd"]).reason == "takes no gamma"
 
 
+def test_an_optimizer_that_refuses_no_momentum():
+    """As PyTorch's with nesterov=True does: what needs γ = 0 does not apply."""
+    def make(eta, gamma):
+        if gamma == 0:
+            raise ValueError("a momentum, please")
+        return Nesterov(eta, gamma)
+
+    found = {f.identity: f for f in assert_momentum_identities(make, convention="nesterov", examples=10)}
+    assert found["no_momentum"].mark is Mark.NOT_APPLICABLE
+    assert found["no_momentum"].reason == "refuses γ = 0: a momentum, please"
+    assert found["look_ahead"].mark is Mark.HOLDS
+
+
 def test_a_schedule_that_is_not_taken_fails_with_the_reason():
     """η as a function of t is how a schedule reaches this kind of optimizer."""
     def make(eta, gamma):

@@ -93,6 +93,20 @@ def test_an_optimizer_of_a_users_own_in_pytorch():
         assert_momentum_identities(Mine, convention="pytorch", examples=EXAMPLES)
 
 
+def test_a_class_and_a_partial_are_given_as_they_are():
+    library("torch")
+    import functools
+
+    import torch
+
+    for make, convention in (
+        (torch.optim.SGD, "pytorch"), (functools.partial(torch.optim.SGD, nesterov=True), "nesterov_pytorch"),
+    ):  # fmt: skip
+        found = assert_momentum_identities(make, convention=convention, weight_decay="coupled", examples=10)
+        assert {f.mark for f in found} <= {Mark.HOLDS, Mark.NOT_APPLICABLE}
+        assert sum(f.mark is Mark.HOLDS for f in found) >= 11
+
+
 def test_a_gradient_kept_by_reference_is_found_in_pytorch():
     library("torch")
     import torch
