@@ -14,7 +14,7 @@ by balls, refutes.
 
 from __future__ import annotations
 
-__all__ = ["ball", "nonnegative"]
+__all__ = ["ball", "nonnegative", "rational"]
 
 from fractions import Fraction
 from typing import Any
@@ -122,10 +122,11 @@ def _sign(expression: sp.Expr, x: sp.Symbol, low: sp.Expr, high: sp.Expr, *, str
         return False
     variables = {str(symbol): z3.Real(str(symbol)) for symbol in (x, *names.values())}
     here = variables[str(x)]
-    domain = [here > _rational(low)] + ([here < _rational(high)] if high.is_finite else [])
+    domain = [here > rational(low)] + ([here < rational(high)] if high.is_finite else [])
     for number, symbol in names.items():
         below = Fraction(int((ball(number) * ENCLOSURE).floor().unique_fmpz()), ENCLOSURE)
-        domain += [variables[str(symbol)] >= _q(below), variables[str(symbol)] <= _q(below + Fraction(1, ENCLOSURE))]
+        between = variables[str(symbol)]
+        domain += [between >= rational(below), between <= rational(below + Fraction(1, ENCLOSURE))]
     value = _polynomial(product, variables)
     holds = z3.And(value > 0 if strict else value >= 0, _polynomial(bottom, variables) != 0)
     return decide(holds, tuple(domain), what="the sign").status is Status.PROVED
@@ -136,10 +137,10 @@ def _polynomial(expression: sp.Expr, variables: dict[str, Any]) -> Any:
 
     symbols = sorted(expression.free_symbols, key=str)
     if not symbols:
-        return _rational(expression)
+        return rational(expression)
     total: Any = z3.RealVal(0)
     for powers, coefficient in sp.Poly(expression, *symbols).terms():
-        term = _rational(coefficient)
+        term = rational(coefficient)
         for symbol, power in zip(symbols, powers, strict=True):
             for _ in range(power):
                 term = term * variables[str(symbol)]
@@ -147,13 +148,11 @@ def _polynomial(expression: sp.Expr, variables: dict[str, Any]) -> Any:
     return total
 
 
-def _rational(number: Any) -> Any:
-    return _q(Fraction(int(sp.Rational(number).p), int(sp.Rational(number).q)))
-
-
-def _q(number: Fraction) -> Any:
+def rational(number: Any) -> Any:
+    """A rational number (int, Fraction, SymPy's, or a string of one) as z3's."""
     import z3
 
+    number = Fraction(str(number))
     return z3.Q(number.numerator, number.denominator)
 
 

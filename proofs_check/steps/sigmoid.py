@@ -36,7 +36,7 @@ import sympy as sp
 
 from proofs_check.methods.balls import positive
 from proofs_check.methods.equality import equal
-from proofs_check.methods.monotone import ball, nonnegative
+from proofs_check.methods.monotone import ball, nonnegative, rational
 from proofs_check.methods.reals import decide
 from proofs_check.step import Chapter, Outcome, Planted, Step, both, open_, refuted
 from theory.verdict import Kind, Status
@@ -47,7 +47,7 @@ LOG2 = sp.log(2)
 MILLIONTH = Fraction(1, 10**6)
 
 
-def rational(conclusion: Any, *hypotheses: Any, what: str) -> Outcome:
+def decided(conclusion: Any, *hypotheses: Any, what: str) -> Outcome:
     """Decide a formula in z3's x = e^{−z} > 0 and ell = ℓ(z), and name the margin z if it fails."""
     import z3
 
@@ -82,32 +82,25 @@ def _z3() -> tuple[Any, Any, Any]:
     return (z3, *z3.Reals("x ell"))
 
 
-def _q(number: Any) -> Any:
-    import z3
-
-    number = Fraction(number)
-    return z3.Q(number.numerator, number.denominator)
-
-
 def prove_range(low: Any = 0, high: Any = 1) -> Outcome:
     """low < ℓ < high."""
     z3, _, ell = _z3()
-    return rational(z3.And(_q(low) < ell, ell < _q(high)), what=f"{low} < ℓ < {high}")
+    return decided(z3.And(rational(low) < ell, ell < rational(high)), what=f"{low} < ℓ < {high}")
 
 
 def prove_tails(low: Any = Fraction(1, 2), high: Any = 1) -> Outcome:
     """low · e^{−z} ≤ ℓ for z ≥ 0, and ℓ ≤ high · e^{−z}."""
     _, x, ell = _z3()
     return both(
-        ("lower tail, z ≥ 0", rational(_q(low) * x <= ell, x <= 1, what=f"{low} e^(−z) ≤ ℓ")),
-        ("upper tail, all z", rational(ell <= _q(high) * x, what=f"ℓ ≤ {high} e^(−z)")),
+        ("lower tail, z ≥ 0", decided(rational(low) * x <= ell, x <= 1, what=f"{low} e^(−z) ≤ ℓ")),
+        ("upper tail, all z", decided(ell <= rational(high) * x, what=f"ℓ ≤ {high} e^(−z)")),
     )
 
 
 def prove_half(half: Any = Fraction(1, 2)) -> Outcome:
     """ℓ ≥ half for z ≤ 0."""
     _, x, ell = _z3()
-    return rational(ell >= _q(half), x >= 1, what=f"ℓ ≥ {half} for z ≤ 0")
+    return decided(ell >= rational(half), x >= 1, what=f"ℓ ≥ {half} for z ≤ 0")
 
 
 def prove_decreasing(rate: Any = 0) -> Outcome:
@@ -116,7 +109,7 @@ def prove_decreasing(rate: Any = 0) -> Outcome:
 
     p, q, at_a, at_b = z3.Reals("x_a x_b ell_a ell_b")
     points = (p > 0, p < q, at_a * (1 + p) == p, at_b * (1 + q) == q)
-    return decide(at_a + _q(rate) * at_a * at_b < at_b, points, what="ℓ(a) < ℓ(b) for a > b")
+    return decide(at_a + rational(rate) * at_a * at_b < at_b, points, what="ℓ(a) < ℓ(b) for a > b")
 
 
 def prove_derivative(factor: Any = 1, steepest: Any = Fraction(1, 4)) -> Outcome:
@@ -129,7 +122,7 @@ def prove_derivative(factor: Any = 1, steepest: Any = Fraction(1, 4)) -> Outcome
     slope = -ell * (1 - ell)
     return both(
         ("ℓ' = −ℓ(1 − ℓ)", identity),
-        ("its range", rational(z3.And(slope >= -_q(steepest), slope < 0), what=f"−{steepest} ≤ ℓ' < 0")),
+        ("its range", decided(z3.And(slope >= -rational(steepest), slope < 0), what=f"−{steepest} ≤ ℓ' < 0")),
     )
 
 
@@ -138,7 +131,7 @@ def prove_lipschitz(constant: Any = Fraction(1, 4)) -> Outcome:
     import flint
 
     _, _, ell = _z3()
-    slope = rational(_q(constant) - ell * (1 - ell) >= 0, what=f"(cz + ℓ)' = c − ℓ(1 − ℓ) ≥ 0, c = {constant}")
+    slope = decided(rational(constant) - ell * (1 - ell) >= 0, what=f"(cz + ℓ)' = c − ℓ(1 − ℓ) ≥ 0, c = {constant}")
     proof = both(("ℓ' = −ℓ(1 − ℓ) < 0", prove_derivative()), ("cz + ℓ(z) does not decrease", slope))
     if proof.witness is None:
         return proof

@@ -43,7 +43,7 @@ from typing import Any
 import sympy as sp
 
 from proofs_check.methods.equality import equal
-from proofs_check.methods.monotone import ball, nonnegative
+from proofs_check.methods.monotone import ball, nonnegative, rational
 from proofs_check.methods.passing import Passing, exact_ball, search
 from proofs_check.methods.reals import decide
 from proofs_check.step import Chapter, Outcome, Planted, Step, both, open_, proved, refuted
@@ -53,13 +53,6 @@ S = sp.Symbol("s", positive=True)
 MILLIONTH = Fraction(1, 10**6)
 LOG2_BELOW = Fraction(694, 1000)
 """Above log 2, as a ball shows where it is used."""
-
-
-def _q(number: Any) -> Any:
-    import z3
-
-    number = Fraction(number)
-    return z3.Q(number.numerator, number.denominator)
 
 
 def _gap(p: Passing) -> Any:
@@ -76,7 +69,7 @@ def prove_lower(factor: Any = 1) -> Outcome:
     import z3
 
     z, b, A, y, after, start, t, w = z3.Reals("z b A y y_after y_0 t w")
-    f = _q(factor)
+    f = rational(factor)
     step = (z > 0, b > 0, b <= A, y * z == 1, after * (z + b * z * z) == 1)
     proof = both(
         ("one step", decide(f * (y - after) <= A, step, what="factor · (1/z − 1/z') ≤ A")),
@@ -105,7 +98,7 @@ def prove_upper(rate: Any = 1, log: Any = 1) -> Outcome:
     proof = both(
         ("φ(z + az²) − φ(z) ≥ 1", nonnegative(gain - 1, S, 0, sp.oo, what="1/(1+s) + log(1+s) ≥ 1")),
         ("A_t ≥ a goes as far", decide(z + b * z * z >= z + a * z * z, (z > 0, a > 0, b >= a))),
-        ("φ increases", decide(_q(rate) + _q(log) * a * z > 0, (z > 0, a > 0), what="a z² φ'(z) > 0")),
+        ("φ increases", decide(rational(rate) + rational(log) * a * z > 0, (z > 0, a > 0), what="a z² φ'(z) > 0")),
         ("induction", decide(end >= start + t + 1, increments)),
         ("τ is an integer", decide(tau <= ceiling, (z3.ToReal(tau) - 1 < bound, z3.ToReal(ceiling) >= bound))),
     )
@@ -131,13 +124,13 @@ def prove_published(first: Any = 3, second: Any = 8) -> Outcome:
     import z3
 
     s, n, ratio, log2, tau = z3.Reals("inverse n ratio log2 tau")
-    domain = (s > 0, n >= 1, ratio >= 1, log2 > 0, log2 < _q(LOG2_BELOW))
-    stated = _q(first) * s + _q(second) * ratio * n
+    domain = (s > 0, n >= 1, ratio >= 1, log2 > 0, log2 < rational(LOG2_BELOW))
+    stated = rational(first) * s + rational(second) * ratio * n
     proof = both(
         ("the upper bound", prove_upper()),
         ("log 2", _log2_below()),
         ("τ < 1/(az₀) + n log 2 + 1 is enough", decide(tau <= stated, (*domain, tau < s + n * log2 + 1))),
-        ("v = z₀: τ = n = 0", decide(_q(first) * s >= 0, (s > 0,))),
+        ("v = z₀: τ = n = 0", decide(rational(first) * s >= 0, (s > 0,))),
     )
     return proof if proof.status is Status.PROVED else _search_doublings(first, second)
 
@@ -156,15 +149,15 @@ def _doubling_lemma() -> Outcome:
         orbit[0] * terms[1] * terms[2] + orbit[1] * terms[0] * terms[2] + orbit[2] * terms[0] * terms[1]
         <= terms[0] * terms[1] * terms[2]
     )  # fmt: skip
-    small, middle = (s > 0, s < 1), (s > _q("11/50"), s < 1)
-    near = (log2 > 0, log2 < _q(LOG2_BELOW))
+    small, middle = (s > 0, s < 1), (s > rational("11/50"), s < 1)
+    near = (log2 > 0, log2 < rational(LOG2_BELOW))
     return both(
         ("telescoping", equal(1 / S - 1 / (S + S**2), 1 - S / (1 + S), normal=sp.simplify)),
         ("s₀ ≥ 1: T = 1", decide(z3.And(orbit[1] >= 2 * s, s <= 1 + s), (s >= 1,))),
         ("s/(1+s) ≤ log(1+s)", nonnegative(sp.log(1 + S) - S / (1 + S), S, 0, sp.oo, what="s/(1+s) ≤ log(1+s)")),
         ("log 2", _log2_below()),
         ("s₀ < 1: below 2", decide((2 - log2) * (1 + 2 * s) > 2 * s, (*small, *near))),
-        ("s₀ ≤ 11/50: below 1", decide((1 - log2) * (1 + 2 * s) > 2 * s, (s > 0, s <= _q("11/50"), *near))),
+        ("s₀ ≤ 11/50: below 1", decide((1 - log2) * (1 + 2 * s) > 2 * s, (s > 0, s <= rational("11/50"), *near))),
         ("11/50 < s₀ < 1: T is 2 or 3", decide(z3.And(orbit[1] < 2 * s, orbit[3] >= 2 * s), middle)),
         ("T = 2", decide(two, (*middle, orbit[2] >= 2 * s, orbit[2] < 4 * s))),
         ("T = 3", decide(three, (*middle, orbit[2] < 2 * s, orbit[3] < 4 * s))),
@@ -181,7 +174,7 @@ def prove_least(first: Any = 1, second: Any = 1) -> Outcome:
     real = z3.ToReal
     grown = (start > 0, s >= start + t * start * start)
     further = (t + S_T <= S_0 + real(k_T), rest <= S_T + real(k_rest), k_T + k_rest <= k)
-    stated = _q(first) * S_0 + _q(second) * ratio * n
+    stated = rational(first) * S_0 + rational(second) * ratio * n
     bound = both(
         ("A_t = a is slowest", decide(x + a * x * x <= y + b * y * y, (x > 0, x <= y, a > 0, a <= b))),
         ("s_t ≥ s₀ + ts₀²", decide(s + s * s >= start + (t + 1) * start * start, (*grown, t >= 0))),
@@ -193,9 +186,9 @@ def prove_least(first: Any = 1, second: Any = 1) -> Outcome:
     )
     if bound.status is not Status.PROVED:
         return _search_doublings(first, second)
-    less, slower = _q(first) - p, (1 - h) * S_0  # A = a, v = 2ⁿz₀, h = 2⁻ⁿ: the lower bound is (1 − h)/(az₀)
+    less, slower = rational(first) - p, (1 - h) * S_0  # A = a, v = 2ⁿz₀, h = 2⁻ⁿ: the lower bound is (1 − h)/(az₀)
     small = (S_0 > 0, h > 0, n >= 1, q >= 0, less >= 2 * h, less * S_0 > 2 * q * n)
-    large = (S_0 > 0, p > 0, q < _q(second), p * S_0 < _q(second) - q)
+    large = (S_0 > 0, p > 0, q < rational(second), p * S_0 < rational(second) - q)
     lowered = both(
         ("the lower bound", prove_lower()),
         ("p < 1 fails for small z₀", decide(slower > p * S_0 + q * n, small)),
@@ -212,8 +205,8 @@ def prove_sharp(share: Any = 1) -> Outcome:
 
     share = Fraction(share)
     inverse, rho, kappa, k, log2, tau = z3.Reals("inverse rho kappa k log2 tau")  # inverse: 1/(az₀)
-    domain = (inverse > 0, rho < 1, kappa >= 0, k >= 0, log2 > 0, log2 < _q(LOG2_BELOW),
-              _q(share) * (1 - rho) * inverse > 2 * (kappa * log2 + k))  # fmt: skip
+    domain = (inverse > 0, rho < 1, kappa >= 0, k >= 0, log2 > 0, log2 < rational(LOG2_BELOW),
+              rational(share) * (1 - rho) * inverse > 2 * (kappa * log2 + k))  # fmt: skip
     proof = both(
         ("the lower bound", prove_lower()),
         ("log 2", _log2_below()),

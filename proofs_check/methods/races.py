@@ -1,0 +1,149 @@
+r"""The order of the stages under GD: a sufficient condition in numbers, and small cases in which the noise is first.
+
+Cases have one neuron, two patches a sample, one small-margin sample and N − 1 large-margin ones that are alike. They
+are the system of (c, Ξ), iterated in floats to choose one and in balls to certify it, until one of the stages is over.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Order", "Race", "certified", "headline", "noise_first", "ordering", "races"]
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from theory.cubic_cnn import law
+from theory.cubic_cnn.parameters import HEADLINE
+from theory.errors import check_number
+
+STEPS = 1000
+
+
+@dataclass(frozen=True)
+class Order:
+    """What `ordering` finds, in iterations: T₀ ≤ ``T_0_at_most`` and T₁ ≥ ``T_1_at_least`` if the condition holds."""
+
+    T_0_at_most: float
+    T_1_at_least: float
+    holds: bool
+
+
+def ordering(
+    *, m: int, P: int, alpha: float, eta: float, N: int, N_1: int, c_0: float, x_0: float, row_sum: float,
+    level: Any = 2, head: Any = Fraction(1, 8), noise: Any = Fraction(1, 2), feature: Any = 3, spread: Any = 3,
+    slack: Any = 1,
+) -> Order:  # fmt: skip
+    """Evaluate the sufficient condition U < L for T₀ < T₁ under GD with λ = 0 (`proofs_check.steps.stages`), in floats.
+
+    Args:
+        m, P, alpha, eta, N: as in the symbol table.
+        N_1: large-margin samples, 0 < N₁ < N.
+        c_0: max_r c_r(0); where it is ≤ 0 the condition fails.
+        x_0: largest |Ξ(0)| over all noise patches and neurons.
+        row_sum: max_k Σ_k' |K_kk'|.
+        level, head, noise, feature, spread, slack: the constants 2, 1/8, ½, 3, 3 of v₁, ℓ_min, a and B, and the 1
+            before L; others are errors for the proof to refute.
+
+    Raises:
+        InputError: a number is out of its range.
+    """
+    for name, value in (("alpha", alpha), ("eta", eta), ("row_sum", row_sum)):
+        check_number(name, value, 0, open_low=True)
+    check_number("N_1", N_1, 0, N, open_low=True, open_high=True)
+    check_number("x_0", x_0, 0)
+    ell_min = 1 / (1 + math.exp(float(m * head + noise)))
+    a, B = float(feature) * eta * alpha**3 * N_1 / N * ell_min, float(spread) * eta * row_sum / N
+    late = (1 / x_0 - float(level * m * (P - 1)) ** (1 / 3)) / B if x_0 > 0 else math.inf
+    early = math.inf
+    if c_0 > 0:
+        ahead = 2 * alpha * c_0
+        early = math.ceil((1 / c_0 - 2 * alpha) / a - math.log(ahead)) if ahead < 1 else 0
+    return Order(early, late, early < slack * late)
+
+
+def headline(seed: int) -> dict[str, Any]:
+    """The condition on HEADLINE at η = 0.1, on a draw of its law."""
+    p = HEADLINE
+
+    def rng(name: str) -> np.random.Generator:
+        return np.random.default_rng([seed, *name.encode()])
+
+    q = law.project(law.draw_sample(p, rng), law.draw_weights(p.m, p.d, p.sigma_0, rng))
+    found = ordering(
+        m=p.m, P=p.P, alpha=p.alpha, eta=0.1, N=p.N, N_1=int((q.strength == p.alpha).sum()), c_0=float(q.c_0.max()),
+        x_0=float(abs(q.Xi_0).max()), row_sum=float(abs(q.K).sum(axis=1).max()),
+    )  # fmt: skip
+    return {"seed": seed, "T_0_at_most": found.T_0_at_most, "T_1_at_least": round(found.T_1_at_least, 1),
+            "holds": found.holds}  # fmt: skip
+
+
+class Race(NamedTuple):
+    """One neuron, coefficients c and Ξ (``x`` for the small sample, ``x_large`` for the others), all labels 1.
+
+    Noise patches of the small and of the large samples have Gram matrix K = κI, or κ everywhere if they are ``same``.
+    """
+
+    c: float
+    x: float
+    x_large: float
+    N: int
+    kappa: float
+    same: bool
+    alpha: float
+    beta: float
+    eta: float
+
+    @property
+    def off_diagonal(self) -> float:
+        """Σ_{k'≠k} |K_kk'|."""
+        return (self.N - 1) * self.kappa if self.same else 0.0
+
+
+def races() -> Iterator[Race]:
+    """Starts of the feature near 1/(2α) and far below, of the noise near memorization and far from it."""
+    for x, kappa, c, N in product((0.3, 0.6, 0.79, 0.1), (1.0, 10.0, 100.0, 0.1), (0.01, 0.03, 0.1, 0.24), (2, 20)):
+        for same, large in ((False, 0.0), (False, x), (True, x)):
+            yield Race(c, x, large, N, kappa, same, 2.0, 0.1, 0.1)
+
+
+def noise_first(race: Race, number: Callable[[float], Any] = float, exp: Callable[[Any], Any] = math.exp) -> int | None:
+    """T₁, the first t with Ξ³ ≥ ½ for the small sample, if c < 1/(2α) at all t < T₁, that is T₀ ≥ T₁; else None.
+
+    Args:
+        race: the case.
+        number, exp: of floats, or of balls; with balls None also if they cannot tell.
+    """
+    c, x, large, kappa, alpha, beta, eta = (
+        number(value) for value in (race.c, race.x, race.x_large, race.kappa, race.alpha, race.beta, race.eta)
+    )
+    rate, share = 3 * eta / race.N, race.N - 1
+    for t in range(STEPS):
+        if 2 * x * x * x >= 1:
+            return t
+        if not (2 * x * x * x < 1 and 2 * alpha * c < 1):
+            return None
+        at_large, at_small = (1 / (1 + exp(s**3 * c**3 + xi**3)) for s, xi in ((alpha, large), (beta, x)))
+        pull, pull_large = at_small * x * x, at_large * large * large
+        if race.same:
+            pull = pull_large = pull + share * pull_large
+        c = c + rate * c * c * (share * alpha**3 * at_large + beta**3 * at_small)
+        x, large = x + rate * kappa * pull, large + rate * kappa * pull_large
+    return None
+
+
+def certified(race: Race) -> int | None:
+    """`noise_first` in balls."""
+    import flint
+
+    if noise_first(race) is None:
+        return None
+    old, flint.ctx.prec = flint.ctx.prec, 256
+    try:
+        return noise_first(race, flint.arb, lambda z: z.exp())
+    finally:
+        flint.ctx.prec = old
