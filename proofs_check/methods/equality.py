@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["difference_witness", "equal"]
+__all__ = ["all_equal", "difference_witness", "equal", "numerator"]
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import sympy as sp
 
 from proofs_check.step import Outcome, open_, proved, refuted
+from theory.verdict import Status
 
 POINTS = 5
 
@@ -64,3 +65,39 @@ def equal(
     if found is None:
         return open_("the two sides could be told neither equal nor different by SymPy")
     return refuted("the two sides differ", found)
+
+
+def numerator(expression: sp.Expr) -> sp.Expr:
+    """A normal form for rational functions of symbols and exponentials: the numerator, each e^u a symbol of its own.
+
+    e^−u is 1/e^u, and exponentials of other arguments are taken to be independent, which is sufficient for equality.
+    """
+    names: dict[sp.Expr, sp.Expr] = {}
+    for power in expression.atoms(sp.exp):
+        (u,) = power.args
+        if u.could_extract_minus_sign():
+            names[power] = 1 / sp.Symbol(f"exp({-u})", positive=True)
+        else:
+            names[power] = sp.Symbol(f"exp({u})", positive=True)
+    return sp.expand(sp.numer(sp.together(expression.xreplace(names))))
+
+
+def all_equal(
+    equations: Iterable[tuple[dict[str, Any], Any, Any]], reason: str, normal: Callable[[sp.Expr], sp.Expr] = sp.expand
+) -> Outcome:
+    """PROVED if `equal` proves each of them; else what it found at the first that it does not prove.
+
+    Args:
+        equations: where it is (name and number of what is gone through, for the witness), left side, right side.
+        reason: what to say if all are equal, "all {count} equations …".
+        normal: as for `equal`.
+    """
+    count = 0
+    for where, left, right in equations:
+        count += 1
+        found = equal(left, right, normal=normal, where=where)
+        if found.status is not Status.PROVED:
+            return found
+    if not count:
+        return open_("there was no equation to look at")
+    return proved(reason.format(count=count))

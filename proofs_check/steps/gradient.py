@@ -1,39 +1,39 @@
-r"""The gradient of the loss is its closed form, by SymPy, for all sizes m, N, P, d ≤ 2.
+r"""The gradient of the loss is its closed form: written out for all sizes up to 3, and with sums of any length.
 
 With z_{ijr} = ⟨w_r, X_i[j]⟩, f_i = Σ_r Σ_j z_{ijr}³ and ℓ_i = 1/(1 + exp(y_i f_i)),
 
     ∇_{w_r} [(1/N) Σ_i log(1 + exp(−y_i f_i)) + (λ/2)‖W‖²] = −(3/N) Σ_i y_i ℓ_i Σ_j z_{ijr}² X_i[j] + λ w_r.
 
-W, X, y and λ are symbols. SymPy differentiates the loss as it is written; then exp(−y_i f_i) is replaced by a symbol
-E_i > 0, and each entry of the difference of both sides is a rational function that must cancel to 0.
+**Sizes.** W, X, y have a symbol for each entry. SymPy differentiates the loss as it is written; then exp(−y_i f_i) is
+replaced by a symbol E_i > 0, and each entry of the difference of both sides is a rational function that must cancel to
+0.
 
-Why small sizes tell of all: the loss is a sum over i, f_i a sum over j and r, and ⟨·,·⟩ a sum over coordinates, so
-the derivative in one entry of W is a sum of terms that each name one sample, one patch, one neuron. Two of each show
-every way in which two terms can meet.
+**Indexed.** W, X, y are indexed symbols, and m, N, P, d symbols too. SymPy differentiates the loss, nested sums over
+r < m, k < d, j < P, i < N, with respect to W[a, b], by ∂W[r, k]/∂W[a, b] = δ_{ar} δ_{bk}; the sums over δ are carried
+out, which is right as 0 ≤ a < m and 0 ≤ b < d, and both sides have the same normal form.
 """
 
 from __future__ import annotations
 
-__all__ = ["SIZES", "Problem", "Size", "head_derivative_gap", "prove", "verdict", "witness"]
+__all__ = ["CHAPTER", "SIZES", "Indices", "Problem", "Size", "head_derivative", "indexed", "indices", "sizes"]
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import sympy as sp
 
-from theory.verdict import Kind, Status, Verdict
+from proofs_check.methods.equality import all_equal, equal, numerator
+from proofs_check.methods.sums import contracted, equal_sums
+from proofs_check.step import Chapter, Outcome, Planted, Step
 
 Size = tuple[int, int, int, int]
 """(m, N, P, d)."""
 
-SIZES: tuple[Size, ...] = tuple(product((1, 2), (1, 2), (1, 2), (1, 2)))
+SIZES: tuple[Size, ...] = tuple(product((1, 2, 3), (1, 2, 3), (1, 2, 3), (1, 2, 3)))
 
-STATEMENT = (
-    r"$\nabla_{w_r} L = -\frac{3}{N} \sum_i y_i \ell_i \sum_j \langle w_r, X_i[j] \rangle^2 X_i[j] + \lambda w_r$"
-)
-PLAIN = "∇_{w_r} L = −(3/N) Σ_i y_i ℓ_i Σ_j ⟨w_r, X_i[j]⟩² X_i[j] + λ w_r"
+TINY = sp.Rational(1, 10**6)
 
 
 @dataclass(frozen=True)
@@ -82,79 +82,140 @@ class Problem:
             grad = grad - sp.Rational(1, N) * factor * y * ell * pull
         return grad
 
-    def cancels(self, expression: sp.Expr) -> bool:
-        """Whether it is 0 with E_i in place of exp(−y_i f_i) and 1/E_i of exp(y_i f_i)."""
-        names: dict[sp.Expr, sp.Expr] = {}
-        for i, y in enumerate(self.y):
-            E = sp.Symbol(f"E{i}", positive=True)
-            names |= {sp.exp(-y * self.output(i)): E, sp.exp(y * self.output(i)): 1 / E}
-        return sp.expand(sp.numer(sp.together(expression.xreplace(names)))) == 0
 
-
-def head_derivative_gap() -> sp.Expr:
-    """d/df log(1 + exp(−y f)) + y ℓ, which is 0: the derivative of the logistic head is −y ℓ."""
+def head_derivative() -> Outcome:
+    """d/df log(1 + exp(−y f)) = −y ℓ, with ℓ = 1/(1 + exp(y f))."""
     y, f = sp.symbols("y f", real=True)
-    E = sp.Symbol("E", positive=True)
-    gap = sp.diff(sp.log(1 + sp.exp(-y * f)), f) + y / (1 + sp.exp(y * f))
-    return sp.cancel(gap.xreplace({sp.exp(-y * f): E, sp.exp(y * f): 1 / E}))
-
-
-def witness(left: sp.Expr, right: sp.Expr) -> dict[str, Any] | None:
-    """A point at which both sides differ, with their values; labels y… are ±1, the other symbols small halves."""
-    symbols = sorted(left.free_symbols | right.free_symbols, key=str)
-    for start in range(1, 6):
-        numbers = [(start * (3 * k + 2)) % 7 - 3 for k in range(len(symbols))]
-        point = {
-            s: sp.Integer(1 if number % 2 else -1) if str(s).startswith("y") else sp.Rational(number or 1, 2)
-            for s, number in zip(symbols, numbers, strict=True)
-        }
-        point = {s: abs(value) if s.is_positive else value for s, value in point.items()}
-        sides = [sp.sympify(side).xreplace(point).evalf(30) for side in (left, right)]
-        if abs(sides[0] - sides[1]) > sp.Float("1e-20"):
-            values = {str(s): float(v) for s, v in point.items()}
-            return {"at": values, "left": float(sides[0]), "right": float(sides[1])}
-    return None
-
-
-def verdict(
-    claim: str, statement: str, plain: str, reason: str, differ: tuple[sp.Expr, sp.Expr, dict[str, Any]] | None = None,
-    sizes: Iterable[Size] = (),
-) -> Verdict:
-    """PROVED if no two sides ``differ``; REFUTED with a witness of it; INCONCLUSIVE if there is none to show.
-
-    The evidence names the sizes (m, N, P, d) at which the equations were proved.
-    """
-    status, found = Status.PROVED, None
-    if differ is not None:
-        left, right, where = differ
-        shown = witness(left, right)
-        status = Status.INCONCLUSIVE if shown is None else Status.REFUTED
-        found = None if shown is None else {**where, **shown}
-    return Verdict(
-        claim=claim, optimizer="", statement=statement, kind=Kind.IDENTITY, source="derived", status=status,
-        expected=Status.PROVED, reason=reason, plain=plain, witness=found,
-        evidence={"sizes (m, N, P, d)": [list(size) for size in sizes]},
+    return equal(
+        sp.diff(sp.log(1 + sp.exp(-y * f)), f), -y / (1 + sp.exp(y * f)),
+        "the derivative of log(1 + exp(−y f)) is −y ℓ", numerator,
     )  # fmt: skip
 
 
-def prove(factor: Any = 3, penalty: Any = 1, sizes: tuple[Size, ...] = SIZES) -> Verdict:
-    """Prove the closed form for all ``sizes`` (m, N, P, d).
+def sizes(factor: Any = 3, penalty: Any = 1, over: tuple[Size, ...] = SIZES) -> Outcome:
+    """The closed form, entry by entry, for all sizes ``over`` (m, N, P, d).
 
     Args:
         factor: what stands for the 3 of the statement.
         penalty: what stands for the 1 before λ.
-        sizes: the sizes gone through.
+        over: the sizes gone through.
     """
-    checked = 0
-    for m, N, P, d in sizes:
-        problem = Problem.of_size(m, N, P, d)
-        loss, stated = problem.loss(), problem.closed_form(factor, penalty)
-        for r, k in product(range(m), range(d)):
-            left, right = sp.diff(loss, problem.W[r, k]), stated[r, k]
-            checked += 1
-            if not problem.cancels(left - right):
-                where = {"size": {"m": m, "N": N, "P": P, "d": d}, "entry": [r, k]}
-                reason = f"entry ({r}, {k}) of the gradient differs at m, N, P, d = {m}, {N}, {P}, {d}"
-                return verdict("proof.gradient", STATEMENT, PLAIN, reason, (left, right, where))
-    reason = f"all {checked} entries over {len(sizes)} sizes cancel to 0"
-    return verdict("proof.gradient", STATEMENT, PLAIN, reason, sizes=sizes)
+    equations = (equation for size in over for equation in _entries(size, factor, penalty))
+    return all_equal(equations, f"all {{count}} entries over {len(over)} sizes cancel to 0", numerator)
+
+
+def _entries(size: Size, factor: Any, penalty: Any) -> Iterator[tuple[dict[str, Any], sp.Expr, sp.Expr]]:
+    problem = Problem.of_size(*size)
+    loss, stated = problem.loss(), problem.closed_form(factor, penalty)
+    for r, k in product(range(size[0]), range(size[3])):
+        where = {"size": dict(zip(("m", "N", "P", "d"), size, strict=True)), "entry": [r, k]}
+        yield where, sp.diff(loss, problem.W[r, k]), stated[r, k]
+
+
+@dataclass(frozen=True)
+class Indices:
+    """The same loss with sums over ranges of symbolic size; i, j, r, k run, a and b are the entry W[a, b]."""
+
+    m: sp.Symbol
+    N: sp.Symbol
+    P: sp.Symbol
+    d: sp.Symbol
+    i: sp.Symbol
+    j: sp.Symbol
+    r: sp.Symbol
+    k: sp.Symbol
+    a: sp.Symbol
+    b: sp.Symbol
+    W: sp.IndexedBase
+    X: sp.IndexedBase
+    y: sp.IndexedBase
+    ell: sp.IndexedBase
+    lam: sp.Symbol
+
+    @property
+    def order(self) -> tuple[sp.Symbol, ...]:
+        """Innermost first."""
+        return self.k, self.r, self.j, self.i
+
+    def over(self, term: sp.Expr, *indices: sp.Symbol) -> sp.Expr:
+        """The sum of ``term`` over the whole range of the indices, innermost first."""
+        last = {self.i: self.N - 1, self.j: self.P - 1, self.r: self.m - 1, self.k: self.d - 1}
+        return sp.Sum(term, *((index, 0, last[index]) for index in indices))
+
+    def z(self, i: sp.Expr, r: sp.Expr) -> sp.Expr:
+        """⟨w_r, X_i[j]⟩."""
+        return self.over(self.W[r, self.k] * self.X[i, self.j, self.k], self.k)
+
+    def output(self) -> sp.Expr:
+        """f(X_i)."""
+        return self.over(self.z(self.i, self.r) ** 3, self.r, self.j)
+
+    def loss(self) -> sp.Expr:
+        """L(W)."""
+        heads = self.over(sp.log(1 + sp.exp(-self.y[self.i] * self.output())), self.i)
+        return heads / self.N + self.lam / 2 * self.over(self.W[self.r, self.k] ** 2, self.k, self.r)
+
+    def closed_form(self, ell: sp.Expr, factor: Any = 3, penalty: Any = 1) -> sp.Expr:
+        """Entry [a, b] of the stated gradient, with ``ell`` for ℓ_i."""
+        pull = self.over(self.z(self.i, self.a) ** 2 * self.X[self.i, self.j, self.b], self.j)
+        data = self.over(self.y[self.i] * ell * pull, self.i)
+        return penalty * self.lam * self.W[self.a, self.b] - sp.sympify(factor) / self.N * data
+
+    def at(self, size: int) -> dict[sp.Symbol, int]:
+        """All sizes equal to ``size``, and the first entry."""
+        return {self.m: size, self.N: size, self.P: size, self.d: size, self.a: 0, self.b: 0}
+
+
+def indices() -> Indices:
+    """Symbols of every size."""
+    m, N, P, d = sp.symbols("m N P d", integer=True, positive=True)
+    i, j, r, k, a, b = sp.symbols("i j r k a b", integer=True, nonnegative=True)
+    W, X, y = (sp.IndexedBase(name, real=True) for name in "WXy")
+    ell, lam = sp.IndexedBase("ell", positive=True), sp.Symbol("lambda", real=True)
+    return Indices(m=m, N=N, P=P, d=d, i=i, j=j, r=r, k=k, a=a, b=b, W=W, X=X, y=y, ell=ell, lam=lam)
+
+
+def indexed(factor: Any = 3, penalty: Any = 1) -> Outcome:
+    """The closed form of entry [a, b], for symbolic m, N, P, d, 0 ≤ a < m and 0 ≤ b < d."""
+    of = indices()
+    ell = 1 / (1 + sp.exp(of.y[of.i] * of.output()))
+    return equal_sums(
+        contracted(sp.diff(of.loss(), of.W[of.a, of.b])), of.closed_form(ell, factor, penalty), of.order, of.at(1),
+        reason="both sides have the same normal form, with symbols for m, N, P, d and for the entry",
+    )  # fmt: skip
+
+
+FORMULA = r"\nabla_{w_r} L = -\frac{3}{N} \sum_i y_i \ell_i \sum_j \langle w_r, X_i[j] \rangle^2 X_i[j] + \lambda w_r"
+PLAIN = "∇_{w_r} L = −(3/N) Σ_i y_i ℓ_i Σ_j ⟨w_r, X_i[j]⟩² X_i[j] + λ w_r"
+REAL = ("W, X, y and λ real", "ℓ_i = 1/(1 + exp(y_i f(X_i)))")
+PLANTED = (
+    Planted("2 in place of the factor 3", {"factor": 2}),
+    Planted("3 + 10⁻⁶ in place of the factor 3", {"factor": 3 + TINY}),
+    Planted("the penalty's gradient is 2λ w_r", {"penalty": 2}),
+)
+
+CHAPTER = Chapter(
+    1,
+    "The gradient of the loss",
+    (
+        Step(
+            "gradient.sizes",
+            rf"For all $m, N, P, d \in \{{1, 2, 3\}}$ and all real $W, X, y, \lambda$: ${FORMULA}$.",
+            f"for all sizes m, N, P, d ≤ 3: {PLAIN}",
+            REAL,
+            "SymPy differentiates the loss written out in symbols, and the difference of each entry cancels to 0",
+            sizes,
+            PLANTED,
+        ),
+        Step(
+            "gradient.indexed",
+            rf"For all $m, N, P, d \ge 1$ and all real $W, X, y, \lambda$: ${FORMULA}$.",
+            f"for all sizes m, N, P, d: {PLAIN}",
+            REAL,
+            "SymPy differentiates nested sums over ranges of symbolic size, the Kronecker deltas are summed, and both "
+            "sides have the same normal form",
+            indexed,
+            PLANTED,
+        ),
+    ),
+)

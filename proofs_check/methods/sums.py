@@ -1,0 +1,114 @@
+r"""Finite sums over ranges of symbolic size: Σ_k δ_{bk} g_k = g_b, and a normal form for sums of products.
+
+The rules are those of finite sums, whatever their length:
+
+    Σ_k δ_{bk} g_k = g_b for b in the range,    Σ_k (g_k + h_k) = Σ_k g_k + Σ_k h_k,
+    Σ_k c g_k = c Σ_k g_k for c without k,      Σ_j Σ_k g_jk = Σ_k Σ_j g_jk.
+
+Two expressions with the same normal form are equal for all sizes; two with different ones need not differ, so a
+difference is claimed only with numbers, at small sizes.
+"""
+
+from __future__ import annotations
+
+__all__ = ["contracted", "equal_sums", "explicit", "normal"]
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sympy as sp
+
+from proofs_check.methods.equality import difference_witness
+from proofs_check.step import Outcome, open_, proved, refuted
+
+
+def contracted(expression: sp.Expr) -> sp.Expr:
+    """Σ_k δ_{bk} g_k becomes g_b, in every sum; b is taken to be in the range of k, which the caller states."""
+    return expression.replace(lambda e: isinstance(e, sp.Sum), _contracted)
+
+
+def _contracted(total: sp.Sum) -> sp.Expr:
+    found = sp.Integer(0)
+    for part in sp.Add.make_args(sp.expand(total.function)):
+        term, kept = part, []
+        for index, low, high in total.limits:
+            delta = next((f for f in sp.Mul.make_args(term) if _is_delta(f, index)), None)
+            if delta is None:
+                kept.append((index, low, high))
+                continue
+            other = next(argument for argument in delta.args if argument != index)
+            # `subs` leaves alone the bound indices of inner sums, as `xreplace` would not.
+            term = (term / delta).subs(index, other)
+        found += sp.Sum(term, *kept) if kept else term
+    return found
+
+
+def _is_delta(factor: sp.Expr, index: sp.Symbol) -> bool:
+    return isinstance(factor, sp.KroneckerDelta) and index in factor.args
+
+
+def normal(expression: sp.Expr, order: Sequence[sp.Symbol]) -> sp.Expr:
+    """Sums split over +, merged into one, nested in ``order`` (innermost first), each with its constants outside.
+
+    An index must have one range wherever it occurs in ``order``.
+    """
+    return sp.expand(expression.replace(lambda e: isinstance(e, sp.Sum), lambda total: _nested(total, order)))
+
+
+def _nested(total: sp.Sum, order: Sequence[sp.Symbol]) -> sp.Expr:
+    found = sp.Integer(0)
+    for part in sp.Add.make_args(sp.expand(total.function)):
+        term, limits = _absorbed(part, {limit[0]: limit for limit in total.limits})
+        for index in sorted(limits, key=list(order).index):
+            constant, depends = term.as_independent(index, as_Add=False)
+            term = constant * sp.Sum(depends, limits[index])
+        found += term
+    return found
+
+
+def _absorbed(term: sp.Expr, limits: dict[sp.Symbol, sp.Tuple]) -> tuple[sp.Expr, dict[sp.Symbol, sp.Tuple]]:
+    """c Σ_j g_j as c g_j with j among the limits; a sum stays where its index is in use already."""
+    for factor in sp.Mul.make_args(term):
+        inner = {limit[0]: limit for limit in factor.limits} if isinstance(factor, sp.Sum) else {}
+        rest = term / factor
+        if inner and not set(inner) & (set(limits) | rest.free_symbols | _bound(rest)):
+            return _absorbed(sp.expand(rest * factor.function), limits | inner)
+    return term, limits
+
+
+def _bound(expression: sp.Expr) -> set[sp.Symbol]:
+    return {limit[0] for total in expression.atoms(sp.Sum) for limit in total.limits}
+
+
+def explicit(expression: sp.Expr, sizes: Mapping[sp.Symbol, int]) -> sp.Expr:
+    """The expression at given sizes and free indices, its sums written out and W[0, 1] a symbol w01."""
+    written = expression.subs(dict(sizes)).doit()
+    names = {
+        entry: sp.Symbol(
+            str(entry.base).lower() + "".join(map(str, entry.indices)), real=True, positive=entry.base.is_positive
+        )
+        for entry in written.atoms(sp.Indexed)
+    }
+    return written.xreplace(names)
+
+
+def equal_sums(
+    left: sp.Expr, right: sp.Expr, order: Sequence[sp.Symbol], at: Mapping[sp.Symbol, int], *,
+    reason: str, where: dict[str, Any] | None = None,
+) -> Outcome:
+    """PROVED for all sizes if both sides have one normal form; REFUTED by numbers at the sizes ``at``; open otherwise.
+
+    Args:
+        left, right: expressions with sums and indexed symbols.
+        order: the indices, innermost first.
+        at: sizes and free indices for the witness.
+        reason: what to say if they are equal.
+        where: what names the instance, for the witness.
+    """
+    if normal(left - right, order) == 0:
+        return proved(reason)
+    sizes = {str(symbol): value for symbol, value in at.items()}
+    found = difference_witness(explicit(left, at), explicit(right, at), {**(where or {}), "size": sizes})
+    if found is None:
+        return open_("the normal forms differ, and no numbers that show a difference were found")
+    return refuted("the two sides differ", found)
