@@ -196,13 +196,13 @@ def orthogonal(leak: Any = 1, least: Any = 0, over: tuple[Size, ...] = SIZES) ->
     """
     import z3
 
-    c, S, tau = z3.Reals("c share tau")
+    c, share, tau = z3.Reals("c share tau")
     added = [
         _over(over, None, lambda system: system.signal(3, 1, 3, leak)),
         _over(over, None, lambda system: system.memorization(3, 1, leak)),
     ]
-    more = 3 * c * c * S * tau
-    domain = (tau != 0, c != 0, S > float(least))
+    more = 3 * c * c * share * tau
+    domain = (tau != 0, c != 0, share > float(least))
     necessary = decide(more != 0, domain, what="orthogonality is necessary")
     return both(
         ("derivative of the head", head_derivative()),
