@@ -116,7 +116,7 @@ def _show(console: Console, settled: Any) -> None:
         head.append(f"   (expected {v.expected.value})", style="bold red")
     console.print(head)
     _under(console, v.plain)
-    _under(console, f"{v.reason}", "dim")
+    _under(console, f"found: {v.reason}", "dim")
     if v.witness is not None:
         _under(console, f"witness: {_witness(v.witness)}", "dim")
     if v.control is not None:
