@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from sims.readme import FIGURES, ROOT, blocks, documents, rewritten, saved, single
+from proofs_check.conformance import IDENTITIES, table
+from proofs_check.step import chapters
+from sims.readme import FIGURES, ROOT, blocks, documents, proofs, rewritten, saved, single
 from theory.cubic_cnn.claims import CLAIMS
 
 TEXT = (ROOT / "README.md").read_text()
@@ -34,6 +36,19 @@ def test_saved_verdicts_are_of_three_roots_and_of_todays_claims():
             claim = CLAIMS[v["claim"]]
             assert (v["statement"], v["plain"], v["source"]) == (claim.statement, claim.plain, claim.source)
             assert [h["name"] for h in v["hypotheses"]] == [h.name for h in claim.hypotheses]
+
+
+def test_saved_proofs_and_identities_are_todays():
+    steps = {step.id: step for chapter in chapters() for step in chapter.steps}
+    found = {v["step"]: v for v in proofs()["verdicts"]}
+    assert list(found) == list(steps)
+    for name, v in found.items():
+        assert (v["statement"], v["plain"], v["method"]) == (steps[name].statement, steps[name].plain, steps[name].method)
+        assert v["planted"] == [planted.description for planted in steps[name].planted]
+        assert v["as_expected"]
+    saved_identities = table.read(ROOT / "docs" / "proofs" / "identities.json")
+    assert saved_identities["identities"] == {name: identity.statement for name, identity in IDENTITIES.items()}
+    assert all(row["keeps_convention"] for row in saved_identities["optimizers"])
 
 
 def test_pictures_have_captions():

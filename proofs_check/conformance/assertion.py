@@ -71,8 +71,11 @@ def assert_momentum_identities(
         takes = "takes a momentum" if convention == "gd" else "takes no gamma or momentum"
         raise InputError("convention", convention, f"make_optimizer {takes}")
     dtypes = tuple(dtypes)
-    found = [seek(IDENTITIES[name], subject, dtypes=dtypes, examples=examples) for name in names]
-    failed = [finding for finding in found if finding.mark is Mark.FAILS]
+    found: list[Finding] = []
+    failed: list[Finding] = []
+    for name in names:  # only the first failure is shown with its case, so only it is shrunk
+        found.append(seek(IDENTITIES[name], subject, dtypes=dtypes, examples=examples, shrink=not failed))
+        failed += [found[-1]] if found[-1].mark is Mark.FAILS else []
     if failed:
         raise AssertionError(explanation(subject, failed, examples=examples))
     return found
@@ -104,8 +107,10 @@ def _instead(subject: Subject, first: Finding, examples: int) -> list[str]:
     if first.identity in STRUCTURE:
         return []
     candidates = dict.fromkeys(name for names in OF_CONVENTION.values() for name in names)
-    marks = {n: seek(IDENTITIES[n], subject, dtypes=("float64",), examples=examples).mark for n in candidates}
-    holding = [n for n, mark in marks.items() if mark is Mark.HOLDS]
+    holding = [
+        name for name in candidates
+        if seek(IDENTITIES[name], subject, dtypes=("float64",), examples=examples, shrink=False).mark is Mark.HOLDS
+    ]  # fmt: skip
     kept = f" Of their identities it satisfies {', '.join(holding)}." if holding else ""
     return [f"It satisfies none of the conventions {', '.join(CONVENTIONS)}.{kept}"]
 

@@ -60,18 +60,20 @@ def _violation(identity: Identity, subject: Subject, case: Case) -> str | None:
 
 
 def seek(
-    identity: Identity, subject: Subject, *, dtypes: Iterable[str] = DTYPES, examples: int = EXAMPLES
-) -> Finding:
+    identity: Identity, subject: Subject, *, dtypes: Iterable[str] = DTYPES, examples: int = EXAMPLES,
+    shrink: bool = True,
+) -> Finding:  # fmt: skip
     """Look for a case in which the identity fails, in each dtype; the first that is found is shrunk.
 
-    The search is the same each time: cases are drawn from a fixed seed.
+    The search is the same each time: cases are drawn from a fixed seed. Without ``shrink`` it is faster where only the
+    mark is wanted.
     """
     missing = identity.missing(subject)
     if missing is not None:
         return Finding(identity.name, subject.name, Mark.NOT_APPLICABLE, missing)
     how = settings(
         max_examples=examples, derandomize=True, database=None, deadline=None, print_blob=False,
-        suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck), phases=[Phase.generate, *([Phase.shrink] if shrink else [])],
     )  # fmt: skip
     tried = 0
 
@@ -100,7 +102,7 @@ def conventions_of(subject: Subject, *, dtype: str = "float64", examples: int = 
 
     def mark(name: str) -> Mark:
         if name not in known:
-            known[name] = seek(IDENTITIES[name], subject, dtypes=(dtype,), examples=examples).mark
+            known[name] = seek(IDENTITIES[name], subject, dtypes=(dtype,), examples=examples, shrink=False).mark
         return known[name]
 
     return satisfied(mark, momentum=subject.has("gamma"))

@@ -62,7 +62,7 @@ def test_prove_lists_and_refuses(call_cli):
 
 
 def test_identities_of_an_optimizer_of_ones_own(call_cli, mine):
-    spec = ["--optimizer", f"{mine / 'mine.py'}:make", "--examples", 5]
+    spec = ["--optimizer", f"{mine / 'mine.py'}:make", "--examples", 5, "--dtype", "float64"]
     found = call_cli("identities", *spec, "--convention", "velocity", "--out", mine / "a")
     assert found.exit_code == 0, found.output
     text = " ".join(found.stdout.split())
