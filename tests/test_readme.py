@@ -43,8 +43,9 @@ def test_saved_proofs_and_identities_are_todays():
     found = {v["step"]: v for v in proofs()["verdicts"]}
     assert list(found) == list(steps)
     for name, v in found.items():
-        assert (v["statement"], v["plain"], v["method"]) == (steps[name].statement, steps[name].plain, steps[name].method)
-        assert v["planted"] == [planted.description for planted in steps[name].planted]
+        step = steps[name]
+        assert (v["statement"], v["plain"], v["method"]) == (step.statement, step.plain, step.method)
+        assert v["planted"] == [planted.description for planted in step.planted]
         assert v["as_expected"]
     saved_identities = table.read(ROOT / "docs" / "proofs" / "identities.json")
     assert saved_identities["identities"] == {name: identity.statement for name, identity in IDENTITIES.items()}
