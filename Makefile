@@ -27,7 +27,7 @@ readme: $(VENV)/.peers   # the documents' tables and pictures anew: 20 minutes
 	$(BIN)/lemmascope scaling --force
 	$(BIN)/lemmascope prove --force
 	$(BIN)/lemmascope identities --force
-	$(BIN)/python -m sims.readme results
+	$(BIN)/python -m lemmascope.sims.report.documents results
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -12,17 +12,17 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import record as records
-from benchmarks.compiled import OWN, time_compiled
-from benchmarks.growth import TimeOwn, grow
-from benchmarks.limits import measure_limits
-from benchmarks.machine import machine
-from benchmarks.measure import Timing, measure_work
-from benchmarks.on_device import DEVICE, device_limits
-from benchmarks.peers import LIBRARIES, peers
-from benchmarks.work import WORKS, Inputs, small
-from sims.terminal import open_console
-from theory.errors import InputError, check_size
+from lemmascope.benchmarks import record as records
+from lemmascope.benchmarks.compiled import OWN, time_compiled
+from lemmascope.benchmarks.growth import TimeOwn, grow
+from lemmascope.benchmarks.limits import measure_limits
+from lemmascope.benchmarks.machine import machine
+from lemmascope.benchmarks.measure import Timing, measure_work
+from lemmascope.benchmarks.on_device import DEVICE, device_limits
+from lemmascope.benchmarks.peers import LIBRARIES, peers
+from lemmascope.benchmarks.work import WORKS, Inputs, small
+from lemmascope.sims.report.terminal import open_console
+from lemmascope.theory.errors import InputError, check_size
 
 LEAST_ROUNDS = 5
 """Of fewer rounds no median is given."""
@@ -40,9 +40,17 @@ def _saying() -> Iterator[Callable[[str], None]]:
 
 
 def bench(
-    rows: Sequence[str] | None = None, *, rounds: int = LEAST_ROUNDS, without: Sequence[str] = (),
-    out: Path | None = None, quick: bool = False, growth: bool = True, own: Sequence[Any] = OWN,
-    time_own: TimeOwn = time_compiled, root_seed: int = 0, console: Console | None = None,
+    rows: Sequence[str] | None = None,
+    *,
+    rounds: int = LEAST_ROUNDS,
+    without: Sequence[str] = (),
+    out: Path | None = None,
+    quick: bool = False,
+    growth: bool = True,
+    own: Sequence[Any] = OWN,
+    time_own: TimeOwn = time_compiled,
+    root_seed: int = 0,
+    console: Console | None = None,
 ) -> dict[str, Any]:
     """Measure, print and write down.
 

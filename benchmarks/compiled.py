@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.own import Reference, coefficient_system, exact_system
-from benchmarks.protocol import Cost, Run, weight_space_cost
-from benchmarks.work import Inputs, Work
-from sims.backends.compiled import CompiledKernel, unavailable
-from sims.backends.kernel import TRACED, Start
-from sims.cost import choose_representation, costs, lay_out
-from sims.problems import LawProblem
-from theory.cubic_cnn.coefficients import CoefficientSystem
-from theory.cubic_cnn.parameters import HEADLINE, Parameters
-from theory.cubic_cnn.weights import WeightSystem
+from lemmascope.benchmarks.own import Reference, coefficient_system, exact_system
+from lemmascope.benchmarks.protocol import Cost, Run, weight_space_cost
+from lemmascope.benchmarks.work import Inputs, Work
+from lemmascope.sims.cubic_cnn.backends.compiled import CompiledKernel, unavailable
+from lemmascope.sims.cubic_cnn.backends.kernel import TRACED, Start
+from lemmascope.sims.cubic_cnn.cost import choose_representation, costs, lay_out
+from lemmascope.sims.cubic_cnn.problems import LawProblem
+from lemmascope.theory.cubic_cnn.coefficients import CoefficientSystem
+from lemmascope.theory.cubic_cnn.parameters import HEADLINE, Parameters
+from lemmascope.theory.cubic_cnn.weights import WeightSystem
 
 MANY = 10**9
 """More iterations than any run has."""
@@ -53,9 +53,15 @@ def _runner(
     for seeds, part in layout.units:
         (s,) = seeds
         start = Start(
-            small=small[s : s + 1], c_threshold=None, memorization_threshold=None, gradient_factor=1.0, last=MANY,
-            trace=True, count=len(part), dtype="float64",
-        )  # fmt: skip
+            small=small[s : s + 1],
+            c_threshold=None,
+            memorization_threshold=None,
+            gradient_factor=1.0,
+            last=MANY,
+            trace=True,
+            count=len(part),
+            dtype="float64",
+        )
         kernels.append((s, list(part), CompiledKernel(_of_seed(system, s), start, layout.team)))
     nothing = np.zeros(0, np.int64)
     # Kept between calls, as the peers keep theirs: fresh threads share a core until the system spreads them.

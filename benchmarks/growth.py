@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from theory.cubic_cnn.parameters import HEADLINE, Parameters
+from lemmascope.theory.cubic_cnn.parameters import HEADLINE, Parameters
 
 TimeOwn = Callable[[Parameters, str, int, tuple[tuple[float, float], ...], int, int], float]
 """(parameters, law, seeds, cells, iterations, workers) ↦ seconds an iteration of the law "exact" or "samples"."""
@@ -86,14 +86,18 @@ def studies(cores: int | None = None, quick: bool = False) -> tuple[Study, ...]:
         return points[:3] if quick else points
 
     return (
-        Study("d", "0: by the exact law no d-dimensional vector is formed",
-              upto(10**3, 10**4, 10**6, 10**8, 10**10, 10**12), base),
+        Study(
+            "d",
+            "0: by the exact law no d-dimensional vector is formed",
+            upto(10**3, 10**4, 10**6, 10**8, 10**10, 10**12),
+            base,
+        ),
         Study("n", "2: one product with K", upto(50, 100, 200, 400, 800, 1600), base),
         Study("m", "1: the columns of the product", upto(2, 5, 10, 20, 40, 80), base),
         Study("cells", "1: the columns of the product", upto(1, 2, 4, 8, 16, 32, 64), base),
         Study("seeds", "1: seeds over threads", upto(1, 2, 4, 8, 16, 32), base, workers=cores),
         Study("threads", "−1: seeds over threads", threads, base, seeds=4 if quick else 8 * cores),
-    )  # fmt: skip
+    )
 
 
 def _cells(count: int) -> tuple[tuple[float, float], ...]:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.protocol import Cost
-from sims.limits import SIDE, bandwidth, product_rate
+from lemmascope.benchmarks.protocol import Cost
+from lemmascope.sims.machine.limits import SIDE, bandwidth, product_rate
 
 SIZES = tuple(2**k for k in range(16, 29))
 """Bytes that each core goes over, 64 KiB … 256 MiB."""

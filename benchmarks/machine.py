@@ -12,11 +12,20 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from sims.provenance import processor
+from lemmascope.sims.run.provenance import processor
 
 LIBRARIES = (
-    "lemmascope", "numpy", "scipy", "numba", "threadpoolctl", "torch", "jax", "jaxlib", "cupy-cuda12x", "cupy-cuda13x",
-)  # fmt: skip
+    "lemmascope",
+    "numpy",
+    "scipy",
+    "numba",
+    "threadpoolctl",
+    "torch",
+    "jax",
+    "jaxlib",
+    "cupy-cuda12x",
+    "cupy-cuda13x",
+)
 
 
 def device() -> str | None:
@@ -46,9 +55,12 @@ def versions() -> dict[str, str]:
 def machine() -> dict[str, Any]:
     """Processor, number of cores, device (or None), system and versions."""
     return {
-        "processor": processor(), "cores": os.cpu_count(), "device": device(), "system": platform.system(),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "device": device(),
+        "system": platform.system(),
         "versions": versions(),
-    }  # fmt: skip
+    }
 
 
 def file_name(found: dict[str, Any]) -> str:

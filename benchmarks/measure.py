@@ -12,8 +12,8 @@ from statistics import median
 
 import numpy as np
 
-from benchmarks.protocol import RECORDED, Cost, Implementation, Run
-from benchmarks.work import Inputs, Work
+from lemmascope.benchmarks.protocol import RECORDED, Cost, Implementation, Run
+from lemmascope.benchmarks.work import Inputs, Work
 
 TOLERANCE = 1e-9
 """Largest difference of two trajectories, relative to the largest magnitude of the quantity over its run."""
@@ -97,7 +97,11 @@ def _reason(error: BaseException) -> str:
 
 
 def _admit(
-    work: Work, inputs: Inputs, implementation: Implementation, timing: Timing, expected: np.ndarray | None,
+    work: Work,
+    inputs: Inputs,
+    implementation: Implementation,
+    timing: Timing,
+    expected: np.ndarray | None,
     seconds: float,
 ) -> tuple[Run, np.ndarray]:
     """Prepare, compile, compare; sets ``timing.refused`` where the trajectory disagrees."""
@@ -123,8 +127,14 @@ def _admit(
 
 
 def measure_work(
-    work: Work, implementations: Sequence[Implementation], *, rounds: int = 5, seconds: float = 0.35,
-    rest: float = REST, say: Say = lambda _: None, inputs: Inputs | None = None,
+    work: Work,
+    implementations: Sequence[Implementation],
+    *,
+    rounds: int = 5,
+    seconds: float = 0.35,
+    rest: float = REST,
+    say: Say = lambda _: None,
+    inputs: Inputs | None = None,
 ) -> list[Timing]:
     """Time all implementations of a work against each other.
 

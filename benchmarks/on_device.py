@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.compiled import MANY, memoryless_rates
-from benchmarks.limits import Limits
-from benchmarks.own import coefficient_system
-from benchmarks.peers.jax_scan import JAX_PEERS
-from benchmarks.protocol import Cost, Run
-from benchmarks.work import Inputs, Work
-from sims.backends.cuda import CudaKernel, CupyRuntime, Runtime
-from sims.backends.device import Unavailable, device_bandwidth, device_product_rate, find_device
-from sims.backends.kernel import Start
+from lemmascope.benchmarks.compiled import MANY, memoryless_rates
+from lemmascope.benchmarks.limits import Limits
+from lemmascope.benchmarks.own import coefficient_system
+from lemmascope.benchmarks.peers.jax_scan import JAX_PEERS
+from lemmascope.benchmarks.protocol import Cost, Run
+from lemmascope.benchmarks.work import Inputs, Work
+from lemmascope.sims.cubic_cnn.backends.cuda import CudaKernel, CupyRuntime, Runtime
+from lemmascope.sims.cubic_cnn.backends.device import Unavailable, device_bandwidth, device_product_rate, find_device
+from lemmascope.sims.cubic_cnn.backends.kernel import Start
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,15 @@ class OnDevice:
         arrays = {f.name: getattr(host, f.name) for f in fields(host)}
         arrays = {k: runtime.array(np.ascontiguousarray(x)) for k, x in arrays.items() if isinstance(x, np.ndarray)}
         start = Start(
-            small=inputs.small, c_threshold=None, memorization_threshold=None, gradient_factor=1.0, last=MANY,
-            trace=True, count=A, dtype="float64",
-        )  # fmt: skip
+            small=inputs.small,
+            c_threshold=None,
+            memorization_threshold=None,
+            gradient_factor=1.0,
+            last=MANY,
+            trace=True,
+            count=A,
+            dtype="float64",
+        )
         kernel = CudaKernel(replace(host, **arrays), start, runtime, threads=self.threads)
         rates = memoryless_rates(inputs.eta, inputs.gamma)
 
@@ -84,6 +90,4 @@ DEVICE: tuple[Any, ...] = (OnDevice(), *(replace(peer, platform="gpu") for peer 
 
 def device_limits() -> Limits:
     """The device's product rates, and the bandwidth of its memory."""
-    return Limits(
-        {dtype: device_product_rate(dtype) for dtype in ("float64", "float32")}, ((1.0, device_bandwidth()),)
-    )
+    return Limits({dtype: device_product_rate(dtype) for dtype in ("float64", "float32")}, ((1.0, device_bandwidth()),))

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.protocol import Cost, Run, weight_space_cost
-from benchmarks.work import STUDY, Inputs, Work
-from sims.problems import LawProblem
-from sims.seeds import streams
-from theory.cubic_cnn.coefficients import CoefficientSystem
-from theory.cubic_cnn.law import Projection
-from theory.cubic_cnn.model import log1p_exp
-from theory.cubic_cnn.parameters import Parameters
-from theory.cubic_cnn.weights import WeightSystem
-from theory.optimizers import MomentumAverage
+from lemmascope.benchmarks.protocol import Cost, Run, weight_space_cost
+from lemmascope.benchmarks.work import STUDY, Inputs, Work
+from lemmascope.sims.cubic_cnn.problems import LawProblem
+from lemmascope.sims.seeds import streams
+from lemmascope.theory.cubic_cnn.coefficients import CoefficientSystem
+from lemmascope.theory.cubic_cnn.law import Projection
+from lemmascope.theory.cubic_cnn.model import log1p_exp
+from lemmascope.theory.cubic_cnn.parameters import Parameters
+from lemmascope.theory.cubic_cnn.weights import WeightSystem
+from lemmascope.theory.optimizers import MomentumAverage
 
 
 def coefficient_system(inputs: Inputs) -> CoefficientSystem:
@@ -29,11 +29,17 @@ def coefficient_system(inputs: Inputs) -> CoefficientSystem:
     patches = inputs.noise.reshape(S, N * (P - 1), d)
     c_0 = np.einsum("smd,sd->sm", inputs.W_0, inputs.w_star)
     return CoefficientSystem(
-        y=inputs.y, strength=np.abs(inputs.strength), K=patches @ np.swapaxes(patches, 1, 2),
-        Xi_0=inputs.W_0 @ np.swapaxes(patches, 1, 2), c_0=c_0,
+        y=inputs.y,
+        strength=np.abs(inputs.strength),
+        K=patches @ np.swapaxes(patches, 1, 2),
+        Xi_0=inputs.W_0 @ np.swapaxes(patches, 1, 2),
+        c_0=c_0,
         S_0=inputs.W_0 @ np.swapaxes(inputs.W_0, 1, 2) - c_0[:, :, None] * c_0[:, None, :],
-        overlap=np.zeros(patches.shape[:2]), lam=0.0, has_feature=True, of_the_law=True,
-    )  # fmt: skip
+        overlap=np.zeros(patches.shape[:2]),
+        lam=0.0,
+        has_feature=True,
+        of_the_law=True,
+    )
 
 
 def _trajectory(system: Any, y: np.ndarray, small: np.ndarray, eta: np.ndarray, gamma: np.ndarray, T: int) -> Any:

@@ -1,4 +1,4 @@
-"""Where the time of the central experiment goes: ``python -m benchmarks.profile`` prints it."""
+"""Where the time of the central experiment goes: ``python -m lemmascope.benchmarks.profile`` prints it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from unittest import mock
 
 import numpy as np
 
-from benchmarks.machine import machine
-from sims.backends import coefficient_loop, loops, tiles
-from sims.backends.compiled import CompiledKernel
-from sims.explain import one_thread_rate
-from sims.limits import best_of
-from sims.schedule import Logarithmic
-from sims.simulate import simulate
-from sims.studies import headline
-from theory.cubic_cnn.parameters import HEADLINE
+from lemmascope.benchmarks.machine import machine
+from lemmascope.sims.cubic_cnn.backends import coefficient_loop, loops, tiles
+from lemmascope.sims.cubic_cnn.backends.compiled import CompiledKernel
+from lemmascope.sims.cubic_cnn.explain import one_thread_rate
+from lemmascope.sims.cubic_cnn.simulate import simulate
+from lemmascope.sims.machine.limits import best_of
+from lemmascope.sims.schedule import Logarithmic
+from lemmascope.sims.studies import headline
+from lemmascope.theory.cubic_cnn.parameters import HEADLINE
 
 REPEATS = 200
 
@@ -59,7 +59,10 @@ def _one_thread(kept: list[CompiledKernel]) -> Iterator[None]:
         original(self, *arguments)
         kept.append(self)
 
-    with mock.patch("sims.simulate.ThreadPoolExecutor", _Here), mock.patch.object(CompiledKernel, "__init__", keep):
+    with (
+        mock.patch("lemmascope.sims.cubic_cnn.simulate.ThreadPoolExecutor", _Here),
+        mock.patch.object(CompiledKernel, "__init__", keep),
+    ):
         yield
 
 
@@ -103,9 +106,11 @@ def loop_parts(kernel: CompiledKernel) -> dict[str, float]:
                 loops.take_step(w.theta[row, 0:n], w.u[row, 0:n], g, rates)
 
     calls = {
-        "product B K": (product, data.K), "Ξ = BK + aΞ₀ and its cubes": (complete, data.Xi_0),
-        "margins, ℓ, pull": (samples, data.Xi_0), "gradient and step": (step, still),
-    }  # fmt: skip
+        "product B K": (product, data.K),
+        "Ξ = BK + aΞ₀ and its cubes": (complete, data.Xi_0),
+        "margins, ℓ, pull": (samples, data.Xi_0),
+        "gradient and step": (step, still),
+    }
     found = {}
     for name, (call, argument) in calls.items():
         call(w, argument, 1)
@@ -151,13 +156,17 @@ def profile(iterations: int = headline.ITERATIONS) -> str:
     flops = 2.0 * p.n**2 * rows
     lines = [
         f"HEADLINE, {' and '.join(headline.OPTIMIZERS)}, one seed on one thread, {iterations} iterations: {wall:.2f} s",
-        "", *(f"  {100 * took / wall:5.1f} %  {took:7.3f} s  {name}" for name, took in tasks.items()), "",
-        f"An iteration of the compiled loop: {1e6 * each:.1f} µs; each part alone, best of seven:", "",
-        *(f"  {100 * took / each:5.1f} %  {1e6 * took:7.2f} µs  {name}" for name, took in parts.items()), "",
+        "",
+        *(f"  {100 * took / wall:5.1f} %  {took:7.3f} s  {name}" for name, took in tasks.items()),
+        "",
+        f"An iteration of the compiled loop: {1e6 * each:.1f} µs; each part alone, best of seven:",
+        "",
+        *(f"  {100 * took / each:5.1f} %  {1e6 * took:7.2f} µs  {name}" for name, took in parts.items()),
+        "",
         f"The product: {flops:.3g} operations, {flops / parts['product B K'] / 1e9:.1f} GFLOP/s; a square product by "
         f"BLAS on it: {rate / 1e9:.1f} GFLOP/s.",
         f"{machine()['processor']}, NumPy {machine()['versions']['numpy']}, Numba {machine()['versions']['numba']}",
-    ]  # fmt: skip
+    ]
     return "\n".join(lines) + "\n"
 
 

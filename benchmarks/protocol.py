@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from benchmarks.work import Inputs, Work
+from lemmascope.benchmarks.work import Inputs, Work
 
 RECORDED = ("loss", "nu_1", "nu_2", "c_max", "Xi_abs_max")
 """Recorded at every iteration: the loss over all samples, ν₁, ν₂, max_r c_r, max |Ξ| over noise patches and neurons."""

@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 __all__ = [
-    "FOLDER", "SCHEMA", "Summary", "documents", "growth_table", "make", "milliseconds", "percent", "read", "reason",
-    "saved", "summary", "table", "where", "write",
-]  # fmt: skip
+    "FOLDER",
+    "SCHEMA",
+    "Summary",
+    "documents",
+    "growth_table",
+    "make",
+    "milliseconds",
+    "percent",
+    "read",
+    "reason",
+    "saved",
+    "summary",
+    "table",
+    "where",
+    "write",
+]
 
 import json
 import math
@@ -15,13 +28,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.growth import Growth
-from benchmarks.limits import Limits
-from benchmarks.machine import file_name
-from benchmarks.measure import Timing
-from benchmarks.work import Work
-from sims.files import write_json
-from sims.readme import rewritten
+from lemmascope.benchmarks.growth import Growth
+from lemmascope.benchmarks.limits import Limits
+from lemmascope.benchmarks.machine import file_name
+from lemmascope.benchmarks.measure import Timing
+from lemmascope.benchmarks.work import Work
+from lemmascope.sims.files import write_json
+from lemmascope.sims.report.documents import rewritten
 
 SCHEMA = "lemmascope-benchmark/1"
 FOLDER = Path(__file__).parent / "records"
@@ -37,30 +50,53 @@ def _number(x: float) -> float | None:
 def _implementation(timing: Timing, limits: Limits) -> Record:
     least, limited_by = limits.least_seconds(timing.cost)
     return {
-        "name": timing.name, "peer": timing.peer, "formulation": timing.formulation, "chosen": timing.chosen,
-        "refused": timing.refused, "difference": _number(timing.difference),
-        "prepare_seconds": _number(timing.prepare), "compile_seconds": _number(timing.compile),
-        "iterations": timing.iterations, "rounds_ms": [1e3 * s for s in timing.rounds],
+        "name": timing.name,
+        "peer": timing.peer,
+        "formulation": timing.formulation,
+        "chosen": timing.chosen,
+        "refused": timing.refused,
+        "difference": _number(timing.difference),
+        "prepare_seconds": _number(timing.prepare),
+        "compile_seconds": _number(timing.compile),
+        "iterations": timing.iterations,
+        "rounds_ms": [1e3 * s for s in timing.rounds],
         "median_ms": _number(1e3 * timing.seconds),
-        "flops": timing.cost.flops, "bytes": timing.cost.bytes, "resident": timing.cost.resident,
-        "limit_ms": 1e3 * least, "limited_by": limited_by, "of_limit": _number(least / timing.seconds),
+        "flops": timing.cost.flops,
+        "bytes": timing.cost.bytes,
+        "resident": timing.cost.resident,
+        "limit_ms": 1e3 * least,
+        "limited_by": limited_by,
+        "of_limit": _number(least / timing.seconds),
         "of_product_rate": _number(timing.cost.flops / limits.product_rate["float64"] / timing.seconds),
-    }  # fmt: skip
+    }
 
 
 def make(
-    found: Sequence[tuple[Work, Sequence[Timing]]], limits: Limits, growth: Sequence[Growth],
-    machine: Record, *, quick: bool = False, on_device: Limits | None = None,
+    found: Sequence[tuple[Work, Sequence[Timing]]],
+    limits: Limits,
+    growth: Sequence[Growth],
+    machine: Record,
+    *,
+    quick: bool = False,
+    on_device: Limits | None = None,
 ) -> Record:
     """The record, JSON-ready: every round of every timing, the limits, the growth, where and when."""
     return {
-        "schema": SCHEMA, "date": datetime.now(UTC).date().isoformat(), "machine": machine, "quick": quick,
+        "schema": SCHEMA,
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": machine,
+        "quick": quick,
         "limits": {"product_rate": limits.product_rate, "bandwidth": [list(pair) for pair in limits.bandwidth]},
         "rows": [
             {
-                "work": work.name, "described": work.described, "parameters": work.parameters.to_dict(),
-                "seeds": work.seeds, "cells": [list(cell) for cell in work.cells],
-                "checked_iterations": work.iterations, "at_least": work.at_least, "rate_at_least": work.rate_at_least,
+                "work": work.name,
+                "described": work.described,
+                "parameters": work.parameters.to_dict(),
+                "seeds": work.seeds,
+                "cells": [list(cell) for cell in work.cells],
+                "checked_iterations": work.iterations,
+                "at_least": work.at_least,
+                "rate_at_least": work.rate_at_least,
                 "implementations": [
                     _implementation(timing, on_device if work.on_device and on_device else limits) for timing in timings
                 ],
@@ -69,14 +105,19 @@ def make(
         ],
         "growth": [
             {
-                "size": g.study.size, "expected": g.study.expected, "base": g.study.base.to_dict(),
-                "seeds": g.study.seeds, "cells": g.study.cells, "threads": g.study.workers,
+                "size": g.study.size,
+                "expected": g.study.expected,
+                "base": g.study.base.to_dict(),
+                "seeds": g.study.seeds,
+                "cells": g.study.cells,
+                "threads": g.study.workers,
                 "points": [[x, 1e3 * t] for x, t in g.points],
-                "exponent": _number(g.exponent), "error": _number(g.error),
+                "exponent": _number(g.exponent),
+                "error": _number(g.error),
             }
             for g in growth
         ],
-    }  # fmt: skip
+    }
 
 
 def write(record: Record, out: Path | None = None) -> Path:
@@ -191,7 +232,7 @@ def table(record: Record) -> str:
         *(_row(row) for row in record["rows"]),
         "",
         "Milliseconds an iteration, all seeds and cells together: medians, in turn. " + where(record),
-    ]  # fmt: skip
+    ]
     if record["quick"]:
         lines.append("Works at a fraction of their size: nothing can be read off these ratios.")
     return "\n".join(lines)
@@ -226,7 +267,7 @@ def documents() -> dict[Path, dict[str, str]]:
 
 
 def main() -> None:
-    """Rewrite both documents: ``python -m benchmarks.record``."""
+    """Rewrite both documents: ``python -m lemmascope.benchmarks.record``."""
     for path, blocks in documents().items():
         path.write_text(rewritten(path.read_text(), blocks))
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from sims.problems import LawProblem
-from sims.seeds import streams
-from theory.cubic_cnn.parameters import HEADLINE, Parameters
-from theory.errors import InputError
+from lemmascope.sims.cubic_cnn.problems import LawProblem
+from lemmascope.sims.seeds import streams
+from lemmascope.theory.cubic_cnn.parameters import HEADLINE, Parameters
+from lemmascope.theory.errors import InputError
 
 STUDY = "bench"
 MOMENTUM = (0.1, 0.9)
@@ -103,9 +103,12 @@ def small(work: Work, divisor: int = 10) -> Work:
     p = work.parameters
     sizes = replace(p, N=max(p.N // divisor, 10), d=max(p.d // divisor, 20))
     return replace(
-        work, parameters=sizes, seeds=min(work.seeds, 3), cells=work.cells[:: max(1, len(work.cells) // 4)],
+        work,
+        parameters=sizes,
+        seeds=min(work.seeds, 3),
+        cells=work.cells[:: max(1, len(work.cells) // 4)],
         iterations=min(work.iterations, 40),
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -146,12 +149,16 @@ class Inputs:
         X = np.stack([sample.signal_first() for sample in samples])
         y = np.stack([sample.y for sample in samples])
         return cls(
-            X=X, noise=np.ascontiguousarray(X[:, :, 1:, :]), y=y,
+            X=X,
+            noise=np.ascontiguousarray(X[:, :, 1:, :]),
+            y=y,
             strength=y * np.stack([sample.strength for sample in samples]),
             small=np.stack([sample.small for sample in samples]),
-            w_star=np.stack([sample.w_star for sample in samples]), W_0=np.stack(weights),
-            eta=np.array([eta for eta, _ in work.cells]), gamma=np.array([gamma for _, gamma in work.cells]),
-        )  # fmt: skip
+            w_star=np.stack([sample.w_star for sample in samples]),
+            W_0=np.stack(weights),
+            eta=np.array([eta for eta, _ in work.cells]),
+            gamma=np.array([gamma for _, gamma in work.cells]),
+        )
 
     @property
     def shape(self) -> tuple[int, int, int, int, int, int]:

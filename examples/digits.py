@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_digits
 
-from sims.schedule import Logarithmic
-from sims.simulate import simulate
-from sims.trajectory import advice, save
-from sims.userdata import load_patches
-from theory.optimizers import GD, MomentumAverage
+from lemmascope.sims.cubic_cnn.simulate import simulate
+from lemmascope.sims.cubic_cnn.trajectory import advice, save
+from lemmascope.sims.cubic_cnn.userdata import load_patches
+from lemmascope.sims.schedule import Logarithmic
+from lemmascope.theory.optimizers import GD, MomentumAverage
 
 
 def images_of(minus: int, plus: int) -> tuple[np.ndarray, np.ndarray]:
@@ -72,7 +72,7 @@ def main(folder: Path = Path()) -> None:
 
     run = simulate(
         problem, {"GD": GD(0.1), "GD+M": MomentumAverage(0.1, 0.99)}, iterations=2000, record=Logarithmic(40)
-    )  # fmt: skip
+    )
     for sentence in advice(run):  # a learning rate that is too large says so here
         print(sentence)
     save(run, folder / "digits.nc")

@@ -29,15 +29,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """``--momentum-examples N``."""
     group = parser.getgroup("lemmascope", "momentum identities")
     group.addoption(
-        "--momentum-examples", type=int, default=100, metavar="N",
+        "--momentum-examples",
+        type=int,
+        default=100,
+        metavar="N",
         help="cases that each momentum identity tries for each dtype (default: 100)",
-    )  # fmt: skip
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test for each identity."""
     if "momentum_identity" in metafunc.fixturenames:
-        from proofs_check.conformance.identities import OF_CONVENTION, STRUCTURE
+        from lemmascope.proofs_check.conformance.identities import OF_CONVENTION, STRUCTURE
 
         names = dict.fromkeys([*STRUCTURE, *(name for names in OF_CONVENTION.values() for name in names)])
         decay = ["weight_decay[coupled]", "weight_decay[decoupled]"]
@@ -50,19 +53,23 @@ def momentum_identity(request: pytest.FixtureRequest) -> Callable[..., None]:
 
     Its arguments are those of `proofs_check.conformance.assert_momentum_identities`.
     """
-    from proofs_check.conformance.adapters import Subject
-    from proofs_check.conformance.assertion import explanation, names_of
-    from proofs_check.conformance.case import DTYPES
-    from proofs_check.conformance.identities import IDENTITIES
-    from proofs_check.conformance.search import Mark, seek
+    from lemmascope.proofs_check.conformance.adapters import Subject
+    from lemmascope.proofs_check.conformance.assertion import explanation, names_of
+    from lemmascope.proofs_check.conformance.case import DTYPES
+    from lemmascope.proofs_check.conformance.identities import IDENTITIES
+    from lemmascope.proofs_check.conformance.search import Mark, seek
 
     name = request.param
     examples = request.config.getoption("--momentum-examples")
 
     def check(
-        make_optimizer: Callable[..., Any], convention: str, *, weight_decay: str | None = None,
-        library: str | None = None, dtypes: tuple[str, ...] = DTYPES,
-    ) -> None:  # fmt: skip
+        make_optimizer: Callable[..., Any],
+        convention: str,
+        *,
+        weight_decay: str | None = None,
+        library: str | None = None,
+        dtypes: tuple[str, ...] = DTYPES,
+    ) -> None:
         if name not in names_of(convention, weight_decay):
             pytest.skip(f"not an identity of {convention!r}")
         subject = Subject(make_optimizer, getattr(make_optimizer, "__name__", "the optimizer"), library, convention)

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from proofs_check.step import Chapter, Step, chapters, settle
-from theory.errors import InputError
-from theory.verdict import Verdict
+from lemmascope.proofs_check.step import Chapter, Step, chapters, settle
+from lemmascope.theory.errors import InputError
+from lemmascope.theory.verdict import Verdict
 
 SCHEMA = "lemmascope-proofs/1"
 
@@ -67,18 +67,27 @@ def as_json(settled: Iterable[Settled], version: str) -> dict[str, Any]:
         "lemmascope_version": version,
         "verdicts": [
             {
-                "chapter": s.chapter.number, "title": s.chapter.title, "step": s.step.id,
-                "statement": s.step.statement, "plain": s.step.plain, "hypotheses": list(s.step.hypotheses),
-                "method": s.step.method, "source": s.step.source, "kind": s.step.kind.value,
-                "status": s.verdict.status.value, "expected": s.verdict.expected.value, "reason": s.verdict.reason,
+                "chapter": s.chapter.number,
+                "title": s.chapter.title,
+                "step": s.step.id,
+                "statement": s.step.statement,
+                "plain": s.step.plain,
+                "hypotheses": list(s.step.hypotheses),
+                "method": s.step.method,
+                "source": s.step.source,
+                "kind": s.step.kind.value,
+                "status": s.verdict.status.value,
+                "expected": s.verdict.expected.value,
+                "reason": s.verdict.reason,
                 "witness": s.verdict.witness,
                 "evidence": {k: v for k, v in s.verdict.evidence.items() if k != "method"},
-                "planted": [p.description for p in s.step.planted], "control": s.verdict.control,
+                "planted": [p.description for p in s.step.planted],
+                "control": s.verdict.control,
                 "as_expected": s.verdict.as_expected,
             }
             for s in settled
         ],
-    }  # fmt: skip
+    }
 
 
 def as_markdown(found: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from theory.verdict import SOURCES, Kind, Status, Verdict
+from lemmascope.theory.verdict import SOURCES, Kind, Status, Verdict
 
 
 @dataclass(frozen=True)
@@ -141,10 +141,10 @@ class Chapter:
 
 def chapters() -> tuple[Chapter, ...]:
     """Every chapter of ``proofs_check/steps/``, in order."""
-    from proofs_check import steps
+    from lemmascope.proofs_check import steps
 
-    names = [module.name for module in pkgutil.iter_modules(steps.__path__)]
-    found = [importlib.import_module(f"{steps.__name__}.{name}").CHAPTER for name in names]
+    modules = pkgutil.walk_packages(steps.__path__, f"{steps.__name__}.")
+    found = [importlib.import_module(module.name).CHAPTER for module in modules if not module.ispkg]
     return tuple(sorted(found, key=lambda chapter: chapter.number))
 
 
@@ -160,8 +160,17 @@ def settle(step: Step, *, controls: bool = True) -> Verdict:
             "status": Status.REFUTED.value if not missed else Status.INCONCLUSIVE.value,
         }
     return Verdict(
-        claim=step.id, optimizer="", statement=step.statement, kind=step.kind, source=step.source, status=found.status,
-        expected=step.expected, reason=found.reason, plain=step.plain,
+        claim=step.id,
+        optimizer="",
+        statement=step.statement,
+        kind=step.kind,
+        source=step.source,
+        status=found.status,
+        expected=step.expected,
+        reason=found.reason,
+        plain=step.plain,
         hypotheses=tuple({"name": text, "statement": text} for text in step.hypotheses),
-        witness=found.witness, evidence={"method": step.method, **found.evidence}, control=control,
-    )  # fmt: skip
+        witness=found.witness,
+        evidence={"method": step.method, **found.evidence},
+        control=control,
+    )

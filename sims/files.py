@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from theory.errors import InputError
+from lemmascope.theory.errors import InputError
 
 PROVENANCE = "provenance.json"
 

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 
 import xarray as xr
 
-from sims.controls import control_run
-from theory.cubic_cnn.claims import CLAIMS
-from theory.cubic_cnn.parameters import Parameters
-from theory.errors import InputError
-from theory.verdict import Claim, Run, Verdict
+from lemmascope.sims.cubic_cnn.controls import control_run
+from lemmascope.theory.cubic_cnn.claims import CLAIMS
+from lemmascope.theory.cubic_cnn.parameters import Parameters
+from lemmascope.theory.errors import InputError
+from lemmascope.theory.verdict import Claim, Run, Verdict
 
 
 def _parameters(trajectory: xr.Dataset) -> Parameters | None:
@@ -64,9 +64,7 @@ def family(trajectory: xr.Dataset) -> Run:
     return Run(trajectory, f"{len(pairs)} optimizers", _parameters(trajectory), None, None, optimizers=pairs)
 
 
-def judge(
-    trajectory: xr.Dataset, claims: Iterable[Claim] | None = None, *, controls: bool = True
-) -> list[Verdict]:
+def judge(trajectory: xr.Dataset, claims: Iterable[Claim] | None = None, *, controls: bool = True) -> list[Verdict]:
     """Judge every claim on every run that it concerns.
 
     Args:
@@ -91,7 +89,8 @@ def judge(
                     verdict = claim.judge(run)
                 except (KeyError, TypeError, AttributeError, ValueError) as error:
                     raise InputError(
-                        "claim", claim.id,
+                        "claim",
+                        claim.id,
                         f"it must measure Measurement(computed by seed), and failed ({type(error).__name__}: {error})",
                     ) from error
                 if controls and claim.control is not None:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from theory.errors import InputError, check_size
+from lemmascope.theory.errors import InputError, check_size
 
 
 class Schedule(Protocol):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from theory.errors import check_size
+from lemmascope.theory.errors import check_size
 
 
 def _word(name: str) -> int:

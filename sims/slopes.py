@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from theory.errors import InputError
-from theory.order import Slope
+from lemmascope.theory.errors import InputError
+from lemmascope.theory.order import Slope
 
 LEAST_SIZES = 5
 RESAMPLES = 2000
@@ -54,11 +54,21 @@ def fit_slope(samples: Mapping[float, Sequence[float]], *, root_seed: int = 0) -
         low = high = value
     else:
         made = bootstrap(
-            tuple(logs.values()), statistic, n_resamples=RESAMPLES, method="percentile", vectorized=True,
+            tuple(logs.values()),
+            statistic,
+            n_resamples=RESAMPLES,
+            method="percentile",
+            vectorized=True,
             rng=np.random.default_rng(root_seed),
-        )  # fmt: skip
+        )
         low, high = map(float, made.confidence_interval)
     return Slope(
-        value, low, high, tuple(logs), tuple(len(values) for values in logs.values()), tuple(means.tolist()),
-        tuple(errors.tolist()), float(_slope(u, np.log(u), weights)),
-    )  # fmt: skip
+        value,
+        low,
+        high,
+        tuple(logs),
+        tuple(len(values) for values in logs.values()),
+        tuple(means.tolist()),
+        tuple(errors.tolist()),
+        float(_slope(u, np.log(u), weights)),
+    )

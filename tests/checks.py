@@ -28,10 +28,10 @@ from scipy import stats
 from strategies import Instance, TensorPower
 from tolerances import assert_close, tolerance
 
-from sims.seeds import streams
-from theory import optimizers
-from theory.cubic_cnn import coefficients, law, predictions, weights
-from theory.cubic_cnn.parameters import Parameters
+from lemmascope.sims.seeds import streams
+from lemmascope.theory import optimizers
+from lemmascope.theory.cubic_cnn import coefficients, law, predictions, weights
+from lemmascope.theory.cubic_cnn.parameters import Parameters
 
 UNIT = 2.0**-53
 COMPLEX_STEP = 1e-30
@@ -119,12 +119,15 @@ def systems(pairs: Any, lam: float) -> tuple[weights.WeightSystem, coefficients.
     }
     return (
         weights.WeightSystem(
-            X=np.stack([sample.signal_first() for sample in samples]), y=np.stack([sample.y for sample in samples]),
-            W_0=np.stack([W for _, W in pairs]), lam=lam, signal_patches=int(of_the_law),
+            X=np.stack([sample.signal_first() for sample in samples]),
+            y=np.stack([sample.y for sample in samples]),
+            W_0=np.stack([W for _, W in pairs]),
+            lam=lam,
+            signal_patches=int(of_the_law),
             w_star=np.stack([sample.w_star for sample in samples]) if feature else None,
         ),
         coefficients.CoefficientSystem(**stacked, lam=lam, has_feature=feature, of_the_law=of_the_law),
-    )  # fmt: skip
+    )
 
 
 def weights_of(system: Any, of_the_law: bool, theta: np.ndarray) -> np.ndarray:

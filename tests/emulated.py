@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sims.backends import cuda
+from lemmascope.sims.cubic_cnn.backends import cuda
 
 HERE = Path(__file__).parent
 ORDERS = {"forwards": 0, "backwards": 1, "shuffled": 2}
@@ -41,7 +41,7 @@ def library(folder: Path, edit: tuple[str, str] | None = None) -> ctypes.CDLL:
 
 
 class Emulated:
-    """`sims.backends.cuda.Runtime` on NumPy arrays."""
+    """`sims.cubic_cnn.backends.cuda.Runtime` on NumPy arrays."""
 
     def __init__(self, folder: Path, *, shared: int = 200_000, order: str = "forwards", edit=None, multiprocessors=4):
         self.shared, self.multiprocessors, self.order = shared, multiprocessors, ORDERS[order]

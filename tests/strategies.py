@@ -29,10 +29,10 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from sims.seeds import streams
-from theory.cubic_cnn.law import Sample, draw_sample, draw_weights
-from theory.cubic_cnn.parameters import Parameters
-from theory.optimizers import FORMS, PiecewiseConstant
+from lemmascope.sims.seeds import streams
+from lemmascope.theory.cubic_cnn.law import Sample, draw_sample, draw_weights
+from lemmascope.theory.cubic_cnn.parameters import Parameters
+from lemmascope.theory.optimizers import FORMS, PiecewiseConstant
 
 RATES = st.floats(1e-4, 1.0)
 """Learning rates η."""

@@ -7,21 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from checks import (
-    check_coefficients,
-    check_exact_law,
-    check_gradient,
-    check_law,
-    check_optimizer,
-    check_tensor_power,
-)
+from checks import check_coefficients, check_exact_law, check_gradient, check_law, check_optimizer, check_tensor_power
 from strategies import Instance, TensorPower
 from tolerances import CEILINGS, TABLE, assert_close, tolerance
 
-from sims.seeds import streams
-from theory import optimizers
-from theory.cubic_cnn import coefficients, law, predictions, weights
-from theory.cubic_cnn.parameters import Parameters
+from lemmascope.sims.seeds import streams
+from lemmascope.theory import optimizers
+from lemmascope.theory.cubic_cnn import coefficients, law, predictions, weights
+from lemmascope.theory.cubic_cnn.parameters import Parameters
 
 SMALL = Parameters(d=12, N=6, P=3, m=2, alpha=2.0, beta=0.3, mu=0.4, sigma=0.5, sigma_0=0.4, lam=0.05)
 
@@ -228,17 +221,29 @@ BUGS = {
     "gradient: lost penalty": (gradient, plant_lost_penalty),
     "gradient: sign of the margin": (gradient, plant_square_for_cube),
     "coefficients: wrong sign": (
-        coefficient_system, plant_formed_once("_pull", lambda it: 3.0 / it.y.shape[-1] * it.y[:, None, :])),
+        coefficient_system,
+        plant_formed_once("_pull", lambda it: 3.0 / it.y.shape[-1] * it.y[:, None, :]),
+    ),
     "coefficients: missing 3": (
-        coefficient_system, plant_formed_once("_cubed_pull", lambda it: -(it.strength[:, None] ** 3) / it.y.shape[-1])),
+        coefficient_system,
+        plant_formed_once("_cubed_pull", lambda it: -(it.strength[:, None] ** 3) / it.y.shape[-1]),
+    ),
     "coefficients: square of the strength": (
-        coefficient_system, plant_formed_once("_cubed", lambda it: it.strength[:, None, :] ** 2)),
+        coefficient_system,
+        plant_formed_once("_cubed", lambda it: it.strength[:, None, :] ** 2),
+    ),
     "exact law: degrees of freedom do not count down": (
-        exact_law, plant_bartlett(lambda size, degrees: np.full(size, 1.0 * degrees))),
+        exact_law,
+        plant_bartlett(lambda size, degrees: np.full(size, 1.0 * degrees)),
+    ),
     "exact law: degrees of freedom count up": (
-        exact_law, plant_bartlett(lambda size, degrees: degrees + 1.0 * np.arange(size))),
+        exact_law,
+        plant_bartlett(lambda size, degrees: degrees + 1.0 * np.arange(size)),
+    ),
     "exact law: a degree of freedom of w* too many": (
-        exact_law, plant_bartlett(lambda size, degrees: degrees + 1 - 1.0 * np.arange(size))),
+        exact_law,
+        plant_bartlett(lambda size, degrees: degrees + 1 - 1.0 * np.arange(size)),
+    ),
     "exact law: no weights outside the data": (exact_law, plant_no_outside),
     "law: noise along w*": (sample_of_the_law, plant_noise(1.0)),
     "law: a trace of noise along w*": (sample_of_the_law, plant_noise(1e-12)),
@@ -252,7 +257,7 @@ BUGS = {
     "optimizer: no look-ahead": (optimizer, plant_step("nesterov", plain_velocity)),
     "tensor power: lower bound too high": (tensor_power, plant_bounds(1.2, 1.0)),
     "tensor power: upper bound too low": (tensor_power, plant_bounds(1.0, 0.9)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("check", sorted({check for check, _ in BUGS.values()}, key=lambda check: check.__name__))
@@ -300,9 +305,10 @@ TESTS = Path(__file__).parent
 
 
 @pytest.mark.parametrize(
-    "path", [*TESTS.glob("*.py"), *(TESTS / "theory").glob("*.py"), *(TESTS / "proofs_check").glob("*.py")],
+    "path",
+    [*TESTS.glob("*.py"), *(TESTS / "theory").glob("*.py"), *(TESTS / "proofs_check").glob("*.py")],
     ids=lambda path: path.name,
-)  # fmt: skip
+)
 def test_tolerances_come_from_the_table(path):
     assert not literals(path.read_text(encoding="utf-8"))
 

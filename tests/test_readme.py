@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from proofs_check.conformance import IDENTITIES, table
-from proofs_check.step import chapters
-from sims.readme import FIGURES, ROOT, blocks, documents, proofs, rewritten, saved, single
-from theory.cubic_cnn.claims import CLAIMS
+from lemmascope.proofs_check.conformance import IDENTITIES, table
+from lemmascope.proofs_check.step import chapters
+from lemmascope.sims.report.documents import FIGURES, ROOT, blocks, documents, proofs, rewritten, saved, single
+from lemmascope.theory.cubic_cnn.claims import CLAIMS
 
 TEXT = (ROOT / "README.md").read_text()
 FENCED = re.compile(r"```python\n(.*?)```", re.DOTALL)

@@ -24,7 +24,12 @@ def check_size(field: str, value: object, at_least: int = 1) -> int:
 
 
 def check_number(
-    field: str, value: object, low: float = -math.inf, high: float = math.inf, *, open_low: bool = False,
+    field: str,
+    value: object,
+    low: float = -math.inf,
+    high: float = math.inf,
+    *,
+    open_low: bool = False,
     open_high: bool = False,
 ) -> float:
     """Return ``value`` as a float; raise `InputError` unless it is finite and in the interval."""

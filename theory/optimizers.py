@@ -42,7 +42,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from array_api_compat import array_namespace
 
-from theory.errors import InputError, check_number, check_size
+from lemmascope.theory.errors import InputError, check_number, check_size
 
 Array = Any
 Rate = float | Callable[[int], float]
@@ -197,12 +197,7 @@ class Nesterov(_Momentum):
         return self.gamma, eta, self.gamma, eta
 
 
-FORMS: dict[str, type] = {
-    "gd": GD,
-    "momentum": MomentumAverage,
-    "velocity": MomentumVelocity,
-    "nesterov": Nesterov,
-}
+FORMS: dict[str, type] = {"gd": GD, "momentum": MomentumAverage, "velocity": MomentumVelocity, "nesterov": Nesterov}
 """The names by which the command and the TOML files know the optimizers."""
 
 

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from theory.errors import InputError
-from theory.verdict import SOURCES, Kind, Status, Verdict
+from lemmascope.theory.errors import InputError
+from lemmascope.theory.verdict import SOURCES, Kind, Status, Verdict
 
 
 def log_allowance(d_1: float, d_2: float) -> float:
@@ -106,17 +106,30 @@ class OrderClaim:
         )
         outcome = "not run" if control is None else self.status(control).value
         return Verdict(
-            claim=self.id, optimizer=self.optimizer, statement=self.statement, kind=Kind.ORDER, source=self.source,
-            status=status, expected=Status.HOLDS, reason=reason, plain=self.plain, computed=slope.value, lower=low,
-            upper=high, margin=min(slope.low - low, high - slope.high), seeds=tuple(seeds),
+            claim=self.id,
+            optimizer=self.optimizer,
+            statement=self.statement,
+            kind=Kind.ORDER,
+            source=self.source,
+            status=status,
+            expected=Status.HOLDS,
+            reason=reason,
+            plain=self.plain,
+            computed=slope.value,
+            lower=low,
+            upper=high,
+            margin=min(slope.low - low, high - slope.high),
+            seeds=tuple(seeds),
             holding=tuple(seeds) if status is Status.HOLDS else (),
             witness={"slope": slope.value, "low": slope.low, "high": slope.high} if status is Status.REFUTED else None,
             evidence={
-                "slope interval": [slope.low, slope.high], "sizes": list(slope.sizes),
+                "slope interval": [slope.low, slope.high],
+                "sizes": list(slope.sizes),
                 "seeds a size": list(slope.counts),
-                "mean log": list(slope.means), "standard error": list(slope.errors),
+                "mean log": list(slope.means),
+                "standard error": list(slope.errors),
                 "control slope": None if control is None else [control.value, control.low, control.high],
                 **(evidence or {}),
             },
             control={"description": self.control, "status": outcome} if self.control else None,
-        )  # fmt: skip
+        )

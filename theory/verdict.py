@@ -19,17 +19,7 @@ A quantity that is undefined on a seed leaves a claim INCONCLUSIVE, unless the o
 
 from __future__ import annotations
 
-__all__ = [
-    "Claim",
-    "Control",
-    "Hypothesis",
-    "Kind",
-    "Measurement",
-    "Run",
-    "Status",
-    "Verdict",
-    "clopper_pearson",
-]
+__all__ = ["Claim", "Control", "Hypothesis", "Kind", "Measurement", "Run", "Status", "Verdict", "clopper_pearson"]
 
 import math
 from collections.abc import Callable
@@ -39,7 +29,7 @@ from typing import Any
 
 import xarray as xr
 
-from theory.errors import InputError, check_number, check_size
+from lemmascope.theory.errors import InputError, check_number, check_size
 
 CONFIDENCE = 0.95
 
@@ -368,26 +358,41 @@ class Claim:
         witness = None
         if status is Status.REFUTED:
             worst = margins.index(min(finite))
-            witness = {
-                "seed": seeds[worst], "computed": computed[worst], "lower": lower[worst], "upper": upper[worst],
-            }  # fmt: skip
+            witness = {"seed": seeds[worst], "computed": computed[worst], "lower": lower[worst], "upper": upper[worst]}
         # The median of what is defined; of NaN, if nothing is.
         ranked = sorted((j for j in range(n) if seeds[j] not in undefined), key=lambda j: computed[j]) or [0]
         middle = ranked[(len(ranked) - 1) // 2]
         return self._verdict(
-            run, status, reason, hypotheses=checked,
-            computed=computed[middle], lower=lower[middle], upper=upper[middle], margin=min(finite) if finite else None,
+            run,
+            status,
+            reason,
+            hypotheses=checked,
+            computed=computed[middle],
+            lower=lower[middle],
+            upper=upper[middle],
+            margin=min(finite) if finite else None,
             residual=None if measured.residual is None else max(of(measured.residual)),
-            seeds=tuple(seeds), holding=tuple(holding), interval=interval, witness=witness,
+            seeds=tuple(seeds),
+            holding=tuple(holding),
+            interval=interval,
+            witness=witness,
             by_seed={"seed": [float(s) for s in seeds], "computed": computed, "lower": lower, "upper": upper},
             evidence=measured.evidence,
-        )  # fmt: skip
+        )
 
     def _verdict(self, run: Run, status: Status, reason: str, **rest: Any) -> Verdict:
         return Verdict(
-            claim=self.id, optimizer=run.label, statement=self.statement, kind=self.kind, source=self.source,
-            status=status, expected=self.expected, reason=reason, plain=self.plain or self.statement, **rest,
-        )  # fmt: skip
+            claim=self.id,
+            optimizer=run.label,
+            statement=self.statement,
+            kind=self.kind,
+            source=self.source,
+            status=status,
+            expected=self.expected,
+            reason=reason,
+            plain=self.plain or self.statement,
+            **rest,
+        )
 
 
 def _distance(computed: float, lower: float, upper: float) -> float:

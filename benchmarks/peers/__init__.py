@@ -6,8 +6,8 @@ __all__ = ["LIBRARIES", "peers"]
 
 from typing import Any
 
-from benchmarks.peers.jax_scan import JAX_PEERS
-from benchmarks.peers.pytorch import PYTORCH_PEERS
+from lemmascope.benchmarks.peers.jax_scan import JAX_PEERS
+from lemmascope.benchmarks.peers.pytorch import PYTORCH_PEERS
 
 LIBRARIES: dict[str, tuple[Any, ...]] = {"torch": PYTORCH_PEERS, "jax": JAX_PEERS}
 """The peers by the name of their library."""

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers.choice import LAYOUTS, fastest, missing
-from benchmarks.protocol import Cost, Run, weight_space_cost
-from benchmarks.work import Inputs, Work
+from lemmascope.benchmarks.peers.choice import LAYOUTS, fastest, missing
+from lemmascope.benchmarks.protocol import Cost, Run, weight_space_cost
+from lemmascope.benchmarks.work import Inputs, Work
 
 
 def _double() -> AbstractContextManager[Any]:
@@ -26,8 +26,16 @@ def _double() -> AbstractContextManager[Any]:
 
 
 def _scan(
-    data: dict[str, Any], V_0: Any, eta: Any, gap: Any, *, iterations: int, patch_major: bool, separated: bool,
-    by_hand: bool, unroll: int,
+    data: dict[str, Any],
+    V_0: Any,
+    eta: Any,
+    gap: Any,
+    *,
+    iterations: int,
+    patch_major: bool,
+    separated: bool,
+    by_hand: bool,
+    unroll: int,
 ) -> Any:
     """Quantities (iterations, 5, …) of one trajectory, or of a stack of them.
 
@@ -80,11 +88,15 @@ def _scan(
             (_, (losses, margins, c, z)), gradient = jax.value_and_grad(forward, has_aux=True)(V)
             ell = jax.nn.sigmoid(-margins)
         noise = z if separated else (z[..., 1:, :, :] if patch_major else z[..., 1:])
-        seen = jnp.stack([
-            losses, jnp.sum(jnp.where(small, 0.0, ell), axis=sample) / N,
-            jnp.sum(jnp.where(small, ell, 0.0), axis=sample) / N, jnp.max(c, axis=-1),
-            jnp.max(jnp.abs(noise), axis=(-4, -3, -1) if patch_major else (-3, -2, -1)),
-        ])  # fmt: skip
+        seen = jnp.stack(
+            [
+                losses,
+                jnp.sum(jnp.where(small, 0.0, ell), axis=sample) / N,
+                jnp.sum(jnp.where(small, ell, 0.0), axis=sample) / N,
+                jnp.max(c, axis=-1),
+                jnp.max(jnp.abs(noise), axis=(-4, -3, -1) if patch_major else (-3, -2, -1)),
+            ]
+        )
         g = g + gap * (gradient - g)
         return (V - eta * g, g), seen
 
@@ -144,8 +156,10 @@ class Jax:
             f"{layout}, {'gradient by hand' if by_hand else 'jax.grad'}, unroll {unroll}": self._loop(
                 inputs, layout, by_hand=by_hand, unroll=unroll
             )
-            for layout in LAYOUTS for by_hand in gradients for unroll in (1, 4)
-        }  # fmt: skip
+            for layout in LAYOUTS
+            for by_hand in gradients
+            for unroll in (1, 4)
+        }
         best = fastest(loops)
         return Run(loops[best], best)
 
@@ -175,9 +189,12 @@ class Jax:
         jitted = jax.jit(all_of, static_argnames="iterations")
         with _double(), jax.default_device(device):
             data = {
-                "rows": rows, "w_star": inputs.w_star, "y": inputs.y, "small": inputs.small,
+                "rows": rows,
+                "w_star": inputs.w_star,
+                "y": inputs.y,
+                "small": inputs.small,
                 "strength": inputs.strength,
-            }  # fmt: skip
+            }
             arguments = jax.device_put((data, W, *rates), device)
 
         def run(iterations: int) -> np.ndarray:

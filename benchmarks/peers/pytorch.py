@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers.choice import LAYOUTS, fastest, missing
-from benchmarks.protocol import Cost, Run, weight_space_cost
-from benchmarks.work import Inputs, Work
+from lemmascope.benchmarks.peers.choice import LAYOUTS, fastest, missing
+from lemmascope.benchmarks.protocol import Cost, Run, weight_space_cost
+from lemmascope.benchmarks.work import Inputs, Work
 
 Loop = Callable[[int], np.ndarray]
 
@@ -168,7 +168,7 @@ class Torch:
     def _loop(self, inputs: Inputs, layout: str, threads: int, unrolled: int) -> Loop:
         import torch
 
-        from benchmarks.peers.torch_network import Network
+        from lemmascope.benchmarks.peers.torch_network import Network
 
         network = Network(inputs, layout, separated=self.tuned)
         make = {"autograd": _autograd, "hand": _by_hand}.get(self.way)

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch.nn.functional import logsigmoid
 
-from benchmarks.peers.choice import LAYOUTS
-from benchmarks.work import Inputs
+from lemmascope.benchmarks.peers.choice import LAYOUTS
+from lemmascope.benchmarks.work import Inputs
 
 Tensor = Any
 
@@ -85,17 +85,24 @@ class Network:
     def quantities(self, losses: Tensor, ell: Tensor, c: Tensor, z: Tensor) -> Tensor:
         """(5, S, A)."""
         noise = z if self.separated else (z[:, :, 1:] if self.patch_major else z[..., 1:])
-        return torch.stack([
-            losses, (self.large_share * ell).sum(self.sample), (self.small_share * ell).sum(self.sample),
-            c.amax(-1), noise.abs().amax((1, 2, 4) if self.patch_major else (2, 3, 4)),
-        ])  # fmt: skip
+        return torch.stack(
+            [
+                losses,
+                (self.large_share * ell).sum(self.sample),
+                (self.small_share * ell).sum(self.sample),
+                c.amax(-1),
+                noise.abs().amax((1, 2, 4) if self.patch_major else (2, 3, 4)),
+            ]
+        )
 
     def gradient(self, square: Tensor, ell: Tensor, c_square: Tensor) -> Tensor:
         """∇L by hand, shaped like the state."""
         weight = self.pull * ell
-        shape = (self.S, self.N * self.Q, self.A * self.m) if self.patch_major else (
-            self.S, self.A * self.m, self.N * self.Q
-        )  # fmt: skip
+        shape = (
+            (self.S, self.N * self.Q, self.A * self.m)
+            if self.patch_major
+            else (self.S, self.A * self.m, self.N * self.Q)
+        )
         pull = (weight[:, :, None, :, None] * square).view(shape if self.S > 1 else shape[1:])
         gradient = self.rows.mT @ pull if self.patch_major else pull @ self.rows
         if self.separated:

@@ -2,7 +2,7 @@
 
 Three lines test an optimizer::
 
-    from proofs_check.conformance import assert_momentum_identities
+    from lemmascope.proofs_check.conformance import assert_momentum_identities
     make = lambda params, lr, momentum: MyOptimizer(params, lr=lr, momentum=momentum)
     assert_momentum_identities(make, convention="pytorch")
 """
@@ -22,9 +22,9 @@ __all__ = [
     "seek",
 ]
 
-from proofs_check.conformance.adapters import Subject, run
-from proofs_check.conformance.assertion import assert_momentum_identities
-from proofs_check.conformance.case import Case
-from proofs_check.conformance.identities import IDENTITIES, Identity
-from proofs_check.conformance.reference import CONVENTIONS, Convention
-from proofs_check.conformance.search import Finding, Mark, conventions_of, seek
+from lemmascope.proofs_check.conformance.adapters import Subject, run
+from lemmascope.proofs_check.conformance.assertion import assert_momentum_identities
+from lemmascope.proofs_check.conformance.case import Case
+from lemmascope.proofs_check.conformance.identities import IDENTITIES, Identity
+from lemmascope.proofs_check.conformance.reference import CONVENTIONS, Convention
+from lemmascope.proofs_check.conformance.search import Finding, Mark, conventions_of, seek

@@ -30,8 +30,8 @@ from typing import Any
 
 import numpy as np
 
-from proofs_check.conformance.case import Case
-from theory.errors import InputError
+from lemmascope.proofs_check.conformance.case import Case
+from lemmascope.theory.errors import InputError
 
 NAMES = {
     "params": ("params", "parameters"),
@@ -74,12 +74,18 @@ class Subject:
             raise InputError("make_optimizer", self.make, what) from error
         found = {s: next((n for n in names if n in parameters), None) for s, names in NAMES.items()}
         known = {s: n for s, n in found.items() if n is not None}
-        needed = [n for n, p in parameters.items() if n not in known.values() and p.default is p.empty
-                  and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]  # fmt: skip
+        needed = [
+            n
+            for n, p in parameters.items()
+            if n not in known.values()
+            and p.default is p.empty
+            and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+        ]
         if "eta" not in known or needed:
             what = f"it asks for {', '.join(needed)}" if needed else "it takes no learning rate"
             raise InputError(
-                "make_optimizer", f"({', '.join(parameters)})",
+                "make_optimizer",
+                f"({', '.join(parameters)})",
                 f"{what}; it must take eta (or lr, learning_rate), and may take gamma (or momentum), params, dampening "
                 "and weight_decay",
             )
@@ -144,10 +150,16 @@ class Subject:
 
 
 def run(
-    make_optimizer: Callable[..., Any], *, theta: Sequence[float], gradients: Sequence[Sequence[float]],
-    eta: float | Sequence[float], gamma: float = 0.0, dtype: str = "float64", library: str | None = None,
+    make_optimizer: Callable[..., Any],
+    *,
+    theta: Sequence[float],
+    gradients: Sequence[Sequence[float]],
+    eta: float | Sequence[float],
+    gamma: float = 0.0,
+    dtype: str = "float64",
+    library: str | None = None,
     **options: Any,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """Drive an optimizer through prescribed gradients; the iterates θ_0, …, θ_T, (T + 1, n).
 
     Args:
@@ -180,9 +192,12 @@ def _functional(subject: Subject, case: Case, theta: Blocks, gradients: list[Blo
     optimizer = subject.build(case, _rate(case))
     step = getattr(optimizer, "step", optimizer)
     if not callable(step):
-        raise InputError("make_optimizer", type(optimizer).__name__,
-                         "it must return an optimizer of torch, optax or scikit-learn, an object with init and step, "
-                         "or a function update(params, grad, state, t)")  # fmt: skip
+        raise InputError(
+            "make_optimizer",
+            type(optimizer).__name__,
+            "it must return an optimizer of torch, optax or scikit-learn, an object with init and step, "
+            "or a function update(params, grad, state, t)",
+        )
     params = np.concatenate(theta)
     state = optimizer.init(params) if hasattr(optimizer, "init") else None
     rows = [[params.copy()]]
@@ -261,5 +276,8 @@ def _optax(subject: Subject, case: Case, theta: Blocks, gradients: list[Blocks],
 
 
 _DRIVERS: dict[str, Callable[..., Any]] = {
-    "numpy": _functional, "torch": _torch, "optax": _optax, "scikit-learn": _sklearn,
-}  # fmt: skip
+    "numpy": _functional,
+    "torch": _torch,
+    "optax": _optax,
+    "scikit-learn": _sklearn,
+}

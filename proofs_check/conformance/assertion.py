@@ -7,12 +7,12 @@ __all__ = ["assert_momentum_identities", "explanation", "names_of"]
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from proofs_check.conformance.adapters import Subject
-from proofs_check.conformance.case import DTYPES, Case
-from proofs_check.conformance.identities import IDENTITIES, OF_CONVENTION, STRUCTURE
-from proofs_check.conformance.reference import CONVENTIONS
-from proofs_check.conformance.search import EXAMPLES, Finding, Mark, conventions_of, seek
-from theory.errors import InputError
+from lemmascope.proofs_check.conformance.adapters import Subject
+from lemmascope.proofs_check.conformance.case import DTYPES, Case
+from lemmascope.proofs_check.conformance.identities import IDENTITIES, OF_CONVENTION, STRUCTURE
+from lemmascope.proofs_check.conformance.reference import CONVENTIONS
+from lemmascope.proofs_check.conformance.search import EXAMPLES, Finding, Mark, conventions_of, seek
+from lemmascope.theory.errors import InputError
 
 DECAYS = ("coupled", "decoupled")
 
@@ -33,8 +33,13 @@ def names_of(convention: str, weight_decay: str | None = None) -> tuple[str, ...
 
 
 def assert_momentum_identities(
-    make_optimizer: Callable[..., Any], convention: str, *, weight_decay: str | None = None, library: str | None = None,
-    dtypes: Iterable[str] = DTYPES, examples: int = EXAMPLES,
+    make_optimizer: Callable[..., Any],
+    convention: str,
+    *,
+    weight_decay: str | None = None,
+    library: str | None = None,
+    dtypes: Iterable[str] = DTYPES,
+    examples: int = EXAMPLES,
 ) -> list[Finding]:
     """Test an optimizer for the momentum identities of its convention.
 
@@ -59,7 +64,7 @@ def assert_momentum_identities(
 
     Example:
         >>> import torch
-        >>> from proofs_check.conformance import assert_momentum_identities
+        >>> from lemmascope.proofs_check.conformance import assert_momentum_identities
         >>> make = lambda params, lr, momentum: torch.optim.SGD(params, lr=lr, momentum=momentum)
         >>> findings = assert_momentum_identities(make, convention="pytorch")
     """
@@ -108,9 +113,10 @@ def _instead(subject: Subject, first: Finding, examples: int) -> list[str]:
         return []
     candidates = dict.fromkeys(name for names in OF_CONVENTION.values() for name in names)
     holding = [
-        name for name in candidates
+        name
+        for name in candidates
         if seek(IDENTITIES[name], subject, dtypes=("float64",), examples=examples, shrink=False).mark is Mark.HOLDS
-    ]  # fmt: skip
+    ]
     kept = f" Of their identities it satisfies {', '.join(holding)}." if holding else ""
     return [f"It satisfies none of the conventions {', '.join(CONVENTIONS)}.{kept}"]
 

@@ -51,6 +51,7 @@ class Case:
 
     def only(self, coordinates: Sequence[int]) -> Case:
         """The same with some of the coordinates, in that order."""
+
         def pick(row: tuple[float, ...]) -> tuple[float, ...]:
             return tuple(row[j] for j in coordinates)
 
@@ -59,12 +60,14 @@ class Case:
     def scaled(self, factor: float) -> Case:
         """Parameters and gradients times ``factor``."""
         return replace(
-            self, theta=tuple(factor * x for x in self.theta),
+            self,
+            theta=tuple(factor * x for x in self.theta),
             gradients=tuple(tuple(factor * x for x in row) for row in self.gradients),
-        )  # fmt: skip
+        )
 
     def plus(self, other: Case) -> Case:
         """The sum of parameters and of gradients; learning rates and γ are this case's."""
+
         def add(a: tuple[float, ...], b: tuple[float, ...]) -> tuple[float, ...]:
             return tuple(x + y for x, y in zip(a, b, strict=True))
 
@@ -73,6 +76,7 @@ class Case:
 
     def text(self) -> str:
         """In a line: the settings that matter."""
+
         def row(x: Sequence[float]) -> str:
             return f"{x[0]:g}" if len(x) == 1 else "(" + ", ".join(f"{v:g}" for v in x) + ")"
 
@@ -116,10 +120,18 @@ def momenta(dtype: str) -> st.SearchStrategy[float]:
 
 @st.composite
 def cases(
-    draw: st.DrawFn, dtype: str, *, momentum: bool = True, schedule: bool = False, constant_gradient: bool = False,
-    steps: tuple[int, int] = (1, STEPS), size: tuple[int, int] = (1, 3), small_integers: bool = False,
-    dampening: str | None = None, weight_decay: bool = False,
-) -> Case:  # fmt: skip
+    draw: st.DrawFn,
+    dtype: str,
+    *,
+    momentum: bool = True,
+    schedule: bool = False,
+    constant_gradient: bool = False,
+    steps: tuple[int, int] = (1, STEPS),
+    size: tuple[int, int] = (1, 3),
+    small_integers: bool = False,
+    dampening: str | None = None,
+    weight_decay: bool = False,
+) -> Case:
     """Cases of one dtype.
 
     Args:
@@ -143,6 +155,5 @@ def cases(
         tau = gamma if dampening == "gamma" else draw(st.sampled_from([0.0, 0.5, 0.25, 0.875]))
     lam = draw(st.integers(0, 7).map(lambda k: 2.0**-k)) if weight_decay else None
     return Case(
-        theta=draw(row), gradients=gradients, eta=eta, gamma=gamma, dtype=dtype, dampening=tau,
-        weight_decay=lam,
-    )  # fmt: skip
+        theta=draw(row), gradients=gradients, eta=eta, gamma=gamma, dtype=dtype, dampening=tau, weight_decay=lam
+    )

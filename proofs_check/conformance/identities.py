@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from proofs_check.conformance.adapters import Subject
-from proofs_check.conformance.case import Case, cases
-from proofs_check.conformance.reference import CONVENTIONS, Convention, bound, exact, finite, loose
-from theory.optimizers import MomentumAverage
+from lemmascope.proofs_check.conformance.adapters import Subject
+from lemmascope.proofs_check.conformance.case import Case, cases
+from lemmascope.proofs_check.conformance.reference import CONVENTIONS, Convention, bound, exact, finite, loose
+from lemmascope.theory.optimizers import MomentumAverage
 
 F = Fraction
 Check = Callable[[Subject, Case], str | None]
@@ -80,6 +80,7 @@ def _text(x: Any) -> str:
 
 def _against(convention: Convention, expected: Callable[[Case], Any] | None = None) -> Check:
     """The optimizer's iterates against the convention's: by its recursion, or by ``expected``."""
+
     def check(subject: Subject, case: Case) -> str | None:
         if not finite(convention, case):
             return None
@@ -91,15 +92,18 @@ def _against(convention: Convention, expected: Callable[[Case], Any] | None = No
 
 def _unrolled(convention: Convention) -> Callable[[Case], Any]:
     """θ_t = θ_0 − Σ_{s<t} k(t, s) ∇_s, from the kernel in closed form."""
+
     def expected(case: Case) -> Any:
         eta, gamma = F(case.eta[0]), F(case.gamma)
         rows = []
         for t in range(len(case.gradients) + 1):
             weights = [convention.kernel(eta, gamma, t - s, s) for s in range(t)]
-            rows.append([
-                F(x) - sum((k * F(case.gradients[s][j]) for s, k in enumerate(weights)), F(0))
-                for j, x in enumerate(case.theta)
-            ])  # fmt: skip
+            rows.append(
+                [
+                    F(x) - sum((k * F(case.gradients[s][j]) for s, k in enumerate(weights)), F(0))
+                    for j, x in enumerate(case.theta)
+                ]
+            )
         return rows
 
     return expected
@@ -107,6 +111,7 @@ def _unrolled(convention: Convention) -> Callable[[Case], Any]:
 
 def _constant(rate: Callable[[Fraction, Fraction, int], Fraction]) -> Callable[[Case], Any]:
     """Step number t moves θ by −rate(η, γ, t)·∇, t = 1, 2, …"""
+
     def expected(case: Case) -> Any:
         theta, rows = [F(x) for x in case.theta], []
         rows.append(theta)
@@ -243,13 +248,13 @@ def _schedule(kind: str, convention: str) -> Identity:
     return Identity(f"schedule[{kind}]", f"with η_t: {form.formula}", _against(form), _CHANGING)
 
 
-def _constant_gradient(
-    convention: str, words: str, rate: Callable[[Fraction, Fraction, int], Fraction]
-) -> Identity:
+def _constant_gradient(convention: str, words: str, rate: Callable[[Fraction, Fraction, int], Fraction]) -> Identity:
     return Identity(
-        f"constant_gradient[{convention}]", f"a constant gradient moves step t by {words}",
-        _against(CONVENTIONS[convention], _constant(rate)), {"constant_gradient": True},
-    )  # fmt: skip
+        f"constant_gradient[{convention}]",
+        f"a constant gradient moves step t by {words}",
+        _against(CONVENTIONS[convention], _constant(rate)),
+        {"constant_gradient": True},
+    )
 
 
 _SEVERAL: dict[str, Any] = {"size": (2, 3), "steps": (1, 3)}
@@ -267,8 +272,7 @@ IDENTITIES: dict[str, Identity] = {
         Identity("scale", "sθ₀ and s∇ have the iterates sθ_t", _scale, {"small_integers": True}, ()),
         Identity("linear", "iterates are linear in θ₀ and the gradients", _linear, {"small_integers": True}, ()),
         Identity("no_momentum", "γ = 0 is gradient descent, θ ← θ − η∇", _against(_GD), {"momentum": False}, ()),
-        Identity("no_momentum[schedule]", "γ = 0 is θ ← θ − η_t∇", _against(_GD),
-                 {"momentum": False, **_CHANGING}, ()),
+        Identity("no_momentum[schedule]", "γ = 0 is θ ← θ − η_t∇", _against(_GD), {"momentum": False, **_CHANGING}, ()),
         _one("first_step[full]", "θ₁ = θ₀ − η∇₀", "velocity", **_FIRST),
         _one("first_step[average]", "θ₁ = θ₀ − η(1−γ)∇₀", "average", **_FIRST),
         _one("first_step[nesterov]", "θ₁ = θ₀ − η(1+γ)∇₀", "nesterov", **_FIRST),
@@ -281,33 +285,74 @@ IDENTITIES: dict[str, Identity] = {
         _one("unrolled[nesterov]", "θ_t = θ₀ − η Σ_{s<t} (1−γ^{t−s+1})/(1−γ) ∇_s", "nesterov"),
         Identity("rescaled_average", "constant η: it is the average form at η/(1−γ)", _average_at_rescaled),
         Identity("look_ahead", "θ is Nesterov's y: x ← y − η∇, y ← x + γ(x − x before)", _look_ahead),
-        _schedule("average", "average"), _schedule("inside", "velocity"), _schedule("outside", "pytorch"),
-        _schedule("corrected", "corrected"), _schedule("nesterov_inside", "nesterov"),
+        _schedule("average", "average"),
+        _schedule("inside", "velocity"),
+        _schedule("outside", "pytorch"),
+        _schedule("corrected", "corrected"),
+        _schedule("nesterov_inside", "nesterov"),
         _schedule("nesterov_outside", "nesterov_pytorch"),
-        Identity("dampening[average]", "dampening = γ makes it the average form", _against(CONVENTIONS["average"]),
-                 {"dampening": "gamma"}, ("gamma", "dampening")),
-        Identity("dampening[after_first]", "u ← γu + (1−τ)∇, but u = ∇₀ at first", _against(CONVENTIONS["pytorch"]),
-                 {"dampening": "any"}, ("gamma", "dampening")),
+        Identity(
+            "dampening[average]",
+            "dampening = γ makes it the average form",
+            _against(CONVENTIONS["average"]),
+            {"dampening": "gamma"},
+            ("gamma", "dampening"),
+        ),
+        Identity(
+            "dampening[after_first]",
+            "u ← γu + (1−τ)∇, but u = ∇₀ at first",
+            _against(CONVENTIONS["pytorch"]),
+            {"dampening": "any"},
+            ("gamma", "dampening"),
+        ),
         Identity("weight_decay[coupled]", "λ is λθ in the gradient", _coupled, _DECAY, ("weight_decay",)),
         Identity("weight_decay[decoupled]", "λ is θ ← (1−ηλ)θ beside the step", _decoupled, _DECAY, ("weight_decay",)),
     )
-}  # fmt: skip
+}
 """Every identity by name."""
 
 STRUCTURE = ("reproducible", "inputs_untouched", "independent", "permutation", "scale", "linear")
 _UNDAMPED = ("no_momentum", "no_momentum[schedule]")
 OF_CONVENTION: dict[str, tuple[str, ...]] = {
     "gd": _UNDAMPED,
-    "average": ("first_step[average]", "constant_gradient[average]", "unrolled[average]", "schedule[average]",
-                *_UNDAMPED),
-    "velocity": ("first_step[full]", "constant_gradient[velocity]", "unrolled[velocity]", "rescaled_average",
-                 "schedule[inside]", *_UNDAMPED),
-    "pytorch": ("first_step[full]", "constant_gradient[velocity]", "unrolled[velocity]", "rescaled_average",
-                "schedule[outside]", "dampening[after_first]", *_UNDAMPED),
-    "corrected": ("first_step[full]", "constant_gradient[corrected]", "unrolled[corrected]", "schedule[corrected]",
-                  *_UNDAMPED),
+    "average": (
+        "first_step[average]",
+        "constant_gradient[average]",
+        "unrolled[average]",
+        "schedule[average]",
+        *_UNDAMPED,
+    ),
+    "velocity": (
+        "first_step[full]",
+        "constant_gradient[velocity]",
+        "unrolled[velocity]",
+        "rescaled_average",
+        "schedule[inside]",
+        *_UNDAMPED,
+    ),
+    "pytorch": (
+        "first_step[full]",
+        "constant_gradient[velocity]",
+        "unrolled[velocity]",
+        "rescaled_average",
+        "schedule[outside]",
+        "dampening[after_first]",
+        *_UNDAMPED,
+    ),
+    "corrected": (
+        "first_step[full]",
+        "constant_gradient[corrected]",
+        "unrolled[corrected]",
+        "schedule[corrected]",
+        *_UNDAMPED,
+    ),
     "nesterov": ("first_step[nesterov]", "unrolled[nesterov]", "look_ahead", "schedule[nesterov_inside]", *_UNDAMPED),
-    "nesterov_pytorch": ("first_step[nesterov]", "unrolled[nesterov]", "look_ahead", "schedule[nesterov_outside]",
-                         *_UNDAMPED),
-}  # fmt: skip
+    "nesterov_pytorch": (
+        "first_step[nesterov]",
+        "unrolled[nesterov]",
+        "look_ahead",
+        "schedule[nesterov_outside]",
+        *_UNDAMPED,
+    ),
+}
 """What an optimizer of each convention satisfies, beside `STRUCTURE`; what tells most at a glance comes first."""

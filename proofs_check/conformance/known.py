@@ -11,9 +11,9 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
-from proofs_check.conformance.adapters import Subject
-from theory.errors import InputError
-from theory.optimizers import GD, MomentumAverage, MomentumVelocity, Nesterov
+from lemmascope.proofs_check.conformance.adapters import Subject
+from lemmascope.theory.errors import InputError
+from lemmascope.theory.optimizers import GD, MomentumAverage, MomentumVelocity, Nesterov
 
 NEEDS = {"own": (), "functions": (), "torch": ("torch",), "optax": ("jax", "optax"), "scikit-learn": ("sklearn",)}
 LIBRARIES = tuple(NEEDS)
@@ -21,6 +21,7 @@ LIBRARIES = tuple(NEEDS)
 
 def corrected_average(eta: Any, gamma: float) -> Callable[..., Any]:
     """A running average with bias correction, as a plain function."""
+
     def update(params: Any, grad: Any, state: Any, t: int) -> tuple[Any, Any]:
         average = (1 - gamma) * grad + (0 if state is None else gamma * state)
         rate = eta(t) if callable(eta) else eta
@@ -31,6 +32,7 @@ def corrected_average(eta: Any, gamma: float) -> Callable[..., Any]:
 
 def velocity_with_decay(eta: Any, gamma: float, weight_decay: float = 0.0) -> Callable[..., Any]:
     """The velocity form with decoupled weight decay, as a plain function."""
+
     def update(params: Any, grad: Any, state: Any, t: int) -> tuple[Any, Any]:
         rate = eta(t) if callable(eta) else eta
         velocity = rate * grad + (0 if state is None else gamma * state)
@@ -89,12 +91,16 @@ def _optax() -> list[Subject]:
 
     return [
         Subject(sgd, "optax.sgd", "optax", "pytorch"),
-        Subject(lambda lr, momentum: optax.sgd(lr, momentum, nesterov=True), "optax.sgd, nesterov", "optax",
-                "nesterov_pytorch"),
+        Subject(
+            lambda lr, momentum: optax.sgd(lr, momentum, nesterov=True),
+            "optax.sgd, nesterov",
+            "optax",
+            "nesterov_pytorch",
+        ),
         Subject(inside, "optax.trace after the rate", "optax", "velocity"),
         Subject(lambda lr, momentum: average(lr, momentum, False), "optax.ema", "optax", "average"),
         Subject(lambda lr, momentum: average(lr, momentum, True), "optax.ema, debias", "optax", "corrected"),
-    ]  # fmt: skip
+    ]
 
 
 def _sklearn() -> list[Subject]:

@@ -34,7 +34,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from proofs_check.conformance.case import Case
+from lemmascope.proofs_check.conformance.case import Case
 
 F = Fraction
 Rows = list[list[Fraction]]
@@ -81,44 +81,47 @@ def _dampened(case: Case, t: int) -> tuple[Fraction, Fraction, Fraction]:
 CONVENTIONS: dict[str, Convention] = {
     c.name: c
     for c in (
+        Convention("gd", "θ ← θ − η∇", lambda case, t: (F(0), F(0), _eta(case, t)), lambda eta, gamma, age, s: eta),
         Convention(
-            "gd", "θ ← θ − η∇",
-            lambda case, t: (F(0), F(0), _eta(case, t)),
-            lambda eta, gamma, age, s: eta,
-        ),
-        Convention(
-            "average", "u ← γu + (1−γ)∇, θ ← θ − ηu",
+            "average",
+            "u ← γu + (1−γ)∇, θ ← θ − ηu",
             lambda case, t: (1 - F(case.gamma), _eta(case, t), F(0)),
             lambda eta, gamma, age, s: eta * (1 - gamma**age),
         ),
         Convention(
-            "velocity", "u ← γu + η∇, θ ← θ − u (learning rate inside)",
+            "velocity",
+            "u ← γu + η∇, θ ← θ − u (learning rate inside)",
             lambda case, t: (_eta(case, t), F(1), F(0)),
             lambda eta, gamma, age, s: eta * _geometric(gamma, age),
         ),
         Convention(
-            "pytorch", "u ← γu + ∇, θ ← θ − ηu (learning rate outside)",
+            "pytorch",
+            "u ← γu + ∇, θ ← θ − ηu (learning rate outside)",
             _dampened,
             lambda eta, gamma, age, s: eta * _geometric(gamma, age),
         ),
         Convention(
-            "corrected", "u ← γu + (1−γ)∇, θ ← θ − ηu/(1−γᵗ) (bias-corrected average)",
+            "corrected",
+            "u ← γu + (1−γ)∇, θ ← θ − ηu/(1−γᵗ) (bias-corrected average)",
             lambda case, t: (1 - F(case.gamma), _eta(case, t) / (1 - F(case.gamma) ** (t + 1)), F(0)),
-            lambda eta, gamma, age, s: eta * (1 - gamma) * sum(
-                gamma ** (j - s) / (1 - gamma ** (j + 1)) for j in range(s, s + age)),
+            lambda eta, gamma, age, s: (
+                eta * (1 - gamma) * sum(gamma ** (j - s) / (1 - gamma ** (j + 1)) for j in range(s, s + age))
+            ),
         ),
         Convention(
-            "nesterov", "u ← γu + η∇, θ ← θ − γu − η∇ (learning rate inside)",
+            "nesterov",
+            "u ← γu + η∇, θ ← θ − γu − η∇ (learning rate inside)",
             lambda case, t: (_eta(case, t), F(case.gamma), _eta(case, t)),
             lambda eta, gamma, age, s: eta * _geometric(gamma, age + 1),
         ),
         Convention(
-            "nesterov_pytorch", "u ← γu + ∇, θ ← θ − η(∇ + γu) (learning rate outside)",
+            "nesterov_pytorch",
+            "u ← γu + ∇, θ ← θ − η(∇ + γu) (learning rate outside)",
             lambda case, t: (F(1), _eta(case, t) * F(case.gamma), _eta(case, t)),
             lambda eta, gamma, age, s: eta * _geometric(gamma, age + 1),
         ),
     )
-}  # fmt: skip
+}
 
 
 def exact(convention: Convention, case: Case) -> Rows:

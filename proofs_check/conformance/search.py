@@ -11,10 +11,10 @@ from enum import StrEnum
 from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis.errors import NoSuchExample
 
-from proofs_check.conformance.adapters import Subject, Unsupported
-from proofs_check.conformance.case import DTYPES, Case
-from proofs_check.conformance.identities import IDENTITIES, OF_CONVENTION, Identity
-from theory.errors import InputError
+from lemmascope.proofs_check.conformance.adapters import Subject, Unsupported
+from lemmascope.proofs_check.conformance.case import DTYPES, Case
+from lemmascope.proofs_check.conformance.identities import IDENTITIES, OF_CONVENTION, Identity
+from lemmascope.theory.errors import InputError
 
 EXAMPLES = 100
 
@@ -60,9 +60,13 @@ def _violation(identity: Identity, subject: Subject, case: Case) -> str | None:
 
 
 def seek(
-    identity: Identity, subject: Subject, *, dtypes: Iterable[str] = DTYPES, examples: int = EXAMPLES,
+    identity: Identity,
+    subject: Subject,
+    *,
+    dtypes: Iterable[str] = DTYPES,
+    examples: int = EXAMPLES,
     shrink: bool = True,
-) -> Finding:  # fmt: skip
+) -> Finding:
     """Look for a case in which the identity fails, in each dtype; the first that is found is shrunk.
 
     The search is the same each time: cases are drawn from a fixed seed. Without ``shrink`` it is faster where only the
@@ -72,9 +76,14 @@ def seek(
     if missing is not None:
         return Finding(identity.name, subject.name, Mark.NOT_APPLICABLE, missing)
     how = settings(
-        max_examples=examples, derandomize=True, database=None, deadline=None, print_blob=False,
-        suppress_health_check=list(HealthCheck), phases=[Phase.generate, *([Phase.shrink] if shrink else [])],
-    )  # fmt: skip
+        max_examples=examples,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        print_blob=False,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate, *([Phase.shrink] if shrink else [])],
+    )
     tried = 0
 
     def fails(case: Case) -> bool:

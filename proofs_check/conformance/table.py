@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["SCHEMA", "Row", "as_json", "as_markdown", "counterexamples", "counterexamples_markdown",
-           "examine", "read"]  # fmt: skip
+__all__ = ["SCHEMA", "Row", "as_json", "as_markdown", "counterexamples", "counterexamples_markdown", "examine", "read"]
 
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -11,12 +10,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from proofs_check.conformance.adapters import Subject
-from proofs_check.conformance.assertion import names_of
-from proofs_check.conformance.case import DTYPES
-from proofs_check.conformance.identities import IDENTITIES
-from proofs_check.conformance.search import EXAMPLES, Finding, Mark, satisfied, seek
-from theory.errors import InputError
+from lemmascope.proofs_check.conformance.adapters import Subject
+from lemmascope.proofs_check.conformance.assertion import names_of
+from lemmascope.proofs_check.conformance.case import DTYPES
+from lemmascope.proofs_check.conformance.identities import IDENTITIES
+from lemmascope.proofs_check.conformance.search import EXAMPLES, Finding, Mark, satisfied, seek
+from lemmascope.theory.errors import InputError
 
 SCHEMA = "lemmascope-identities/1"
 
@@ -45,8 +44,12 @@ class Row:
 
 
 def examine(
-    subjects: Iterable[Subject], *, identities: Iterable[str] | None = None, dtypes: Sequence[str] = DTYPES,
-    examples: int = EXAMPLES, progress: Callable[[int], None] = lambda count: None,
+    subjects: Iterable[Subject],
+    *,
+    identities: Iterable[str] | None = None,
+    dtypes: Sequence[str] = DTYPES,
+    examples: int = EXAMPLES,
+    progress: Callable[[int], None] = lambda count: None,
 ) -> list[Row]:
     """Try the identities on each optimizer.
 
@@ -78,6 +81,7 @@ def examine(
 
 def as_json(rows: Iterable[Row], **settings: Any) -> dict[str, Any]:
     """JSON-ready; `read` takes it back."""
+
     def finding(f: Finding) -> dict[str, Any]:
         case = None if f.case is None else {**asdict(f.case), "text": f.case.text()}
         return {"mark": f.mark.value, "reason": f.reason, "case": case, "examples": f.examples}
@@ -87,12 +91,16 @@ def as_json(rows: Iterable[Row], **settings: Any) -> dict[str, Any]:
         **settings,
         "identities": {name: identity.statement for name, identity in IDENTITIES.items()},
         "optimizers": [
-            {"optimizer": row.optimizer, "convention": row.convention, "keeps_convention": not row.failing,
-             "satisfies": None if row.satisfies is None else list(row.satisfies),
-             "findings": {name: finding(f) for name, f in row.findings.items()}}
+            {
+                "optimizer": row.optimizer,
+                "convention": row.convention,
+                "keeps_convention": not row.failing,
+                "satisfies": None if row.satisfies is None else list(row.satisfies),
+                "findings": {name: finding(f) for name, f in row.findings.items()},
+            }
             for row in rows
         ],
-    }  # fmt: skip
+    }
 
 
 def read(path: Path) -> dict[str, Any]:

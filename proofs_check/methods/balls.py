@@ -12,7 +12,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from proofs_check.step import Outcome, open_, proved, refuted
+from lemmascope.proofs_check.step import Outcome, open_, proved, refuted
 
 PARTS = 20_000
 BITS = 128

@@ -9,8 +9,8 @@ from typing import Any
 
 import sympy as sp
 
-from proofs_check.step import Outcome, open_, proved, refuted
-from theory.verdict import Status
+from lemmascope.proofs_check.step import Outcome, open_, proved, refuted
+from lemmascope.theory.verdict import Status
 
 POINTS = 5
 
@@ -46,8 +46,11 @@ def _number(symbol: sp.Symbol, number: int, start: int) -> sp.Rational:
 
 
 def equal(
-    left: Any, right: Any, reason: str = "both sides are the same expression",
-    normal: Callable[[sp.Expr], sp.Expr] = sp.expand, where: dict[str, Any] | None = None,
+    left: Any,
+    right: Any,
+    reason: str = "both sides are the same expression",
+    normal: Callable[[sp.Expr], sp.Expr] = sp.expand,
+    where: dict[str, Any] | None = None,
 ) -> Outcome:
     """PROVED if ``normal(left − right)`` is 0, REFUTED at a point where they differ, open otherwise.
 

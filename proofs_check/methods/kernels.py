@@ -13,8 +13,8 @@ from typing import Any
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from proofs_check.methods.equality import equal
-from proofs_check.step import Outcome, both, proved
+from lemmascope.proofs_check.methods.equality import equal
+from lemmascope.proofs_check.step import Outcome, both, proved
 
 gamma, eta = sp.symbols("gamma eta", positive=True)
 since, age, count = sp.symbols("s n t", integer=True, nonnegative=True)
@@ -31,6 +31,7 @@ def _normal(expression: sp.Expr) -> sp.Expr:
 
 def same(left: Any, right: Any, reason: str) -> Outcome:
     """Equal for all γ, exponents and rates; the rates of different steps are symbols of their own."""
+
     def named(side: Any) -> Any:
         return sp.sympify(side).replace(
             lambda e: isinstance(e, AppliedUndef), lambda e: sp.Symbol(str(e), positive=True)

@@ -21,9 +21,9 @@ from typing import Any
 
 import sympy as sp
 
-from proofs_check.methods.reals import decide
-from proofs_check.step import Outcome, open_, proved, refuted
-from theory.verdict import Status
+from lemmascope.proofs_check.methods.reals import decide
+from lemmascope.proofs_check.step import Outcome, open_, proved, refuted
+from lemmascope.theory.verdict import Status
 
 BITS = 256
 """Enough for the points at 2^−60 from an end, where what vanishes there to second order is 2^−120."""
@@ -85,9 +85,10 @@ def _settled(f: sp.Expr, x: sp.Symbol, low: sp.Expr, high: sp.Expr, what: str) -
     above = _above_at(f, x, low, "+"), _above_at(f, x, high, "-")
     tried = []
     for word, expression, starts in (
-        ("increasing", first, above[0]), ("decreasing", -first, above[1]),
+        ("increasing", first, above[0]),
+        ("decreasing", -first, above[1]),
         ("concave", -sp.diff(first, x), all(above) and high.is_finite),
-    ):  # fmt: skip
+    ):
         if starts:
             if _real(f, x, low, high) and _sign(expression, x, low, high):
                 return proved(f"{what} on ({low}, {high}): the difference is {word}, and ≥ 0 at the ends it needs")

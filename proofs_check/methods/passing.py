@@ -2,7 +2,8 @@ r"""Tensor power recursions z_{t+1} = z_t + A_t z_t² that break a bound on thei
 
 Scaling z by 1/a and A_t by a changes nothing, so a = 1. Recursions are iterated in balls from a grid of z_0, A and
 orders of A_t; v is a decimal just above z_{τ−1} or just below z_τ, where a bound is hardest pressed. What takes too
-long to iterate passes no earlier than (1/z_0 − 1/v)/A, which is proved apart (`proofs_check.steps.tensor_power`).
+long to iterate passes no earlier than (1/z_0 − 1/v)/A, which is proved apart
+(`proofs_check.steps.cubic_cnn.tensor_power`).
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from typing import Any
 
 import sympy as sp
 
-from proofs_check.methods.monotone import ball
-from proofs_check.step import Outcome, open_, refuted
+from lemmascope.proofs_check.methods.monotone import ball
+from lemmascope.proofs_check.step import Outcome, open_, refuted
 
 BITS = 320
 DIGITS = 40

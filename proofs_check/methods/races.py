@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from theory.cubic_cnn import law
-from theory.cubic_cnn.parameters import HEADLINE
-from theory.errors import check_number
+from lemmascope.theory.cubic_cnn import law
+from lemmascope.theory.cubic_cnn.parameters import HEADLINE
+from lemmascope.theory.errors import check_number
 
 STEPS = 1000
 
@@ -34,11 +34,25 @@ class Order:
 
 
 def ordering(
-    *, m: int, P: int, alpha: float, eta: float, N: int, N_1: int, c_0: float, x_0: float, row_sum: float,
-    level: Any = 2, head: Any = Fraction(1, 8), noise: Any = Fraction(1, 2), feature: Any = 3, spread: Any = 3,
+    *,
+    m: int,
+    P: int,
+    alpha: float,
+    eta: float,
+    N: int,
+    N_1: int,
+    c_0: float,
+    x_0: float,
+    row_sum: float,
+    level: Any = 2,
+    head: Any = Fraction(1, 8),
+    noise: Any = Fraction(1, 2),
+    feature: Any = 3,
+    spread: Any = 3,
     slack: Any = 1,
-) -> Order:  # fmt: skip
-    """Evaluate the sufficient condition U < L for T₀ < T₁ under GD with λ = 0 (`proofs_check.steps.stages`), in floats.
+) -> Order:
+    """Evaluate the sufficient condition U < L for T₀ < T₁ under GD with λ = 0 (`proofs_check.steps.cubic_cnn.stages`),
+    in floats.
 
     Args:
         m, P, alpha, eta, N: as in the symbol table.
@@ -75,11 +89,22 @@ def headline(seed: int) -> dict[str, Any]:
 
     q = law.project(law.draw_sample(p, rng), law.draw_weights(p.m, p.d, p.sigma_0, rng))
     found = ordering(
-        m=p.m, P=p.P, alpha=p.alpha, eta=0.1, N=p.N, N_1=int((q.strength == p.alpha).sum()), c_0=float(q.c_0.max()),
-        x_0=float(abs(q.Xi_0).max()), row_sum=float(abs(q.K).sum(axis=1).max()),
-    )  # fmt: skip
-    return {"seed": seed, "T_0_at_most": found.T_0_at_most, "T_1_at_least": round(found.T_1_at_least, 1),
-            "holds": found.holds}  # fmt: skip
+        m=p.m,
+        P=p.P,
+        alpha=p.alpha,
+        eta=0.1,
+        N=p.N,
+        N_1=int((q.strength == p.alpha).sum()),
+        c_0=float(q.c_0.max()),
+        x_0=float(abs(q.Xi_0).max()),
+        row_sum=float(abs(q.K).sum(axis=1).max()),
+    )
+    return {
+        "seed": seed,
+        "T_0_at_most": found.T_0_at_most,
+        "T_1_at_least": round(found.T_1_at_least, 1),
+        "holds": found.holds,
+    }
 
 
 class Race(NamedTuple):

@@ -7,7 +7,7 @@ __all__ = ["TIMEOUT_S", "decide"]
 from fractions import Fraction
 from typing import Any
 
-from proofs_check.step import Outcome, open_, proved, refuted
+from lemmascope.proofs_check.step import Outcome, open_, proved, refuted
 
 TIMEOUT_S = 20.0
 
@@ -24,7 +24,7 @@ def _value(number: Any) -> float | str:
 
 
 def decide(
-    conclusion: Any, hypotheses: tuple[Any, ...] = (), *, timeout_s: float = TIMEOUT_S, what: str = "the statement",
+    conclusion: Any, hypotheses: tuple[Any, ...] = (), *, timeout_s: float = TIMEOUT_S, what: str = "the statement"
 ) -> Outcome:
     """Decide whether the hypotheses imply the conclusion over the reals.
 

@@ -18,8 +18,8 @@ from typing import Any
 
 import sympy as sp
 
-from proofs_check.methods.equality import difference_witness
-from proofs_check.step import Outcome, open_, proved, refuted
+from lemmascope.proofs_check.methods.equality import difference_witness
+from lemmascope.proofs_check.step import Outcome, open_, proved, refuted
 
 
 def contracted(expression: sp.Expr) -> sp.Expr:
@@ -93,8 +93,13 @@ def explicit(expression: sp.Expr, sizes: Mapping[sp.Symbol, int]) -> sp.Expr:
 
 
 def equal_sums(
-    left: sp.Expr, right: sp.Expr, order: Sequence[sp.Symbol], at: Mapping[sp.Symbol, int], *,
-    reason: str, where: dict[str, Any] | None = None,
+    left: sp.Expr,
+    right: sp.Expr,
+    order: Sequence[sp.Symbol],
+    at: Mapping[sp.Symbol, int],
+    *,
+    reason: str,
+    where: dict[str, Any] | None = None,
 ) -> Outcome:
     """PROVED for all sizes if both sides have one normal form; REFUTED by numbers at the sizes ``at``; open otherwise.
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import xarray as xr
 from matplotlib.figure import Figure
 
-from sims.figures import accuracy, coefficients, data, stages
-from sims.figures.common import styled
-from theory.cubic_cnn.parameters import Parameters
+from lemmascope.sims.figures.common import styled
+from lemmascope.sims.figures.headline import accuracy, coefficients, data, stages
+from lemmascope.theory.cubic_cnn.parameters import Parameters
 
 
 def save(figure: Figure, caption: str, folder: str | Path, name: str) -> list[Path]:

@@ -20,7 +20,7 @@ __all__ = [
     "styled",
     "time_axis",
     "typical_time",
-]  # fmt: skip
+]
 
 import json
 import math
@@ -115,7 +115,7 @@ def time_axis(axis: Axes, trajectory: xr.Dataset) -> None:
     powers = [k for k in range(len(str(max(last, 1)))) if 10**k <= last]
     columns = min(trajectory.sizes["optimizer"], max(WIDTHS))
     step = math.ceil(len(powers) / (3 if columns > 2 else 7))
-    shown = powers[:: -step][::-1]
+    shown = powers[::-step][::-1]
     axis.set_xticks([0, *(10**k for k in shown)], ["0", *(f"$10^{{{k}}}$" for k in shown)])
     axis.set_xticks([j * 10**k for k in powers for j in range(1, 10) if j * 10**k <= last], minor=True)
 
@@ -151,9 +151,16 @@ def level(axis: Axes, y: float, text: str) -> None:
     """A thin horizontal line with its name behind its right end."""
     axis.axhline(y, color="0.35", linewidth=0.6, linestyle=(0, (1, 1.5)), zorder=0)
     axis.annotate(
-        text, (1, y), xycoords=("axes fraction", "data"), xytext=(3, 0), textcoords="offset points",
-        ha="left", va="center", fontsize=7, color="0.25",
-    )  # fmt: skip
+        text,
+        (1, y),
+        xycoords=("axes fraction", "data"),
+        xytext=(3, 0),
+        textcoords="offset points",
+        ha="left",
+        va="center",
+        fontsize=7,
+        color="0.25",
+    )
 
 
 def typical_time(times: xr.DataArray) -> float:
@@ -170,9 +177,16 @@ def hitting_times(axis: Axes, run: xr.Dataset) -> None:
     for (text, t), side in zip(found.items(), ("right", "left") if close else ("center", "center"), strict=False):
         axis.axvline(t, color="0.35", linewidth=0.6, linestyle=(0, (4, 2)), zorder=0)
         axis.annotate(
-            text, (t, 1), xycoords=("data", "axes fraction"), xytext=(0, 1.5), textcoords="offset points",
-            ha=side, va="bottom", fontsize=7.5, color="0.2",
-        )  # fmt: skip
+            text,
+            (t, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 1.5),
+            textcoords="offset points",
+            ha=side,
+            va="bottom",
+            fontsize=7.5,
+            color="0.2",
+        )
 
 
 def law_of(trajectory: xr.Dataset) -> dict[str, Any] | None:

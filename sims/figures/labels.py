@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from sims.figures.common import settle, shade
+from lemmascope.sims.figures.common import settle, shade
 
 GAP = 2.0  # points between a curve and its name
 NEAR = 14.0  # points within which another curve makes it unclear whose name it is
@@ -52,9 +52,15 @@ def _name_curves(axis: Axes) -> list[Text] | None:
         if len(own) < 2:
             continue  # diverged, or off the axes
         text = axis.text(
-            0.5, 0.5, str(line.get_label()), transform=axis.transAxes, ha="center", va="center", fontsize=7,
+            0.5,
+            0.5,
+            str(line.get_label()),
+            transform=axis.transAxes,
+            ha="center",
+            va="center",
+            fontsize=7,
             color=shade(line.get_color()),
-        )  # fmt: skip
+        )
         text.set_in_layout(False)
         others = np.concatenate([np.empty((0, 2)), *(c for j, c in enumerate(curves) if j != i)])
         lone = np.concatenate([np.empty((0, 2)), *straight])
@@ -95,8 +101,9 @@ def _best(
     away = np.array([(0, h / 2 + gap), (0, -h / 2 - gap), (w / 2 + 2 * gap, 0), (-w / 2 - 2 * gap, 0)])
     best, least = None, WORST
     inner = axis.bbox.padded(-pixel)
-    bands = [c.get_transform().transform_path(c.get_paths()[0]) for c in axis.collections
-             if isinstance(c, PolyCollection)]  # fmt: skip
+    bands = [
+        c.get_transform().transform_path(c.get_paths()[0]) for c in axis.collections if isinstance(c, PolyCollection)
+    ]
     for anchor in own[:: max(1, len(own) // 150)]:
         for side, offset in enumerate(away):
             centre = anchor + offset

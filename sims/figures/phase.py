@@ -15,10 +15,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 
-from sims.figures.common import settle, styled
-from theory.cubic_cnn.boundaries import coasting_line, overshoot_line, race_line
-from theory.cubic_cnn.parameters import Parameters
-from theory.cubic_cnn.predictions import overshoot_rate
+from lemmascope.sims.figures.common import settle, styled
+from lemmascope.theory.cubic_cnn.boundaries import coasting_line, overshoot_line, race_line
+from lemmascope.theory.cubic_cnn.parameters import Parameters
+from lemmascope.theory.cubic_cnn.predictions import overshoot_rate
 
 LINES: dict[str, tuple[str, dict[str, Any]]] = {
     "race": ("race law", {"color": "black", "linestyle": "-", "linewidth": 1.4}),
@@ -43,8 +43,15 @@ def _accuracy_map() -> ListedColormap:
 
 
 def _name(data: xr.Dataset, side: str) -> str:
-    symbols = {"η": r"$\eta$", "1 − γ": r"$1-\gamma$", "α": r"$\alpha$", "β": r"$\beta$", "μ": r"$\mu$",
-               "σ": r"$\sigma$", "σ₀": r"$\sigma_0$"}  # fmt: skip
+    symbols = {
+        "η": r"$\eta$",
+        "1 − γ": r"$1-\gamma$",
+        "α": r"$\alpha$",
+        "β": r"$\beta$",
+        "μ": r"$\mu$",
+        "σ": r"$\sigma$",
+        "σ₀": r"$\sigma_0$",
+    }
     words = {"eta": "learning rate", "gamma": "", "d": "dimension", "N": "samples", "m": "neurons", "P": "patches"}
     symbol = str(data[side].attrs["symbol"])
     shown = symbols.get(symbol, f"${symbol}$")
@@ -81,9 +88,14 @@ def _lines(axis: Axes, data: xr.Dataset, p: Parameters, kappa: float, names: tup
         elif name == "two_body" and np.isfinite(data.two_body.values).any():
             share = data.two_body.median("seed").values
             axis.contour(
-                data.x.values, data.y.values, share, levels=[0.5], colors=style["color"],
-                linestyles=[style["linestyle"]], linewidths=style["linewidth"],
-            )  # fmt: skip
+                data.x.values,
+                data.y.values,
+                share,
+                levels=[0.5],
+                colors=style["color"],
+                linestyles=[style["linestyle"]],
+                linewidths=style["linewidth"],
+            )
             drawn += axis.plot([], [], label=label, **style)
     return drawn
 
@@ -129,8 +141,15 @@ def draw(data: xr.Dataset, kappa: float = math.nan) -> Figure:
         if data.attrs["y"] == "gamma" and data.y.values[-1] == 1.0:
             for axis in axes:
                 axis.axhline(_edges(data.y.values)[-2], color="white", linewidth=0.8)
-            axes[0].annotate("GD", (0.02, float(data.y.values[-1])), xycoords=("axes fraction", "data"), fontsize=7,
-                             fontweight="bold", color="white", va="center")  # fmt: skip
+            axes[0].annotate(
+                "GD",
+                (0.02, float(data.y.values[-1])),
+                xycoords=("axes fraction", "data"),
+                fontsize=7,
+                fontweight="bold",
+                color="white",
+                va="center",
+            )
         if drawn:
             figure.legend(handles=drawn, loc="outside upper center", ncols=len(drawn))
         settle(figure)

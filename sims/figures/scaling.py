@@ -12,10 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from sims.figures.common import FEATURE, NOISE, settle, shade, styled
-from sims.studies.scaling import samples
-from theory.cubic_cnn.scaling import CLAIMS
-from theory.verdict import Verdict
+from lemmascope.sims.figures.common import FEATURE, NOISE, settle, shade, styled
+from lemmascope.sims.studies.scaling import samples
+from lemmascope.theory.cubic_cnn.scaling import CLAIMS
+from lemmascope.theory.verdict import Verdict
 
 PANELS = {
     "T_0": r"$\eta T_0$: the feature is found",
@@ -37,10 +37,18 @@ def _points(axis: Axes, values: dict[float, list[float]], colour: str, mark: str
             found.append((d, np.exp(logs.mean()), np.exp(logs.mean() - 2 * error), np.exp(logs.mean() + 2 * error)))
     points = np.array(found).reshape(-1, 4)
     axis.errorbar(
-        points[:, 0], points[:, 1], np.abs(points[:, 2:].T - points[:, 1]), fmt=mark, color=colour, markersize=3.2,
-        markerfacecolor=colour if filled else "white", markeredgewidth=0.7, elinewidth=0.7, linestyle="none",
+        points[:, 0],
+        points[:, 1],
+        np.abs(points[:, 2:].T - points[:, 1]),
+        fmt=mark,
+        color=colour,
+        markersize=3.2,
+        markerfacecolor=colour if filled else "white",
+        markeredgewidth=0.7,
+        elinewidth=0.7,
+        linestyle="none",
         zorder=3 if filled else 2,
-    )  # fmt: skip
+    )
     return points[:, :2]
 
 
@@ -76,9 +84,10 @@ def draw(data: xr.Dataset, verdicts: list[Verdict]) -> Figure:
         handles = [
             *(axes[0].plot([], [], MARKS[n], color=COLOURS[n], markersize=3.2, label=n)[0] for n in COLOURS),
             axes[0].plot([], [], "-", color="0.3", linewidth=1, label="predicted exponent")[0],
-            axes[0].plot([], [], "o", color=WRONG, markerfacecolor="white", markersize=3.2,
-                         label="wrong scaling (control)")[0],
-        ]  # fmt: skip
+            axes[0].plot(
+                [], [], "o", color=WRONG, markerfacecolor="white", markersize=3.2, label="wrong scaling (control)"
+            )[0],
+        ]
         figure.legend(handles=handles, loc="outside lower center", ncols=4)
         settle(figure)
         return figure

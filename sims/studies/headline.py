@@ -18,13 +18,13 @@ from dataclasses import dataclass
 
 import xarray as xr
 
-from sims.judge import judge
-from sims.schedule import Logarithmic
-from sims.simulate import simulate
-from theory.cubic_cnn.claims import CLAIMS
-from theory.cubic_cnn.parameters import HEADLINE
-from theory.optimizers import GD, MomentumAverage, Optimizer
-from theory.verdict import Status, Verdict
+from lemmascope.sims.cubic_cnn.simulate import simulate
+from lemmascope.sims.judge import judge
+from lemmascope.sims.schedule import Logarithmic
+from lemmascope.theory.cubic_cnn.claims import CLAIMS
+from lemmascope.theory.cubic_cnn.parameters import HEADLINE
+from lemmascope.theory.optimizers import GD, MomentumAverage, Optimizer
+from lemmascope.theory.verdict import Status, Verdict
 
 SEEDS = 8
 ITERATIONS = 40_000
@@ -62,8 +62,13 @@ def work(seeds: int = SEEDS) -> int:
 
 
 def run(
-    seeds: int = SEEDS, root_seed: int = 0, *, workers: int | None = None,
-    progress: Callable[[int], None] | None = None, backend: str = "auto", dtype: str = "float64",
+    seeds: int = SEEDS,
+    root_seed: int = 0,
+    *,
+    workers: int | None = None,
+    progress: Callable[[int], None] | None = None,
+    backend: str = "auto",
+    dtype: str = "float64",
 ) -> Headline:
     """Simulate and judge.
 
@@ -72,17 +77,35 @@ def run(
         root_seed: root of all random streams.
         workers: threads, default the number of cores.
         progress: called with the number of seed-iterations just done.
-        backend, dtype: as of `sims.simulate.simulate`.
+        backend, dtype: as of `sims.cubic_cnn.simulate.simulate`.
     """
     trajectory = simulate(
-        HEADLINE, OPTIMIZERS, iterations=ITERATIONS, seeds=seeds, root_seed=root_seed, study=STUDY,
-        record=Logarithmic(120), workers=workers, progress=progress, backend=backend, dtype=dtype,
-    )  # fmt: skip
-    learning_rates = simulate(
-        HEADLINE, RATES, iterations=RATE_ITERATIONS, seeds=min(seeds, RATE_SEEDS), root_seed=root_seed, study=STUDY,
-        record=Logarithmic(20), audit=False, workers=workers, progress=progress, backend=backend,
+        HEADLINE,
+        OPTIMIZERS,
+        iterations=ITERATIONS,
+        seeds=seeds,
+        root_seed=root_seed,
+        study=STUDY,
+        record=Logarithmic(120),
+        workers=workers,
+        progress=progress,
+        backend=backend,
         dtype=dtype,
-    )  # fmt: skip
+    )
+    learning_rates = simulate(
+        HEADLINE,
+        RATES,
+        iterations=RATE_ITERATIONS,
+        seeds=min(seeds, RATE_SEEDS),
+        root_seed=root_seed,
+        study=STUDY,
+        record=Logarithmic(20),
+        audit=False,
+        workers=workers,
+        progress=progress,
+        backend=backend,
+        dtype=dtype,
+    )
     single = [claim for claim in CLAIMS.values() if claim.subject != "family"]
     several = [claim for claim in CLAIMS.values() if claim.subject == "family"]
     verdicts = judge(trajectory, single) + judge(learning_rates, several)

@@ -1,16 +1,28 @@
 """The phase diagram: where in a plane of two parameters GD fails, where momentum rescues it, and the predicted lines.
 
 By default the plane of the learning rate η and of 1 − γ on `HEADLINE`, γ = 0 (plain GD) being its last row. All cells
-of a seed with the same data are stacked (`sims.stack`), in blocks of at most `BLOCK` with neighbouring η; a block is a
-task of its own, which any thread or machine may take. Any two of η, γ and the parameters of the law span a plane.
+of a seed with the same data are stacked (`sims.cubic_cnn.stack`), in blocks of at most `BLOCK` with neighbouring η; a
+block is a task of its own, which any thread or machine may take. Any two of η, γ and the parameters of the law span a
+plane.
 """
 
 from __future__ import annotations
 
 __all__ = [
-    "AXES", "HEADLINE_PLANE", "Axis", "Phase", "Plane", "Task", "clocks", "compute", "dataset", "judge_plane", "run",
-    "summary", "tasks",
-]  # fmt: skip
+    "AXES",
+    "HEADLINE_PLANE",
+    "Axis",
+    "Phase",
+    "Plane",
+    "Task",
+    "clocks",
+    "compute",
+    "dataset",
+    "judge_plane",
+    "run",
+    "summary",
+    "tasks",
+]
 
 import dataclasses
 import json
@@ -23,20 +35,20 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from sims.problems import LawProblem
-from sims.schedule import Logarithmic
-from sims.seeds import streams
-from sims.simulate import simulate
-from sims.stack import FATES, MEASURED, CellStack
-from sims.tasks import STOP, Kept, run_tasks
-from theory.cubic_cnn.boundaries import feature_share
-from theory.cubic_cnn.claims.boundary import CLAIMS, fitted_kappa
-from theory.cubic_cnn.law import Projection
-from theory.cubic_cnn.parameters import HEADLINE, Parameters
-from theory.cubic_cnn.predictions import MEMORIZATION_THRESHOLD, overshoot_rate
-from theory.errors import InputError, check_number, check_size
-from theory.optimizers import GD, MomentumAverage, describe
-from theory.verdict import Run, Status, Verdict
+from lemmascope.sims.cubic_cnn.problems import LawProblem
+from lemmascope.sims.cubic_cnn.simulate import simulate
+from lemmascope.sims.cubic_cnn.stack import FATES, MEASURED, CellStack
+from lemmascope.sims.run.tasks import STOP, Kept, run_tasks
+from lemmascope.sims.schedule import Logarithmic
+from lemmascope.sims.seeds import streams
+from lemmascope.theory.cubic_cnn.boundaries import feature_share
+from lemmascope.theory.cubic_cnn.claims.phase import CLAIMS, fitted_kappa
+from lemmascope.theory.cubic_cnn.law import Projection
+from lemmascope.theory.cubic_cnn.parameters import HEADLINE, Parameters
+from lemmascope.theory.cubic_cnn.predictions import MEMORIZATION_THRESHOLD, overshoot_rate
+from lemmascope.theory.errors import InputError, check_number, check_size
+from lemmascope.theory.optimizers import GD, MomentumAverage, describe
+from lemmascope.theory.verdict import Run, Status, Verdict
 
 STUDY = "phase"
 SEEDS = 3
@@ -49,11 +61,18 @@ COAST = 5.0
 """… but no less than this many times 1/(1 − γ), in which the velocity is spent."""
 
 AXES = {
-    "eta": ("η", "learning rate"), "gamma": ("1 − γ", "one minus the momentum"), "alpha": ("α", "large signal"),
-    "beta": ("β", "small signal"), "mu": ("μ", "probability of a small margin"), "sigma": ("σ", "noise level"),
-    "sigma_0": ("σ₀", "size of the initial weights"), "N": ("N", "samples"), "m": ("m", "neurons"),
-    "P": ("P", "patches a sample"), "d": ("d", "dimension"),
-}  # fmt: skip
+    "eta": ("η", "learning rate"),
+    "gamma": ("1 − γ", "one minus the momentum"),
+    "alpha": ("α", "large signal"),
+    "beta": ("β", "small signal"),
+    "mu": ("μ", "probability of a small margin"),
+    "sigma": ("σ", "noise level"),
+    "sigma_0": ("σ₀", "size of the initial weights"),
+    "N": ("N", "samples"),
+    "m": ("m", "neurons"),
+    "P": ("P", "patches a sample"),
+    "d": ("d", "dimension"),
+}
 WHOLE = ("N", "m", "P", "d")
 
 
@@ -141,7 +160,7 @@ class Task:
     Attributes:
         parameters: their law; seed, root_seed: the draw.
         cells: (η, γ); places: their (row, column).
-        leave: whether decided cells leave the stack; backend, dtype: of `sims.stack.CellStack`.
+        leave: whether decided cells leave the stack; backend, dtype: of `sims.cubic_cnn.stack.CellStack`.
     """
 
     parameters: Parameters
@@ -187,10 +206,18 @@ def tasks(
             ordered = sorted(cells)  # neighbours in η end at about the same iteration
             for first in range(0, len(ordered), BLOCK):
                 block = ordered[first : first + BLOCK]
-                found.append(Task(
-                    parameters, seed, root_seed, tuple((eta, gamma) for eta, gamma, _, _ in block),
-                    tuple((j, i) for _, _, j, i in block), leave, backend, dtype,
-                ))  # fmt: skip
+                found.append(
+                    Task(
+                        parameters,
+                        seed,
+                        root_seed,
+                        tuple((eta, gamma) for eta, gamma, _, _ in block),
+                        tuple((j, i) for _, _, j, i in block),
+                        leave,
+                        backend,
+                        dtype,
+                    )
+                )
     return found
 
 
@@ -218,9 +245,16 @@ def clocks(parameters: Parameters, seeds: int, root_seed: int, *, workers: int |
     eta = min(0.1, overshoot_rate(parameters) / 5)
     law = "exact" if parameters.d - 1 >= parameters.n else "samples"
     run = simulate(
-        LawProblem(parameters, law), {"GD": GD(eta)}, iterations=math.ceil(REACH / eta), seeds=seeds,
-        root_seed=root_seed, study=STUDY, record=Logarithmic(300), audit=False, workers=workers,
-    )  # fmt: skip
+        LawProblem(parameters, law),
+        {"GD": GD(eta)},
+        iterations=math.ceil(REACH / eta),
+        seeds=seeds,
+        root_seed=root_seed,
+        study=STUDY,
+        record=Logarithmic(300),
+        audit=False,
+        workers=workers,
+    )
     found = []
     times = run.iteration.values
     for seed in range(seeds):
@@ -236,13 +270,7 @@ def clocks(parameters: Parameters, seeds: int, root_seed: int, *, workers: int |
 
 
 def dataset(
-    values: np.ndarray,
-    plane: Plane,
-    made: Sequence[Task],
-    seeds: int,
-    root_seed: int,
-    *,
-    workers: int | None = None,
+    values: np.ndarray, plane: Plane, made: Sequence[Task], seeds: int, root_seed: int, *, workers: int | None = None
 ) -> xr.Dataset:
     """(seed, y, x) variables of `MEASURED` from the results of the tasks.
 
@@ -264,11 +292,17 @@ def dataset(
     }
     optimizers = {"GD": GD(plane.eta), "GD+M": MomentumAverage(plane.eta, plane.gamma)}
     attrs = {
-        "study": STUDY, "root_seed": root_seed, "lemmascope_version": version("lemmascope"),
-        "iterations": int(np.nanmax(arrays["iterations"])), "parameters": json.dumps(plane.base.to_dict()),
-        "optimizers": json.dumps({name: describe(o) for name, o in optimizers.items()}), "eta": plane.eta,
-        "gamma": plane.gamma, "x": plane.x.name, "y": plane.y.name,
-    }  # fmt: skip
+        "study": STUDY,
+        "root_seed": root_seed,
+        "lemmascope_version": version("lemmascope"),
+        "iterations": int(np.nanmax(arrays["iterations"])),
+        "parameters": json.dumps(plane.base.to_dict()),
+        "optimizers": json.dumps({name: describe(o) for name, o in optimizers.items()}),
+        "eta": plane.eta,
+        "gamma": plane.gamma,
+        "x": plane.x.name,
+        "y": plane.y.name,
+    }
     found = xr.Dataset(data, coords, attrs)
     return _with_lines(found, plane, seeds, root_seed, workers) if plane.of_the_optimizer else found
 
@@ -309,9 +343,7 @@ def judge_plane(data: xr.Dataset, plane: Plane) -> tuple[list[Verdict], float]:
             status = "not run"
             if verdict.status is not Status.NOT_APPLICABLE:
                 status = claim.judge(claim.control.kind(run)).status.value
-            verdict = dataclasses.replace(
-                verdict, control={"description": claim.control.description, "status": status}
-            )
+            verdict = dataclasses.replace(verdict, control={"description": claim.control.description, "status": status})
         found.append(verdict)
     return found, fitted_kappa(run) if bool((data.y == 1.0).any()) else math.nan
 
@@ -326,16 +358,24 @@ class Phase:
 
 
 def run(
-    plane: Plane | None = None, seeds: int = SEEDS, root_seed: int = 0, *, leave: bool = True, backend: str = "auto",
-    dtype: str = "float64", store: Any = None, cluster: Any = None, workers: int | None = None,
+    plane: Plane | None = None,
+    seeds: int = SEEDS,
+    root_seed: int = 0,
+    *,
+    leave: bool = True,
+    backend: str = "auto",
+    dtype: str = "float64",
+    store: Any = None,
+    cluster: Any = None,
+    workers: int | None = None,
     progress: Callable[[int], None] | None = None,
-) -> Phase:  # fmt: skip
+) -> Phase:
     """Measure a plane and judge it.
 
     Args:
         plane: default 16 × 16 cells of (η, 1 − γ) on `HEADLINE`.
         seeds, root_seed: draws; leave, backend, dtype: see `tasks`.
-        store, cluster, workers, progress: see `sims.tasks.run_tasks`; results stay in memory without a store.
+        store, cluster, workers, progress: see `sims.run.tasks.run_tasks`; results stay in memory without a store.
     """
     plane = Plane(*HEADLINE_PLANE["default"]) if plane is None else plane
     made = tasks(plane, seeds, root_seed, leave=leave, backend=backend, dtype=dtype)

@@ -9,9 +9,19 @@ itself is held to exact steps on the smallest dimension.
 from __future__ import annotations
 
 __all__ = [
-    "DIMENSIONS", "QUANTITIES", "Scaling", "Task", "compute", "dataset", "judge_scaling", "run", "samples",
-    "summary", "tasks", "validate",
-]  # fmt: skip
+    "DIMENSIONS",
+    "QUANTITIES",
+    "Scaling",
+    "Task",
+    "compute",
+    "dataset",
+    "judge_scaling",
+    "run",
+    "samples",
+    "summary",
+    "tasks",
+    "validate",
+]
 
 import dataclasses
 import json
@@ -23,15 +33,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from sims.problems import LawProblem
-from sims.schedule import Logarithmic
-from sims.simulate import simulate
-from sims.slopes import fit_slope
-from sims.tasks import Kept, run_tasks
-from theory.cubic_cnn.scaling import CLAIMS, PAPER, WRONG, point
-from theory.errors import InputError
-from theory.optimizers import GD, MomentumAverage, describe
-from theory.verdict import Kind, Status, Verdict
+from lemmascope.sims.cubic_cnn.problems import LawProblem
+from lemmascope.sims.cubic_cnn.simulate import simulate
+from lemmascope.sims.run.tasks import Kept, run_tasks
+from lemmascope.sims.schedule import Logarithmic
+from lemmascope.sims.slopes import fit_slope
+from lemmascope.theory.cubic_cnn.scaling import CLAIMS, PAPER, WRONG, point
+from lemmascope.theory.errors import InputError
+from lemmascope.theory.optimizers import GD, MomentumAverage, describe
+from lemmascope.theory.verdict import Kind, Status, Verdict
 
 DIMENSIONS = tuple(10**k for k in range(3, 13))
 SEEDS = 20
@@ -99,11 +109,16 @@ def tasks(dimensions: Sequence[int], seeds: int, root_seed: int, *, exact: bool 
 def _run(task: Task, iterations: int, *, fast: bool, tolerance: float = TOLERANCE) -> xr.Dataset:
     at = point(task.d, SCALINGS[task.scaling])
     return simulate(
-        LawProblem(at.parameters, "exact"), {"GD": GD(at.eta), "GD+M": MomentumAverage(at.eta, at.gamma)},
-        iterations=iterations, root_seed=task.root_seed, study=task.study, record=Logarithmic(2), audit=False,
+        LawProblem(at.parameters, "exact"),
+        {"GD": GD(at.eta), "GD+M": MomentumAverage(at.eta, at.gamma)},
+        iterations=iterations,
+        root_seed=task.root_seed,
+        study=task.study,
+        record=Logarithmic(2),
+        audit=False,
         workers=1,
         fast_forward=tolerance if fast else None,
-    )  # fmt: skip
+    )
 
 
 def compute(task: Task) -> np.ndarray:
@@ -113,10 +128,16 @@ def compute(task: Task) -> np.ndarray:
     final = run.isel(iteration=-1)
     T = float(run.iteration[-1])
     found = {
-        "T_0": run.T_0, "T_1": run.T_1, "c_max": final.c.max("neuron"), "Xi_abs_max": final.Xi_abs_max.max("margin"),
-        "small": final.test_accuracy.sel(margin="small"), "large": final.test_accuracy.sel(margin="large"),
-        "iterations": T, "gradients": run.get("gradients", T), "exact_steps": run.get("exact_steps", T),
-    }  # fmt: skip
+        "T_0": run.T_0,
+        "T_1": run.T_1,
+        "c_max": final.c.max("neuron"),
+        "Xi_abs_max": final.Xi_abs_max.max("margin"),
+        "small": final.test_accuracy.sel(margin="small"),
+        "large": final.test_accuracy.sel(margin="large"),
+        "iterations": T,
+        "gradients": run.get("gradients", T),
+        "exact_steps": run.get("exact_steps", T),
+    }
     columns = [np.broadcast_to(np.asarray(found[name], dtype=float), len(OPTIMIZERS)) for name in QUANTITIES]
     return np.stack(columns, axis=1)
 
@@ -137,18 +158,23 @@ def dataset(values: np.ndarray, dimensions: Sequence[int], seeds: int, root_seed
     }.items():
         data[name] = (("scaling", "d"), np.array([[of(at) for at in row] for row in points.values()]), {})
     coords = {
-        "scaling": list(SCALINGS), "d": np.array(dimensions, dtype=float), "seed": np.arange(seeds),
+        "scaling": list(SCALINGS),
+        "d": np.array(dimensions, dtype=float),
+        "seed": np.arange(seeds),
         "optimizer": list(OPTIMIZERS),
-    }  # fmt: skip
+    }
     first = points["paper"][0]
     attrs = {
-        "study": "scaling", "root_seed": root_seed, "tolerance": TOLERANCE, "lemmascope_version": version("lemmascope"),
+        "study": "scaling",
+        "root_seed": root_seed,
+        "tolerance": TOLERANCE,
+        "lemmascope_version": version("lemmascope"),
         "iterations": max(at.iterations for row in points.values() for at in row),
         "parameters": json.dumps(first.parameters.to_dict()),
         "optimizers": json.dumps(
             {"GD": describe(GD(first.eta)), "GD+M": describe(MomentumAverage(first.eta, first.gamma))}
         ),
-    }  # fmt: skip
+    }
     return xr.Dataset(data, coords, attrs)
 
 
@@ -186,22 +212,26 @@ def judge_scaling(data: xr.Dataset) -> list[Verdict]:
         except InputError:
             control = None
         verdict = claim.judge(
-            fit_slope(values, root_seed=root), seeds=[int(s) for s in data.seed.values], control=control,
+            fit_slope(values, root_seed=root),
+            seeds=[int(s) for s in data.seed.values],
+            control=control,
             evidence={"seeds left out, by d": left_out} if left_out else None,
-        )  # fmt: skip
+        )
         fewest = min(len(row) for row in values.values())
         if fewest < DECISIVE and verdict.status in (Status.HOLDS, Status.REFUTED):
             verdict = dataclasses.replace(
-                verdict, status=Status.INCONCLUSIVE,
+                verdict,
+                status=Status.INCONCLUSIVE,
                 reason=f"{fewest} seeds a size are too few for the interval, take {DECISIVE}; {verdict.reason}",
-            )  # fmt: skip
+            )
         share = sum(left_out.values()) / max(1, sum(len(row) for row in values.values()))
         if share > 0.1:
             # What is left out is not left out at random: those are the slow ones.
             verdict = dataclasses.replace(
-                verdict, status=Status.INCONCLUSIVE,
+                verdict,
+                status=Status.INCONCLUSIVE,
                 reason=f"{share:.0%} of the runs never reach it within T, and cannot be left out; {verdict.reason}",
-            )  # fmt: skip
+            )
         found.append(verdict)
     return found
 
@@ -233,16 +263,28 @@ def validate(root_seed: int, seeds: int = 3, d: int = DIMENSIONS[0]) -> Verdict:
     loose = max(max(_differences(task, LOOSE).values()) for task in tasks_)
     text = f"fast-forward and exact steps agree to {AGREEMENT:g} in c, Ξ, T₀ and T₁ over {VALIDATED} iterations"
     return Verdict(
-        claim="scaling.fast_forward", optimizer="GD and GD+M", statement=text, kind=Kind.BOUND, source="derived",
-        status=status, expected=Status.HOLDS, reason=f"largest relative differences {worst}", plain=text,
-        computed=max(by_seed), upper=AGREEMENT, margin=AGREEMENT - max(by_seed), seeds=tuple(range(seeds)),
-        holding=holding, by_seed={"seed": [float(s) for s in range(seeds)], "computed": by_seed},
-        evidence=worst | {"control": loose}, witness=None if status is Status.HOLDS else worst,
+        claim="scaling.fast_forward",
+        optimizer="GD and GD+M",
+        statement=text,
+        kind=Kind.BOUND,
+        source="derived",
+        status=status,
+        expected=Status.HOLDS,
+        reason=f"largest relative differences {worst}",
+        plain=text,
+        computed=max(by_seed),
+        upper=AGREEMENT,
+        margin=AGREEMENT - max(by_seed),
+        seeds=tuple(range(seeds)),
+        holding=holding,
+        by_seed={"seed": [float(s) for s in range(seeds)], "computed": by_seed},
+        evidence=worst | {"control": loose},
+        witness=None if status is Status.HOLDS else worst,
         control={
             "description": f"the same with windows held to {LOOSE:g} only",
             "status": (Status.REFUTED if loose > AGREEMENT else Status.HOLDS).value,
         },
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -254,16 +296,22 @@ class Scaling:
 
 
 def run(
-    dimensions: Sequence[int] = DIMENSIONS, seeds: int = SEEDS, root_seed: int = 0, *, exact: bool = False,
-    store: Any = None, cluster: Any = None, workers: int | None = None,
+    dimensions: Sequence[int] = DIMENSIONS,
+    seeds: int = SEEDS,
+    root_seed: int = 0,
+    *,
+    exact: bool = False,
+    store: Any = None,
+    cluster: Any = None,
+    workers: int | None = None,
     progress: Callable[[int], None] | None = None,
-) -> Scaling:  # fmt: skip
+) -> Scaling:
     """Measure and judge.
 
     Args:
         dimensions: five or more, increasing; seeds, root_seed: draws at each.
         exact: compute every iteration.
-        store, cluster, workers, progress: see `sims.tasks.run_tasks`; results stay in memory without a store.
+        store, cluster, workers, progress: see `sims.run.tasks.run_tasks`; results stay in memory without a store.
     """
     made = tasks(dimensions, seeds, root_seed, exact=exact)
     kept = Kept([task.key for task in made], SHAPE) if store is None else store

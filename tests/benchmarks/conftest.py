@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from benchmarks.work import WORKS, Inputs, Work
-from theory.cubic_cnn.parameters import HEADLINE
+from lemmascope.benchmarks.work import WORKS, Inputs, Work
+from lemmascope.theory.cubic_cnn.parameters import HEADLINE
 
 
 @pytest.fixture(scope="session")

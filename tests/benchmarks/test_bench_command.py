@@ -5,16 +5,15 @@ import io
 import pytest
 from rich.console import Console
 
-from benchmarks import command
-from benchmarks.limits import Limits
-from benchmarks.record import read
-from sims.limits import bandwidth, product_rate
-from theory.errors import InputError
+from lemmascope.benchmarks import command
+from lemmascope.benchmarks.limits import Limits
+from lemmascope.benchmarks.record import read
+from lemmascope.sims.machine.limits import bandwidth, product_rate
+from lemmascope.theory.errors import InputError
 
 
 @pytest.mark.parametrize(
-    ("arguments", "field"),
-    [({"rows": ["Z"]}, "work"), ({"without": ["numpy"]}, "without"), ({"rounds": 4}, "rounds")],
+    ("arguments", "field"), [({"rows": ["Z"]}, "work"), ({"without": ["numpy"]}, "without"), ({"rounds": 4}, "rounds")]
 )
 def test_wrong_use_is_refused(arguments, field):
     with pytest.raises(InputError, match=field):
@@ -26,9 +25,7 @@ def test_a_small_run_from_end_to_end(tmp_path, monkeypatch):
     monkeypatch.setattr(command, "measure_limits", lambda quick: limits)
     shown = Console(file=io.StringIO(), width=160)
     out = tmp_path / "record.json"
-    found = command.bench(
-        ["a", "H"], without=["torch", "jax"], out=out, quick=True, growth=False, console=shown
-    )  # fmt: skip
+    found = command.bench(["a", "H"], without=["torch", "jax"], out=out, quick=True, growth=False, console=shown)
     assert read(out)["rows"][1]["work"] == "H"
     assert [i["refused"] for row in found["rows"] for i in row["implementations"]] == [None] * 6
     text = shown.file.getvalue()
@@ -37,7 +34,7 @@ def test_a_small_run_from_end_to_end(tmp_path, monkeypatch):
 
 
 def test_absent_libraries_are_named_with_what_to_install(monkeypatch):
-    from benchmarks.peers import choice, peers
+    from lemmascope.benchmarks.peers import choice, peers
 
     monkeypatch.setattr(choice, "find_spec", lambda name: None)
     assert {peer.available() for peer in peers()} == {

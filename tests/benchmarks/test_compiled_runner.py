@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from emulated import Emulated
 
-from benchmarks.compiled import OWN, Compiled, time_compiled
-from benchmarks.measure import TOLERANCE, Timing, compare
-from benchmarks.on_device import DEVICE, OnDevice
-from benchmarks.own import Reference
-from benchmarks.record import documents, saved
-from benchmarks.work import WORKS, Inputs, small
-from sims.readme import rewritten
+from lemmascope.benchmarks.compiled import OWN, Compiled, time_compiled
+from lemmascope.benchmarks.measure import TOLERANCE, Timing, compare
+from lemmascope.benchmarks.on_device import DEVICE, OnDevice
+from lemmascope.benchmarks.own import Reference
+from lemmascope.benchmarks.record import documents, saved
+from lemmascope.benchmarks.work import WORKS, Inputs, small
+from lemmascope.sims.report.documents import rewritten
 
 
 @pytest.mark.parametrize("name", ["A", "D", "H", "P"])
@@ -74,4 +74,4 @@ def test_the_documents_are_those_of_the_saved_records():
         pytest.skip("no record is committed")
     for path, blocks in documents().items():
         text = path.read_text()
-        assert rewritten(text, blocks) == text, "run `python -m benchmarks.record`"
+        assert rewritten(text, blocks) == text, "run `python -m lemmascope.benchmarks.record`"

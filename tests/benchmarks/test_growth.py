@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.growth import Study, fit, grow, studies
-from benchmarks.own import time_reference
-from theory.cubic_cnn.parameters import HEADLINE
+from lemmascope.benchmarks.growth import Study, fit, grow, studies
+from lemmascope.benchmarks.own import time_reference
+from lemmascope.theory.cubic_cnn.parameters import HEADLINE
 
 
 @pytest.mark.parametrize("exponent", [-1.0, 0.0, 1.0, 2.0])

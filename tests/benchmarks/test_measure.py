@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import measure
-from benchmarks.compiled import OWN
-from benchmarks.measure import TOLERANCE, compare, measure_work
-from benchmarks.own import Reference
-from benchmarks.protocol import RECORDED, Cost, Run
-from benchmarks.work import WORKS
-from sims.problems import LawProblem
-from sims.schedule import Every
-from sims.simulate import simulate
-from theory.optimizers import MomentumAverage
+from lemmascope.benchmarks import measure
+from lemmascope.benchmarks.compiled import OWN
+from lemmascope.benchmarks.measure import TOLERANCE, compare, measure_work
+from lemmascope.benchmarks.own import Reference
+from lemmascope.benchmarks.protocol import RECORDED, Cost, Run
+from lemmascope.benchmarks.work import WORKS
+from lemmascope.sims.cubic_cnn.problems import LawProblem
+from lemmascope.sims.cubic_cnn.simulate import simulate
+from lemmascope.sims.schedule import Every
+from lemmascope.theory.optimizers import MomentumAverage
 
 
 @dataclass
@@ -59,15 +59,26 @@ def test_the_reference_is_what_simulate_records(tiny, drawn, reference):
     found = reference.prepare(drawn)(tiny.iterations)
     optimizers = {str(i): MomentumAverage(*cell) for i, cell in enumerate(tiny.cells)}
     run = simulate(
-        LawProblem(tiny.parameters), optimizers, iterations=tiny.iterations - 1, seeds=tiny.seeds, study="bench",
-        record=Every(1), representation="weights", audit=False,
-    )  # fmt: skip
+        LawProblem(tiny.parameters),
+        optimizers,
+        iterations=tiny.iterations - 1,
+        seeds=tiny.seeds,
+        study="bench",
+        record=Every(1),
+        representation="weights",
+        audit=False,
+    )
     dims = ("seed", "optimizer", "iteration")
-    expected = np.stack([
-        run.loss.sum("margin").transpose(*dims), run.nu.sel(margin="large").transpose(*dims),
-        run.nu.sel(margin="small").transpose(*dims), run.c.max("neuron").transpose(*dims),
-        run.Xi_abs_max.max("margin").transpose(*dims),
-    ], axis=-1)  # fmt: skip
+    expected = np.stack(
+        [
+            run.loss.sum("margin").transpose(*dims),
+            run.nu.sel(margin="large").transpose(*dims),
+            run.nu.sel(margin="small").transpose(*dims),
+            run.c.max("neuron").transpose(*dims),
+            run.Xi_abs_max.max("margin").transpose(*dims),
+        ],
+        axis=-1,
+    )
     assert compare(found, expected)[0] <= TOLERANCE
 
 

@@ -5,12 +5,12 @@ import warnings
 
 import pytest
 
-from benchmarks.measure import TOLERANCE, compare
-from benchmarks.own import Reference
-from benchmarks.peers import LIBRARIES, choice, peers
-from benchmarks.peers.choice import LAYOUTS, fastest
-from benchmarks.peers.pytorch import Torch
-from benchmarks.work import Inputs
+from lemmascope.benchmarks.measure import TOLERANCE, compare
+from lemmascope.benchmarks.own import Reference
+from lemmascope.benchmarks.peers import LIBRARIES, choice, peers
+from lemmascope.benchmarks.peers.choice import LAYOUTS, fastest
+from lemmascope.benchmarks.peers.pytorch import Torch
+from lemmascope.benchmarks.work import Inputs
 
 # Compiling takes seconds a piece; what it compiles is the same function in every one of them.
 QUICK = [peer for peer in peers() if "torch.compile" not in peer.name]
@@ -58,7 +58,7 @@ def test_compiled_code_agrees_with_the_reference(unrolled, tiny, drawn):
 def test_both_layouts_have_one_gradient(layout, separated, drawn):
     """The gradient by hand is that of autograd."""
     torch = pytest.importorskip("torch", reason="torch is not installed")
-    from benchmarks.peers.torch_network import Network
+    from lemmascope.benchmarks.peers.torch_network import Network
 
     network = Network(drawn, layout, separated)
     V = network.W_0.clone().requires_grad_()

@@ -2,7 +2,7 @@
 
 import re
 
-from benchmarks.profile import profile
+from lemmascope.benchmarks.profile import profile
 
 
 def test_the_profile_names_every_part():

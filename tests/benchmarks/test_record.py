@@ -5,20 +5,23 @@ import math
 
 import pytest
 
-from benchmarks import record as records
-from benchmarks.growth import Growth, Study
-from benchmarks.limits import Limits
-from benchmarks.machine import file_name, machine
-from benchmarks.measure import Timing
-from benchmarks.protocol import Cost
-from benchmarks.work import WORKS
-from theory.cubic_cnn.parameters import HEADLINE
+from lemmascope.benchmarks import record as records
+from lemmascope.benchmarks.growth import Growth, Study
+from lemmascope.benchmarks.limits import Limits
+from lemmascope.benchmarks.machine import file_name, machine
+from lemmascope.benchmarks.measure import Timing
+from lemmascope.benchmarks.protocol import Cost
+from lemmascope.benchmarks.work import WORKS
+from lemmascope.theory.cubic_cnn.parameters import HEADLINE
 
 LIMITS = Limits({"float64": 1e11, "float32": 2e11}, ((1e5, 1e11), (1e8, 1e10)))
 MACHINE = {
-    "processor": "Imagined(R) CPU @ 2.0GHz", "cores": 2, "device": None, "system": "Linux",
+    "processor": "Imagined(R) CPU @ 2.0GHz",
+    "cores": 2,
+    "device": None,
+    "system": "Linux",
     "versions": {"python": "3.11.7", "numpy": "2.4"},
-}  # fmt: skip
+}
 
 
 def timing(name, ms, peer=False, refused=None, flops=1e8, size=1e5):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from benchmarks.work import MEANT, WORKS, Inputs, small
-from theory.cubic_cnn.parameters import HEADLINE
+from lemmascope.benchmarks.work import MEANT, WORKS, Inputs, small
+from lemmascope.theory.cubic_cnn.parameters import HEADLINE
 
 TABLE = {
     "A": ((10, 100, 3, 500), 1, 1, 7),
@@ -50,7 +50,12 @@ def test_the_data_have_the_signal_first(tiny, drawn):
     S, A, m, N, P, d = drawn.shape
     assert (S, A, m, N, P, d) == (3, 2, 4, 15, 3, 60)
     for name, shape in {
-        "noise": (S, N, P - 1, d), "strength": (S, N), "y": (S, N), "small": (S, N), "w_star": (S, d), "W_0": (S, m, d),
+        "noise": (S, N, P - 1, d),
+        "strength": (S, N),
+        "y": (S, N),
+        "small": (S, N),
+        "w_star": (S, d),
+        "W_0": (S, m, d),
     }.items():
         assert getattr(drawn, name).shape == shape, name
     np.testing.assert_allclose(drawn.X[:, :, 0, :], drawn.strength[..., None] * drawn.w_star[:, None, :], atol=1e-14)

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
-from proofs_check.conformance import CONVENTIONS, IDENTITIES, Case, Mark, Subject, conventions_of, run, seek
-from proofs_check.conformance.assertion import assert_momentum_identities, names_of
-from proofs_check.conformance.case import DTYPES, cases
-from proofs_check.conformance.identities import OF_CONVENTION, STRUCTURE
-from proofs_check.conformance.known import subjects
-from proofs_check.conformance.reference import bound, exact, finite
-from theory.errors import InputError
-from theory.optimizers import GD, MomentumAverage, MomentumVelocity, Nesterov
+from lemmascope.proofs_check.conformance import CONVENTIONS, IDENTITIES, Case, Mark, Subject, conventions_of, run, seek
+from lemmascope.proofs_check.conformance.assertion import assert_momentum_identities, names_of
+from lemmascope.proofs_check.conformance.case import DTYPES, cases
+from lemmascope.proofs_check.conformance.identities import OF_CONVENTION, STRUCTURE
+from lemmascope.proofs_check.conformance.known import subjects
+from lemmascope.proofs_check.conformance.reference import bound, exact, finite
+from lemmascope.theory.errors import InputError
+from lemmascope.theory.optimizers import GD, MomentumAverage, MomentumVelocity, Nesterov
 
 OWN = {s.convention: s for s in [*subjects("own"), *subjects("functions")[:1]]}
 
@@ -53,6 +53,7 @@ def test_rounding_stays_within_the_bound(name, dtype, data):
 @pytest.mark.parametrize("what", ["eta", "gamma"])
 def test_no_bound_is_too_wide(what, dtype, error):
     """A learning rate or a momentum that is off by some 200 roundings is found."""
+
     def make(eta, gamma):
         return MomentumAverage(eta * (1 + error), gamma) if what == "eta" else MomentumAverage(eta, gamma * (1 - error))
 
@@ -309,6 +310,7 @@ def test_what_an_optimizer_lacks_is_said():
 
 def test_an_optimizer_that_refuses_no_momentum():
     """As PyTorch's with nesterov=True does: what needs γ = 0 does not apply."""
+
     def make(eta, gamma):
         if gamma == 0:
             raise ValueError("a momentum, please")
@@ -322,6 +324,7 @@ def test_an_optimizer_that_refuses_no_momentum():
 
 def test_a_schedule_that_is_not_taken_fails_with_the_reason():
     """η as a function of t is how a schedule reaches this kind of optimizer."""
+
     def make(eta, gamma):
         def update(params, grad, state, t):
             velocity = float(eta) * grad + (0 if state is None else gamma * state)
@@ -374,9 +377,13 @@ def test_parts_of_a_case(case):
 def test_every_identity_can_fail(name):
     """For each there is an optimizer, ours or one with a planted error, that it finds wrong."""
     wrong = {
-        "reproducible": Random, "inputs_untouched": InPlace, "independent": Clipped, "permutation": FirstOnly,
-        "scale": Normalized, "linear": Normalized,
-    }  # fmt: skip
+        "reproducible": Random,
+        "inputs_untouched": InPlace,
+        "independent": Clipped,
+        "permutation": FirstOnly,
+        "scale": Normalized,
+        "linear": Normalized,
+    }
 
     def dampened(eta, gamma, dampening=0.0, weight_decay=0.0):
         return OneStepEarly(eta, gamma)

@@ -5,9 +5,9 @@ scikit-learn comes with the test extra; PyTorch and optax with `make test-peers`
 
 import pytest
 
-from proofs_check.conformance import IDENTITIES, Mark, assert_momentum_identities, conventions_of, seek
-from proofs_check.conformance.assertion import names_of
-from proofs_check.conformance.known import LIBRARIES, installed, subjects
+from lemmascope.proofs_check.conformance import IDENTITIES, Mark, assert_momentum_identities, conventions_of, seek
+from lemmascope.proofs_check.conformance.assertion import names_of
+from lemmascope.proofs_check.conformance.known import LIBRARIES, installed, subjects
 
 EXAMPLES = 25
 
@@ -18,9 +18,7 @@ def library(name):
     return {subject.name: subject for subject in subjects(name)}
 
 
-@pytest.mark.parametrize(
-    ("name", "count"), [("scikit-learn", 2), ("torch", 3), ("optax", 5)], ids=lambda x: str(x)
-)
+@pytest.mark.parametrize(("name", "count"), [("scikit-learn", 2), ("torch", 3), ("optax", 5)], ids=lambda x: str(x))
 def test_each_keeps_the_convention_that_it_documents(name, count):
     found = library(name)
     assert len(found) == count
@@ -36,8 +34,9 @@ def test_pytorch_has_its_rate_outside_and_scikit_learn_inside():
     torch = library("torch")["torch.optim.SGD"]
     marks = {
         (who.library, name): seek(IDENTITIES[name], who, examples=EXAMPLES).mark
-        for who in (sklearn, torch) for name in ("schedule[inside]", "schedule[outside]")
-    }  # fmt: skip
+        for who in (sklearn, torch)
+        for name in ("schedule[inside]", "schedule[outside]")
+    }
     assert marks["scikit-learn", "schedule[inside]"] is marks["torch", "schedule[outside]"] is Mark.HOLDS
     assert marks["scikit-learn", "schedule[outside]"] is marks["torch", "schedule[inside]"] is Mark.FAILS
 
@@ -55,20 +54,25 @@ def test_weight_decay_is_coupled_in_sgd_and_decoupled_in_adamw():
     found = library("torch")
     decays = {
         (name, kind): seek(IDENTITIES[f"weight_decay[{kind}]"], found[name], examples=EXAMPLES).mark
-        for name in ("torch.optim.SGD", "torch.optim.AdamW") for kind in ("coupled", "decoupled")
-    }  # fmt: skip
+        for name in ("torch.optim.SGD", "torch.optim.AdamW")
+        for kind in ("coupled", "decoupled")
+    }
     assert decays == {
-        ("torch.optim.SGD", "coupled"): Mark.HOLDS, ("torch.optim.SGD", "decoupled"): Mark.FAILS,
-        ("torch.optim.AdamW", "coupled"): Mark.FAILS, ("torch.optim.AdamW", "decoupled"): Mark.HOLDS,
-    }  # fmt: skip
+        ("torch.optim.SGD", "coupled"): Mark.HOLDS,
+        ("torch.optim.SGD", "decoupled"): Mark.FAILS,
+        ("torch.optim.AdamW", "coupled"): Mark.FAILS,
+        ("torch.optim.AdamW", "decoupled"): Mark.HOLDS,
+    }
     assert seek(IDENTITIES["linear"], found["torch.optim.AdamW"], examples=EXAMPLES).mark is Mark.FAILS
     assert seek(IDENTITIES["scale"], found["torch.optim.AdamW"], examples=EXAMPLES).mark is Mark.FAILS
 
 
 def test_optax_averages_with_and_without_bias_correction():
     found = library("optax")
-    bias = {name: seek(IDENTITIES["constant_gradient[corrected]"], found[name], examples=EXAMPLES).mark
-            for name in ("optax.ema", "optax.ema, debias")}  # fmt: skip
+    bias = {
+        name: seek(IDENTITIES["constant_gradient[corrected]"], found[name], examples=EXAMPLES).mark
+        for name in ("optax.ema", "optax.ema, debias")
+    }
     assert bias == {"optax.ema": Mark.FAILS, "optax.ema, debias": Mark.HOLDS}
 
 
@@ -100,8 +104,9 @@ def test_a_class_and_a_partial_are_given_as_they_are():
     import torch
 
     for make, convention in (
-        (torch.optim.SGD, "pytorch"), (functools.partial(torch.optim.SGD, nesterov=True), "nesterov_pytorch"),
-    ):  # fmt: skip
+        (torch.optim.SGD, "pytorch"),
+        (functools.partial(torch.optim.SGD, nesterov=True), "nesterov_pytorch"),
+    ):
         found = assert_momentum_identities(make, convention=convention, weight_decay="coupled", examples=10)
         assert {f.mark for f in found} <= {Mark.HOLDS, Mark.NOT_APPLICABLE}
         assert sum(f.mark is Mark.HOLDS for f in found) >= 11

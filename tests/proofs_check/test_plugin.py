@@ -3,18 +3,19 @@
 import pytest
 
 GOOD = """
-from theory.optimizers import MomentumVelocity
+from lemmascope.theory.optimizers import MomentumVelocity
 
 def test_mine(momentum_identity):
     momentum_identity(MomentumVelocity, convention="velocity")
 """
 BAD = GOOD.replace('convention="velocity"', 'convention="pytorch"')
-NONE = "def test_nothing():\n    import sys\n    assert 'proofs_check.conformance' not in sys.modules\n"
+NONE = "def test_nothing():\n    import sys\n    assert 'lemmascope.proofs_check.conformance' not in sys.modules\n"
 
 
 @pytest.fixture
 def suite(pytester):
     """Runs a test file in a process of its own, with the installed plugin alone."""
+
     def run(text, *arguments):
         pytester.makepyfile(text)
         return pytester.runpytest_subprocess("-p", "no:xdist", "-rs", "--momentum-examples", "10", *arguments)
@@ -35,10 +36,13 @@ def test_a_test_for_each_identity(suite):
 def test_a_failure_names_the_identity_and_the_convention_instead(suite):
     result = suite(BAD)
     assert result.parseoutcomes()["failed"] == 1
-    result.stdout.fnmatch_lines([
-        "*momentum identity schedule[[]outside[]] fails for MomentumVelocity*", "*It satisfies 'velocity'*",
-        "Reproduce:*",
-    ])  # fmt: skip
+    result.stdout.fnmatch_lines(
+        [
+            "*momentum identity schedule[[]outside[]] fails for MomentumVelocity*",
+            "*It satisfies 'velocity'*",
+            "Reproduce:*",
+        ]
+    )
     assert result.ret == 1
 
 

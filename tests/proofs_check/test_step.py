@@ -3,13 +3,13 @@
 import pytest
 import sympy as sp
 
-from proofs_check import report
-from proofs_check.methods.balls import positive
-from proofs_check.methods.equality import equal
-from proofs_check.methods.reals import decide
-from proofs_check.step import Chapter, Outcome, Planted, Step, both, chapters, open_, proved, refuted, settle
-from theory.errors import InputError
-from theory.verdict import Status
+from lemmascope.proofs_check import report
+from lemmascope.proofs_check.methods.balls import positive
+from lemmascope.proofs_check.methods.equality import equal
+from lemmascope.proofs_check.methods.reals import decide
+from lemmascope.proofs_check.step import Chapter, Outcome, Planted, Step, both, chapters, open_, proved, refuted, settle
+from lemmascope.theory.errors import InputError
+from lemmascope.theory.verdict import Status
 
 x = sp.Symbol("x", real=True)
 EVERY = [step for chapter in chapters() for step in chapter.steps]
@@ -21,10 +21,14 @@ def square(factor=2):
 
 def step(**changes):
     values = {
-        "id": "test.square", "statement": "$(x+1)^2 = x^2+2x+1$", "plain": "(x+1)² = x²+2x+1",
-        "hypotheses": ("x real",), "method": "expanding", "prove": square,
+        "id": "test.square",
+        "statement": "$(x+1)^2 = x^2+2x+1$",
+        "plain": "(x+1)² = x²+2x+1",
+        "hypotheses": ("x real",),
+        "method": "expanding",
+        "prove": square,
         "planted": (Planted("3 for 2", {"factor": 3}),),
-    }  # fmt: skip
+    }
     return Step(**{**values, **changes})
 
 

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tolerances import assert_close
 
-from proofs_check.methods.equality import all_equal, numerator
-from proofs_check.methods.sums import contracted, equal_sums, explicit, normal
-from proofs_check.step import settle
-from proofs_check.steps import closed_system, gradient
-from theory.cubic_cnn import weights
-from theory.optimizers import GD, MomentumAverage, MomentumVelocity, Nesterov
-from theory.verdict import Status
+from lemmascope.proofs_check.methods.equality import all_equal, numerator
+from lemmascope.proofs_check.methods.sums import contracted, equal_sums, explicit, normal
+from lemmascope.proofs_check.step import settle
+from lemmascope.proofs_check.steps.cubic_cnn import closed_system, gradient
+from lemmascope.theory.cubic_cnn import weights
+from lemmascope.theory.optimizers import GD, MomentumAverage, MomentumVelocity, Nesterov
+from lemmascope.theory.verdict import Status
 
 TINY = sp.Rational(1, 10**6)
 SMALL = tuple(size for size in gradient.SIZES if max(size) <= 2)
@@ -33,15 +33,22 @@ def test_each_step_is_proved_and_its_planted_errors_refuted(step):
 @pytest.mark.parametrize(
     ("prove", "change"),
     [
-        (gradient.sizes, {"factor": -3}), (gradient.sizes, {"penalty": 0}), (gradient.sizes, {"penalty": 1 + TINY}),
-        (gradient.indexed, {"factor": 3 - TINY}), (gradient.indexed, {"penalty": -1}),
-        (closed_system.signal, {"factor": 3 + TINY}), (closed_system.signal, {"penalty": 0}),
-        (closed_system.signal, {"tilt": TINY}), (closed_system.signal, {"power": 4}),
-        (closed_system.noise, {"factor": 1}), (closed_system.noise, {"penalty": -1}),
-        (closed_system.noise, {"tilt": sp.Symbol("t", real=True)}), (closed_system.orthogonal, {"leak": 1 - TINY}),
+        (gradient.sizes, {"factor": -3}),
+        (gradient.sizes, {"penalty": 0}),
+        (gradient.sizes, {"penalty": 1 + TINY}),
+        (gradient.indexed, {"factor": 3 - TINY}),
+        (gradient.indexed, {"penalty": -1}),
+        (closed_system.signal, {"factor": 3 + TINY}),
+        (closed_system.signal, {"penalty": 0}),
+        (closed_system.signal, {"tilt": TINY}),
+        (closed_system.signal, {"power": 4}),
+        (closed_system.noise, {"factor": 1}),
+        (closed_system.noise, {"penalty": -1}),
+        (closed_system.noise, {"tilt": sp.Symbol("t", real=True)}),
+        (closed_system.orthogonal, {"leak": 1 - TINY}),
         (closed_system.commutes, {"power": 3}),
     ],
-)  # fmt: skip
+)
 def test_a_changed_statement_is_refuted(prove, change):
     found = prove(**change)
     assert found.status is Status.REFUTED
@@ -105,8 +112,10 @@ def test_labels_square_to_one_and_nothing_else_does():
     assert closed_system.labels(s**2 - 1) != 0
 
 
-@given(st.integers(0, 2**32), st.sampled_from([GD(0.3), MomentumAverage(0.3, 0.7), MomentumVelocity(0.2, 0.6),
-                                               Nesterov(0.1, 0.8)]))  # fmt: skip
+@given(
+    st.integers(0, 2**32),
+    st.sampled_from([GD(0.3), MomentumAverage(0.3, 0.7), MomentumVelocity(0.2, 0.6), Nesterov(0.1, 0.8)]),
+)
 def test_our_optimizers_commute_with_any_projection(seed, optimizer):
     rng = np.random.default_rng(seed)
     W, M = rng.standard_normal((3, 5)), rng.standard_normal((5, 4))

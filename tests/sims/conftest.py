@@ -10,8 +10,8 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner
 
-from sims.problems import PatchProblem
-from theory.cubic_cnn.parameters import Parameters
+from lemmascope.sims.cubic_cnn.problems import PatchProblem
+from lemmascope.theory.cubic_cnn.parameters import Parameters
 
 
 @pytest.fixture(scope="session")
@@ -20,9 +20,16 @@ def tiny() -> Callable[..., Parameters]:
 
     def make(**changes: Any) -> Parameters:
         values = {
-            "d": 40, "N": 12, "P": 2, "m": 4, "alpha": 2.0, "beta": 0.2, "mu": 0.25,
-            "sigma": 2 / math.sqrt(40), "sigma_0": 0.5 / math.sqrt(40),
-        }  # fmt: skip
+            "d": 40,
+            "N": 12,
+            "P": 2,
+            "m": 4,
+            "alpha": 2.0,
+            "beta": 0.2,
+            "mu": 0.25,
+            "sigma": 2 / math.sqrt(40),
+            "sigma_0": 0.5 / math.sqrt(40),
+        }
         return Parameters(**{**values, **changes})
 
     return make
@@ -34,9 +41,16 @@ def learning() -> Callable[..., Parameters]:
 
     def make(**changes: Any) -> Parameters:
         values = {
-            "d": 150, "N": 60, "P": 2, "m": 12, "alpha": 4.0, "beta": 0.2, "mu": 0.2,
-            "sigma": 2 / math.sqrt(150), "sigma_0": 0.5 / math.sqrt(150),
-        }  # fmt: skip
+            "d": 150,
+            "N": 60,
+            "P": 2,
+            "m": 12,
+            "alpha": 4.0,
+            "beta": 0.2,
+            "mu": 0.2,
+            "sigma": 2 / math.sqrt(150),
+            "sigma_0": 0.5 / math.sqrt(150),
+        }
         return Parameters(**{**values, **changes})
 
     return make
@@ -82,7 +96,7 @@ def difference() -> Callable[[xr.Dataset, xr.Dataset], list[str]]:
 @pytest.fixture
 def call_cli(monkeypatch, tmp_path):
     """The command in an empty folder; an exception that is not an exit status is raised."""
-    from sims import cli, cli_boundaries, cli_machine, cli_proofs  # noqa: F401
+    from lemmascope.cli import main as cli
 
     monkeypatch.chdir(tmp_path)
 
@@ -102,7 +116,7 @@ def schema() -> Callable[[Any], None]:
 
     import jsonschema
 
-    import sims
+    import lemmascope.sims.report
 
-    text = (Path(sims.__file__).parent / "verdicts.schema.json").read_text()
+    text = (Path(lemmascope.sims.report.__file__).parent / "verdicts.schema.json").read_text()
     return lambda value: jsonschema.validate(value, json.loads(text))

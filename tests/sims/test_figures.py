@@ -10,14 +10,15 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from sims.figures import accuracy, coefficients, data, save, save_all, stages
-from sims.figures.common import FEATURE, LARGE, NOISE, SMALL
-from sims.figures.labels import finish
-from sims.problems import PatchProblem
-from sims.schedule import Logarithmic
-from sims.simulate import simulate
-from theory.cubic_cnn.parameters import HEADLINE, Parameters
-from theory.optimizers import GD, MomentumAverage
+from lemmascope.sims.cubic_cnn.problems import PatchProblem
+from lemmascope.sims.cubic_cnn.simulate import simulate
+from lemmascope.sims.figures import save, save_all
+from lemmascope.sims.figures.common import FEATURE, LARGE, NOISE, SMALL
+from lemmascope.sims.figures.headline import accuracy, coefficients, data, stages
+from lemmascope.sims.figures.labels import finish
+from lemmascope.sims.schedule import Logarithmic
+from lemmascope.theory.cubic_cnn.parameters import HEADLINE, Parameters
+from lemmascope.theory.optimizers import GD, MomentumAverage
 
 TINY = Parameters(d=80, N=20, P=3, m=4, alpha=3, beta=0.2, mu=0.3, sigma=0.2, sigma_0=0.05)
 OPTIMIZERS = {"GD": GD(0.1), "GD+M": MomentumAverage(0.1, 0.99)}
@@ -93,8 +94,12 @@ def test_times_and_levels_are_drawn_where_they_are(run):
     heights = [line.get_ydata()[0] for line in gd.lines if list(line.get_xdata()) == [0, 1]]
     assert heights == [1 / TINY.alpha, 1 / TINY.beta]
     text = coefficients.caption(first)
-    for words in ("GD 7 (3 of 3 seeds)", "GD+M 60 (2 of 3 seeds)", "GD not reached (0 of 3 seeds)",
-                  "GD+M not reached in the median (1 of 3 seeds)"):  # fmt: skip
+    for words in (
+        "GD 7 (3 of 3 seeds)",
+        "GD+M 60 (2 of 3 seeds)",
+        "GD not reached (0 of 3 seeds)",
+        "GD+M not reached in the median (1 of 3 seeds)",
+    ):
         assert words in text
 
 
@@ -185,8 +190,13 @@ def test_the_data_figure_shows_the_law():
         assert np.abs(signal[1:]).max() == 0
         assert noise[0] == 0
         assert np.std(noise[1:]) == pytest.approx(HEADLINE.sigma, rel=0.6)
-    lengths = sorted(bar.get_width() for axis in figure.axes if axis.get_xlabel() == "" or "length" in axis.get_xlabel()
-                     for bar in axis.patches if bar.get_x() == 0 and bar.get_height() == 0.5)  # fmt: skip
+    lengths = sorted(
+        bar.get_width()
+        for axis in figure.axes
+        if axis.get_xlabel() == "" or "length" in axis.get_xlabel()
+        for bar in axis.patches
+        if bar.get_x() == 0 and bar.get_height() == 0.5
+    )
     assert [lengths[0], lengths[3]] == pytest.approx([HEADLINE.beta, HEADLINE.alpha])
     # Three standard deviations of σχ with d − 1 degrees of freedom.
     assert lengths[1:3] == pytest.approx([2.0, 2.0], abs=3 * HEADLINE.sigma / 2**0.5)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sims.files import ResultsFolder, whole_file, write_json
-from theory.errors import InputError
+from lemmascope.sims.files import ResultsFolder, whole_file, write_json
+from lemmascope.theory.errors import InputError
 
 
 def listing(folder):
@@ -39,6 +39,7 @@ def test_a_whole_file_takes_its_name_at_the_end(tmp_path):
 def test_a_failed_write_leaves_the_old_file(tmp_path, error):
     path = tmp_path / "x"
     path.write_text("old")
+
     def write():
         with whole_file(path) as temporary:
             temporary.write_text("half")
@@ -66,8 +67,12 @@ def test_a_folder_is_moved_into_place_and_may_be_made_again(tmp_path):
         assert (out / "verdicts.json").read_text() == text
     assert json.loads((out / "provenance.json").read_text())["fingerprint"] == {"seeds": 5}
     assert listing(tmp_path / "results") == [
-        "headline", "headline/figures", "headline/figures/a.png", "headline/provenance.json", "headline/verdicts.json",
-    ]  # fmt: skip
+        "headline",
+        "headline/figures",
+        "headline/figures/a.png",
+        "headline/provenance.json",
+        "headline/verdicts.json",
+    ]
 
 
 def test_other_results_are_refused_and_forced(tmp_path):

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from sims.judge import family, judge, runs
-from sims.problems import LawProblem
-from sims.schedule import Every, Logarithmic
-from sims.simulate import simulate
-from sims.trajectory import load, save
-from theory.cubic_cnn.claims import CLAIMS
-from theory.optimizers import GD, MomentumAverage, MomentumVelocity, Nesterov
-from theory.verdict import Status
+from lemmascope.sims.cubic_cnn.problems import LawProblem
+from lemmascope.sims.cubic_cnn.simulate import simulate
+from lemmascope.sims.cubic_cnn.trajectory import load, save
+from lemmascope.sims.judge import family, judge, runs
+from lemmascope.sims.schedule import Every, Logarithmic
+from lemmascope.theory.cubic_cnn.claims import CLAIMS
+from lemmascope.theory.optimizers import GD, MomentumAverage, MomentumVelocity, Nesterov
+from lemmascope.theory.verdict import Status
 
 PAIR = {"GD": GD(0.2), "GD+M": MomentumAverage(0.2, 0.998)}
 RATES = {**{f"GD {eta:g}": GD(eta) for eta in (0.1, 0.2, 0.3)}, "GD+M": MomentumAverage(0.2, 0.998)}
@@ -34,14 +34,16 @@ def verdicts(trajectory):
 
 @pytest.fixture(scope="module")
 def grid(learning):
-    return judge(simulate(learning(), RATES, iterations=2000, seeds=8, record=Logarithmic(10), audit=False),
-                 [CLAIMS["gd.no_learning_rate_rescues"]])  # fmt: skip
+    return judge(
+        simulate(learning(), RATES, iterations=2000, seeds=8, record=Logarithmic(10), audit=False),
+        [CLAIMS["gd.no_learning_rate_rescues"]],
+    )
 
 
 @pytest.fixture(scope="module")
 def many_dimensions():
     """d = 10⁷ against n = 8: the regime of the small cross terms, drawn from the exact law."""
-    from theory.cubic_cnn.parameters import Parameters
+    from lemmascope.theory.cubic_cnn.parameters import Parameters
 
     d = 10**7
     p = Parameters(d=d, N=8, P=2, m=4, alpha=2.0, beta=0.2, mu=0.25, sigma=2 / math.sqrt(d), sigma_0=0.1)
@@ -100,12 +102,19 @@ def test_a_saved_trajectory_is_judged_alike(trajectory, verdicts, tmp_path):
 
 
 def test_runs_carry_the_average_form(tiny):
-    optimizers = {"GD": GD(0.1), "GD+M": MomentumAverage(0.1, 0.9), "velocity": MomentumVelocity(0.01, 0.9),
-                  "Nesterov": Nesterov(0.01, 0.9)}  # fmt: skip
+    optimizers = {
+        "GD": GD(0.1),
+        "GD+M": MomentumAverage(0.1, 0.9),
+        "velocity": MomentumVelocity(0.01, 0.9),
+        "Nesterov": Nesterov(0.01, 0.9),
+    }
     found = {run.label: run for run in runs(simulate(tiny(), optimizers, iterations=5))}
     assert {name: run.role for name, run in found.items()} == {
-        "GD": "gd", "GD+M": "momentum", "velocity": "momentum", "Nesterov": "other",
-    }  # fmt: skip
+        "GD": "gd",
+        "GD+M": "momentum",
+        "velocity": "momentum",
+        "Nesterov": "other",
+    }
     assert (found["GD"].eta, found["GD"].gamma) == (0.1, 0.0)
     assert np.isclose(found["velocity"].eta, 0.1, rtol=1e-15)
     assert found["GD"].parameters == tiny()
@@ -136,17 +145,23 @@ NOT_CLAIMED = [
     ("long_enough", {}, PAIR, 30, ("gd.", "gdm.", "lemma.stages")),
     ("below_overshoot", {}, {"GD": GD(0.7)}, 300, ("gd.",)),
     ("enough_momentum", {"sigma": 1.0, "sigma_0": 0.1}, {"GD+M": MomentumAverage(0.2, 0.99)}, 300, ("gdm.",)),
-    ("weak_friction", {"sigma": 1.0, "sigma_0": 0.1, "alpha": 40.0, "beta": 1.0}, {"GD+M": MomentumAverage(0.2, 0.99)},
-     300, ("gdm.",)),
+    (
+        "weak_friction",
+        {"sigma": 1.0, "sigma_0": 0.1, "alpha": 40.0, "beta": 1.0},
+        {"GD+M": MomentumAverage(0.2, 0.99)},
+        300,
+        ("gdm.",),
+    ),
     ("recorded_densely", {}, {"GD": GD(0.01)}, 30, ("lemma.tensor",)),
     ("starts_below", {"sigma_0": 2.0}, {"GD": GD(0.01)}, 30, ("lemma.tensor",)),
     ("many_dimensions", {}, PAIR, 30, ("lemma.cross_terms_small",)),
     ("audited", {}, PAIR, 30, ("lemma.signal_gradient", "lemma.noise_gradient")),
-]  # fmt: skip
+]
 
 
-@pytest.mark.parametrize(("hypothesis", "changes", "optimizers", "iterations", "claims"), NOT_CLAIMED,
-                         ids=[case[0] for case in NOT_CLAIMED])  # fmt: skip
+@pytest.mark.parametrize(
+    ("hypothesis", "changes", "optimizers", "iterations", "claims"), NOT_CLAIMED, ids=[case[0] for case in NOT_CLAIMED]
+)
 def test_a_failing_hypothesis_is_named(learning, hypothesis, changes, optimizers, iterations, claims):
     p, record = learning(**changes), Every(iterations)
     run = simulate(p, optimizers, iterations=iterations, seeds=5, record=record, audit=False)
@@ -206,8 +221,11 @@ def test_nothing_is_claimed_for_own_data(patches, known):
     for verdict in found:
         assert (verdict.status, verdict.reason) == (Status.NOT_APPLICABLE, "hypothesis known_law fails")
         assert verdict.hypotheses[0] == {
-            "name": "known_law", "statement": verdict.hypotheses[0]["statement"], "holds": 0, "of": 5,
-        }  # fmt: skip
+            "name": "known_law",
+            "statement": verdict.hypotheses[0]["statement"],
+            "holds": 0,
+            "of": 5,
+        }
 
 
 def test_a_wrong_trajectory_is_refuted_with_its_witness(trajectory):

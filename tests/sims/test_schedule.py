@@ -5,10 +5,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sims.schedule import Every, Logarithmic, recorded
-from sims.simulate import simulate
-from theory.errors import InputError
-from theory.optimizers import GD, MomentumAverage
+from lemmascope.sims.cubic_cnn.simulate import simulate
+from lemmascope.sims.schedule import Every, Logarithmic, recorded
+from lemmascope.theory.errors import InputError
+from lemmascope.theory.optimizers import GD, MomentumAverage
 
 
 @settings(deadline=None)
@@ -71,9 +71,14 @@ def test_a_schedule_outside_the_run_is_refused(times):
 def test_a_sparser_schedule_records_the_same_bits(tiny, difference, representation, sparse):
     def run(record):
         return simulate(
-            tiny(P=3), {"GD": GD(0.1), "GD+M": MomentumAverage(0.1, 0.9)}, iterations=60, seeds=2, record=record,
-            representation=representation, whole_Xi=True,
-        )  # fmt: skip
+            tiny(P=3),
+            {"GD": GD(0.1), "GD+M": MomentumAverage(0.1, 0.9)},
+            iterations=60,
+            seeds=2,
+            record=record,
+            representation=representation,
+            whole_Xi=True,
+        )
 
     dense, thin = run(Every(1)), run(sparse)
     assert dense.sizes["iteration"] == 61

@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from sims.problems import LawProblem
-from sims.seeds import streams
-from theory.errors import InputError
+from lemmascope.sims.cubic_cnn.problems import LawProblem
+from lemmascope.sims.seeds import streams
+from lemmascope.theory.errors import InputError
 
 AXES = list(itertools.product((0, 1), ("headline", "scaling"), (0, 1, 2), ("noise", "weights", "labels")))
 
@@ -47,8 +47,10 @@ def test_streams_ask_nothing_of_the_global_generator():
 
 def test_neighbouring_streams_are_uncorrelated():
     """Of 36 pairs of 20 000 draws, |correlation| stays below 5/√20 000 (beyond five standard errors)."""
-    draws = [streams(root, "s", k)(what).standard_normal(20_000) for root, k, what in itertools.product(
-        (0, 1), (0, 1), ("noise", "weights"))]  # fmt: skip
+    draws = [
+        streams(root, "s", k)(what).standard_normal(20_000)
+        for root, k, what in itertools.product((0, 1), (0, 1), ("noise", "weights"))
+    ]
     correlations = np.corrcoef(draws)[np.triu_indices(len(draws), 1)]
     assert np.abs(correlations).max() < 5 / 20_000**0.5
 

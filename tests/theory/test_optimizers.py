@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tolerances import assert_close
 
-from theory.errors import InputError
-from theory.optimizers import (
+from lemmascope.theory.errors import InputError
+from lemmascope.theory.optimizers import (
     FORMS,
     GD,
     MomentumAverage,
@@ -225,13 +225,19 @@ def test_a_schedule_changes_at_its_start():
 @pytest.mark.parametrize(
     ("starts", "values", "said"),
     [
-        ((), (), "at least one"), ((0,), (), "as many starts as values"), ((0, 1), (0.1,), "as many starts as values"),
-        ((1,), (0.1,), "0 < t₁ < t₂"), ((0, 5, 5), (1.0, 2.0, 3.0), "0 < t₁ < t₂"),
-        ((0, 5, 3), (1.0, 2.0, 3.0), "0 < t₁ < t₂"), ((0, -1), (1.0, 2.0), r"eta \(start\) = -1"),
-        ((0, 1.5), (1.0, 2.0), r"eta \(start\) = 1.5"), ((0,), (0.0,), r"eta \(value\) = 0.0"),
-        ((0, 2), (0.1, math.nan), r"eta \(value\) = nan"), ((0,), (-1,), r"eta \(value\) = -1"),
+        ((), (), "at least one"),
+        ((0,), (), "as many starts as values"),
+        ((0, 1), (0.1,), "as many starts as values"),
+        ((1,), (0.1,), "0 < t₁ < t₂"),
+        ((0, 5, 5), (1.0, 2.0, 3.0), "0 < t₁ < t₂"),
+        ((0, 5, 3), (1.0, 2.0, 3.0), "0 < t₁ < t₂"),
+        ((0, -1), (1.0, 2.0), r"eta \(start\) = -1"),
+        ((0, 1.5), (1.0, 2.0), r"eta \(start\) = 1.5"),
+        ((0,), (0.0,), r"eta \(value\) = 0.0"),
+        ((0, 2), (0.1, math.nan), r"eta \(value\) = nan"),
+        ((0,), (-1,), r"eta \(value\) = -1"),
     ],
-)  # fmt: skip
+)
 def test_a_bad_schedule_is_refused(starts, values, said):
     with pytest.raises(InputError, match=said) as caught:
         PiecewiseConstant(starts, values)
@@ -296,8 +302,11 @@ def test_other_optimizers_have_no_average_form(other):
 def test_descriptions():
     assert describe(GD(0.1)) == {"class": "GD", "eta": 0.1, "average_form": {"eta": 0.1, "gamma": 0.0}}
     assert describe(MomentumVelocity(0.25, 0.5)) == {
-        "class": "MomentumVelocity", "eta": 0.25, "gamma": 0.5, "average_form": {"eta": 0.5, "gamma": 0.5}
-    }  # fmt: skip
+        "class": "MomentumVelocity",
+        "eta": 0.25,
+        "gamma": 0.5,
+        "average_form": {"eta": 0.5, "gamma": 0.5},
+    }
     assert describe(Nesterov(0.1, 0.5))["average_form"] is None
     assert describe(Sign()) == {"class": "Sign", "average_form": None}
     assert describe(GD(PiecewiseConstant((0, 9), (0.1, 0.2))))["eta"] == (

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tolerances import assert_close, tolerance
 
-from sims import slopes
-from sims.report import verdict_json
-from sims.slopes import fit_slope
-from theory.errors import InputError
-from theory.order import OrderClaim, Slope, log_allowance
-from theory.verdict import Kind, Status
+from lemmascope.sims import slopes
+from lemmascope.sims.report.verdicts import verdict_json
+from lemmascope.sims.slopes import fit_slope
+from lemmascope.theory.errors import InputError
+from lemmascope.theory.order import OrderClaim, Slope, log_allowance
+from lemmascope.theory.verdict import Kind, Status
 
 SIZES = tuple(10.0**k for k in range(3, 9))
 SPREADS = (0.3, 0.6, 0.2, 0.5, 0.4, 0.8)
@@ -137,9 +137,15 @@ def test_a_fit_with_equal_weights_moves_by_no_more(sizes):
 
 FREE = log_allowance(1e3, 1e7)
 CLAIM = OrderClaim(
-    id="test.order", statement="$q = \\tilde\\Theta(d^{0.5})$", plain="q = Θ̃(d^0.5)", source="derived", quantity="q",
-    optimizer="GD", exponent=0.5, control="another one",
-)  # fmt: skip
+    id="test.order",
+    statement="$q = \\tilde\\Theta(d^{0.5})$",
+    plain="q = Θ̃(d^0.5)",
+    source="derived",
+    quantity="q",
+    optimizer="GD",
+    exponent=0.5,
+    control="another one",
+)
 
 
 def slope(low, high):
@@ -150,11 +156,18 @@ def slope(low, high):
 BAND = CLAIM.band(slope(0, 1))
 OUTSIDE = math.nextafter(BAND[0], 0), math.nextafter(BAND[1], 1)
 CASES = [
-    (0.5, 0.5, "HOLDS"), (*BAND, "HOLDS"), (0.5 - FREE / 2, 0.5 + FREE / 2, "HOLDS"),
-    (OUTSIDE[0], 0.5, "INCONCLUSIVE"), (0.5, OUTSIDE[1], "INCONCLUSIVE"), (-1.0, 2.0, "INCONCLUSIVE"),
-    (0.0, BAND[0], "INCONCLUSIVE"), (BAND[1], 1.0, "INCONCLUSIVE"),
-    (0.0, OUTSIDE[0], "REFUTED"), (OUTSIDE[1], 1.0, "REFUTED"), (-0.5, -0.4, "REFUTED"),
-]  # fmt: skip
+    (0.5, 0.5, "HOLDS"),
+    (*BAND, "HOLDS"),
+    (0.5 - FREE / 2, 0.5 + FREE / 2, "HOLDS"),
+    (OUTSIDE[0], 0.5, "INCONCLUSIVE"),
+    (0.5, OUTSIDE[1], "INCONCLUSIVE"),
+    (-1.0, 2.0, "INCONCLUSIVE"),
+    (0.0, BAND[0], "INCONCLUSIVE"),
+    (BAND[1], 1.0, "INCONCLUSIVE"),
+    (0.0, OUTSIDE[0], "REFUTED"),
+    (OUTSIDE[1], 1.0, "REFUTED"),
+    (-0.5, -0.4, "REFUTED"),
+]
 
 
 def test_the_band():
@@ -170,9 +183,7 @@ def test_the_status_by_construction(low, high, status):
     assert CLAIM.status(slope(low, high)) is found.status is Status(status)
     assert (found.margin >= 0) == (status == "HOLDS")
     assert found.holding == ((0, 1, 2, 3) if status == "HOLDS" else ())
-    assert found.witness == (
-        {"slope": (low + high) / 2, "low": low, "high": high} if status == "REFUTED" else None
-    )  # fmt: skip
+    assert found.witness == ({"slope": (low + high) / 2, "low": low, "high": high} if status == "REFUTED" else None)
 
 
 @pytest.mark.parametrize("control", [None, (2.0, 2.1), (0.5, 0.5), (0.0, 1.0)])
@@ -190,10 +201,14 @@ def test_the_verdict_is_complete(own, control):
     assert found.as_expected == (own == (0.5, 0.5) and control == (2.0, 2.1))
     assert found.control_undecided == (control in (None, (0.0, 1.0)))
     assert found.evidence == {
-        "slope interval": list(own), "sizes": [1e3, 1e4, 1e5, 1e6, 1e7], "seeds a size": [4] * 5,
-        "mean log": [0.0, 1.0, 2.0, 3.0, 4.0], "standard error": [0.1] * 5,
-        "control slope": None if control is None else [sum(control) / 2, *control], "of": "the study",
-    }  # fmt: skip
+        "slope interval": list(own),
+        "sizes": [1e3, 1e4, 1e5, 1e6, 1e7],
+        "seeds a size": [4] * 5,
+        "mean log": [0.0, 1.0, 2.0, 3.0, 4.0],
+        "standard error": [0.1] * 5,
+        "control slope": None if control is None else [sum(control) / 2, *control],
+        "of": "the study",
+    }
     for number in (f"{sum(own) / 2:.3f}", f"{own[0]:.3f}", "5 sizes", "predicted 0.500"):
         assert number in found.reason
     text = verdict_json(found)

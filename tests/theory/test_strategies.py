@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 from tolerances import assert_close
 
-from sims.problems import LawProblem, PatchProblem
-from theory.cubic_cnn.parameters import Parameters
-from theory.optimizers import FORMS, Optimizer, PiecewiseConstant
+from lemmascope.sims.cubic_cnn.problems import LawProblem, PatchProblem
+from lemmascope.theory.cubic_cnn.parameters import Parameters
+from lemmascope.theory.optimizers import FORMS, Optimizer, PiecewiseConstant
 
 MANY = settings(max_examples=1000, database=None, derandomize=True, deadline=None, phases=[Phase.generate])
 
@@ -153,8 +153,9 @@ def test_tensor_powers_are_valid(it):
 
 
 @pytest.mark.parametrize(
-    "edge", [lambda it: it.v == it.z_0, lambda it: it.v > 50 * it.z_0, lambda it: len(set(it.steps)) > 3],
+    "edge",
+    [lambda it: it.v == it.z_0, lambda it: it.v > 50 * it.z_0, lambda it: len(set(it.steps)) > 3],
     ids=["there from the start", "a long way", "changing steps"],
-)  # fmt: skip
+)
 def test_tensor_powers_reach(edge):
     assert reaches(drawn.tensor_powers(), edge)

@@ -9,18 +9,30 @@ from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 from tolerances import assert_close, tolerance
 
-from theory.cubic_cnn.parameters import HEADLINE
-from theory.errors import InputError
-from theory.verdict import SOURCES, Claim, Control, Hypothesis, Kind, Measurement, Run, Status, Verdict, clopper_pearson
+from lemmascope.theory.cubic_cnn.parameters import HEADLINE
+from lemmascope.theory.errors import InputError
+from lemmascope.theory.verdict import (
+    SOURCES,
+    Claim,
+    Control,
+    Hypothesis,
+    Kind,
+    Measurement,
+    Run,
+    Status,
+    Verdict,
+    clopper_pearson,
+)
 
 
 def run_of(values, label="GD", eta=0.1, gamma=0.0, seeds=None, parameters=HEADLINE):
     """A run with one recorded quantity x, ``values`` by seed, at iterations 0 and 100."""
     values = [float(value) for value in values]
     x = xr.DataArray(
-        [[0.0, value] for value in values], dims=("seed", "iteration"),
+        [[0.0, value] for value in values],
+        dims=("seed", "iteration"),
         coords={"seed": list(seeds or range(len(values))), "iteration": [0, 100]},
-    )  # fmt: skip
+    )
     return Run(xr.Dataset({"x": x}), label, parameters, eta, gamma)
 
 
@@ -28,9 +40,11 @@ def claim_of(lower=-math.inf, upper=math.inf, hypotheses=(), probability=None, *
     """lower ≤ x(T) ≤ upper."""
     values = {"id": "test.x", "statement": "$x$", "kind": Kind.BOUND, "source": "derived", **rest}
     return Claim(
-        measure=lambda run: Measurement(run.final["x"], lower=lower, upper=upper), hypotheses=hypotheses,
-        probability=probability, **values,
-    )  # fmt: skip
+        measure=lambda run: Measurement(run.final["x"], lower=lower, upper=upper),
+        hypotheses=hypotheses,
+        probability=probability,
+        **values,
+    )
 
 
 def at_least(least, name="large"):
@@ -83,9 +97,15 @@ def test_intervals_are_ordered(n, data):
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [((1, 0), "n = 0"), ((-1, 3), "k = -1"), ((4, 3), "k = 4.*at most n = 3"), ((1.0, 3), "k = 1.0"),
-     ((1, 3, 1.0), "confidence = 1.0"), ((1, 3, 0), "confidence = 0")],
-)  # fmt: skip
+    [
+        ((1, 0), "n = 0"),
+        ((-1, 3), "k = -1"),
+        ((4, 3), "k = 4.*at most n = 3"),
+        ((1.0, 3), "k = 1.0"),
+        ((1, 3, 1.0), "confidence = 1.0"),
+        ((1, 3, 0), "confidence = 0"),
+    ],
+)
 def test_bad_counts_are_refused(arguments, said):
     with pytest.raises(InputError, match=said):
         clopper_pearson(*arguments)
@@ -99,16 +119,25 @@ HOLDS, REFUTED, UNDECIDED, OUTSIDE = Status.HOLDS, Status.REFUTED, Status.INCONC
 @pytest.mark.parametrize(
     ("values", "lower", "upper", "status", "margin"),
     [
-        ([1, 2, 3], 0, 5, HOLDS, 1), ([1, 2, 3], 1, 3, HOLDS, 0), ([1, 2, 3], 1.5, 5, REFUTED, -0.5),
-        ([1, 2, 3], 0, 2.75, REFUTED, -0.25), ([1, 2, 3], -math.inf, 4, HOLDS, 1),
-        ([1, 2, 3], 0.5, math.inf, HOLDS, 0.5), ([1, 2, 3], -math.inf, math.inf, HOLDS, math.inf),
-        ([1, 2, 3], math.inf, math.inf, REFUTED, -math.inf), ([4], 0, 5, HOLDS, 1), ([6], 0, 5, REFUTED, -1),
-        ([math.inf, 1], 0, 5, REFUTED, -math.inf), ([math.inf, 1], 0, math.inf, HOLDS, 1),
+        ([1, 2, 3], 0, 5, HOLDS, 1),
+        ([1, 2, 3], 1, 3, HOLDS, 0),
+        ([1, 2, 3], 1.5, 5, REFUTED, -0.5),
+        ([1, 2, 3], 0, 2.75, REFUTED, -0.25),
+        ([1, 2, 3], -math.inf, 4, HOLDS, 1),
+        ([1, 2, 3], 0.5, math.inf, HOLDS, 0.5),
+        ([1, 2, 3], -math.inf, math.inf, HOLDS, math.inf),
+        ([1, 2, 3], math.inf, math.inf, REFUTED, -math.inf),
+        ([4], 0, 5, HOLDS, 1),
+        ([6], 0, 5, REFUTED, -1),
+        ([math.inf, 1], 0, 5, REFUTED, -math.inf),
+        ([math.inf, 1], 0, math.inf, HOLDS, 1),
         ([-math.inf], -math.inf, 0, HOLDS, math.inf),
-        ([1, math.nan], 0, 5, UNDECIDED, 1), ([9, math.nan], 0, 5, REFUTED, -4), ([math.nan], 0, 5, UNDECIDED, None),
+        ([1, math.nan], 0, 5, UNDECIDED, 1),
+        ([9, math.nan], 0, 5, REFUTED, -4),
+        ([math.nan], 0, 5, UNDECIDED, None),
         ([1, 2], math.nan, 5, UNDECIDED, None),
     ],
-)  # fmt: skip
+)
 def test_a_deterministic_statement(values, lower, upper, status, margin):
     verdict = claim_of(lower, upper).judge(run_of(values))
     assert verdict.status is status
@@ -146,9 +175,12 @@ def test_bounds_may_differ_by_seed():
     claim = Claim("test.x", "$x$", Kind.BOUND, "derived", lambda run: Measurement(run.final["x"], upper=limit))
     assert claim.judge(run).witness["seed"] == 2
     shuffled = Claim(
-        "test.x", "$x$", Kind.BOUND, "derived",
+        "test.x",
+        "$x$",
+        Kind.BOUND,
+        "derived",
         lambda run: Measurement(run.final["x"], upper=xr.DataArray([5, 0, 5], dims="seed", coords={"seed": [1, 0, 2]})),
-    )  # fmt: skip
+    )
     assert shuffled.judge(run).holding == (1, 2)
 
 
@@ -162,9 +194,12 @@ def test_the_number_shown_is_the_median_seeds(values, middle):
 def test_residual_and_evidence_reach_the_verdict():
     run = run_of([1, 2])
     claim = Claim(
-        "test.x", "$x$", Kind.IDENTITY, "derived",
+        "test.x",
+        "$x$",
+        Kind.IDENTITY,
+        "derived",
         lambda run: Measurement(run.final["x"], upper=3, residual=run.final["x"] / 10, evidence={"slope": 1.5}),
-    )  # fmt: skip
+    )
     verdict = claim.judge(run)
     assert verdict.residual == 0.2
     assert verdict.evidence == {"slope": 1.5}
@@ -177,11 +212,22 @@ def test_residual_and_evidence_reach_the_verdict():
 @pytest.mark.parametrize(
     ("true", "of", "probability", "status"),
     [
-        (5, 5, 0.5, HOLDS), (4, 4, 0.5, UNDECIDED), (1, 1, 0.5, UNDECIDED), (1, 1, 0.04, HOLDS), (8, 8, 0.5, HOLDS),
-        (7, 8, 0.5, HOLDS), (6, 8, 0.5, UNDECIDED), (1, 8, 0.5, REFUTED), (0, 5, 0.5, REFUTED), (0, 4, 0.5, UNDECIDED),
-        (8, 8, 0.9, UNDECIDED), (29, 29, 0.9, HOLDS), (28, 28, 0.9, UNDECIDED), (5, 8, 0.95, REFUTED),
+        (5, 5, 0.5, HOLDS),
+        (4, 4, 0.5, UNDECIDED),
+        (1, 1, 0.5, UNDECIDED),
+        (1, 1, 0.04, HOLDS),
+        (8, 8, 0.5, HOLDS),
+        (7, 8, 0.5, HOLDS),
+        (6, 8, 0.5, UNDECIDED),
+        (1, 8, 0.5, REFUTED),
+        (0, 5, 0.5, REFUTED),
+        (0, 4, 0.5, UNDECIDED),
+        (8, 8, 0.9, UNDECIDED),
+        (29, 29, 0.9, HOLDS),
+        (28, 28, 0.9, UNDECIDED),
+        (5, 8, 0.95, REFUTED),
     ],
-)  # fmt: skip
+)
 def test_a_statement_with_high_probability(true, of, probability, status):
     verdict = claim_of(0, 5, probability=probability).judge(run_of([1] * true + [9] * (of - true)))
     assert verdict.status is status
@@ -210,9 +256,17 @@ def test_a_seed_without_a_number_leaves_probability_open():
 
 @pytest.mark.parametrize(
     ("true", "false", "undefined", "status"),
-    [(0, 7, 1, REFUTED), (0, 6, 1, UNDECIDED), (0, 9, 2, REFUTED), (1, 10, 1, REFUTED), (0, 5, 1, UNDECIDED),
-     (0, 5, 3, UNDECIDED), (20, 0, 1, UNDECIDED), (0, 0, 9, UNDECIDED)],
-)  # fmt: skip
+    [
+        (0, 7, 1, REFUTED),
+        (0, 6, 1, UNDECIDED),
+        (0, 9, 2, REFUTED),
+        (1, 10, 1, REFUTED),
+        (0, 5, 1, UNDECIDED),
+        (0, 5, 3, UNDECIDED),
+        (20, 0, 1, UNDECIDED),
+        (0, 0, 9, UNDECIDED),
+    ],
+)
 def test_what_is_undefined_counts_as_true_before_it_refutes_with_high_probability(true, false, undefined, status):
     """1 of 8 seeds refute one half, 1 of 7 do not: the seed without a number might be the one."""
     values = [math.nan] * undefined + [9] * false + [1] * true
@@ -242,8 +296,9 @@ def test_a_failed_hypothesis_is_named():
     assert verdict.status is OUTSIDE
     assert verdict.reason == "hypothesis at least four fails"
     assert [(h["name"], h["holds"], h["of"]) for h in verdict.hypotheses] == [
-        ("not negative", 2, 2), ("at least four", 0, 2)
-    ]  # fmt: skip
+        ("not negative", 2, 2),
+        ("at least four", 0, 2),
+    ]
     assert (verdict.computed, verdict.margin, verdict.seeds) == (None, None, ())
 
 
@@ -313,9 +368,16 @@ def test_waiving_skips_the_hypotheses():
 @pytest.mark.parametrize("control", [None, "not run", *Status])
 def test_as_expected_needs_the_control_to_be_refuted(status, control):
     verdict = Verdict(
-        "test.x", "GD", "$x$", Kind.BOUND, "derived", status, HOLDS, "said",
+        "test.x",
+        "GD",
+        "$x$",
+        Kind.BOUND,
+        "derived",
+        status,
+        HOLDS,
+        "said",
         control=None if control is None else {"description": "a control", "status": str(control)},
-    )  # fmt: skip
+    )
     assert verdict.as_expected == (status is HOLDS and control in (None, REFUTED))
     missing = control == "not run" and status is not OUTSIDE
     assert verdict.control_undecided == (missing or control in (UNDECIDED, OUTSIDE))
@@ -339,11 +401,14 @@ def test_a_control_is_a_name_or_a_function():
 
 @pytest.mark.parametrize(
     ("changes", "said"),
-    [({"source": "paper"}, "source = 'paper' is not accepted: it must be one of talk, abstract"),
-     ({"subject": "adam"}, "subject = 'adam' is not accepted: it must be 'gd', 'momentum', 'any' or 'family'"),
-     ({"probability": 1}, "probability = 1 "), ({"probability": -0.1}, "probability = -0.1 "),
-     ({"probability": math.nan}, "probability = nan ")],
-)  # fmt: skip
+    [
+        ({"source": "paper"}, "source = 'paper' is not accepted: it must be one of talk, abstract"),
+        ({"subject": "adam"}, "subject = 'adam' is not accepted: it must be 'gd', 'momentum', 'any' or 'family'"),
+        ({"probability": 1}, "probability = 1 "),
+        ({"probability": -0.1}, "probability = -0.1 "),
+        ({"probability": math.nan}, "probability = nan "),
+    ],
+)
 def test_a_bad_claim_is_refused(changes, said):
     with pytest.raises(InputError, match=said):
         claim_of(**changes)
@@ -356,9 +421,11 @@ def test_each_source_is_accepted(source):
 
 FAMILY = Run(xr.Dataset(coords={"optimizer": ["a", "b"]}), "all", None, None, None)
 CONCERNS = {
-    "gd": (run_of([1]), {"gd", "any"}), "momentum": (run_of([1], "GD+M", gamma=0.9), {"momentum", "any"}),
-    "other": (run_of([1], "Nesterov", None, None), {"any"}), "family": (FAMILY, {"family"}),
-}  # fmt: skip
+    "gd": (run_of([1]), {"gd", "any"}),
+    "momentum": (run_of([1], "GD+M", gamma=0.9), {"momentum", "any"}),
+    "other": (run_of([1], "Nesterov", None, None), {"any"}),
+    "family": (FAMILY, {"family"}),
+}
 
 
 @pytest.mark.parametrize("role", CONCERNS)
@@ -381,6 +448,7 @@ def test_what_a_run_knows():
 def test_plain_text_falls_back_to_the_statement():
     assert claim_of().judge(run_of([1])).plain == "$x$"
     assert claim_of(plain="x is small").judge(run_of([1])).plain == "x is small"
+
 
 def test_verdicts_serve_any_subject():
     """Parameters are the subject's own; verdicts ask nothing of them."""

@@ -27,17 +27,23 @@ noise coefficient ξ. `feature_share` iterates it: the feature wins if it has mo
 from __future__ import annotations
 
 __all__ = [
-    "COASTS", "coasting_line", "feature_share", "friction", "overshoot_line", "race_coefficient", "race_line",
+    "COASTS",
+    "coasting_line",
+    "feature_share",
+    "friction",
+    "overshoot_line",
+    "race_coefficient",
+    "race_line",
     "roughness",
-]  # fmt: skip
+]
 
 from typing import Any
 
 from array_api_compat import array_namespace
 
-from theory.cubic_cnn.model import logistic_weight
-from theory.cubic_cnn.parameters import Parameters
-from theory.cubic_cnn.predictions import large_margin_loss
+from lemmascope.theory.cubic_cnn.model import logistic_weight
+from lemmascope.theory.cubic_cnn.parameters import Parameters
+from lemmascope.theory.cubic_cnn.predictions import large_margin_loss
 
 Array = Any
 

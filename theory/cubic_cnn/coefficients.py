@@ -27,7 +27,7 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from theory.cubic_cnn.model import View, logistic_weight
+from lemmascope.theory.cubic_cnn.model import View, logistic_weight
 
 Array = Any
 

@@ -36,9 +36,9 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from theory.cubic_cnn import weights
-from theory.cubic_cnn.law import Sample
-from theory.cubic_cnn.model import logistic_weight
+from lemmascope.theory.cubic_cnn import weights
+from lemmascope.theory.cubic_cnn.law import Sample
+from lemmascope.theory.cubic_cnn.model import logistic_weight
 
 Array = Any
 
@@ -84,10 +84,15 @@ class GradientAudit:
         noise = xp.reshape(X[:, 1:, :], (N * (P - 1), d))
         rows = xp.abs(xp.reshape(X, (N * P, d)))
         return cls(
-            X=X, y=sample.y, strength=sample.strength, w_star=sample.w_star, noise=noise,
-            K=noise @ noise.T if gram else None, onto_signal=rows @ xp.abs(sample.w_star)[:, None],
+            X=X,
+            y=sample.y,
+            strength=sample.strength,
+            w_star=sample.w_star,
+            noise=noise,
+            K=noise @ noise.T if gram else None,
+            onto_signal=rows @ xp.abs(sample.w_star)[:, None],
             onto_noise=rows @ xp.abs(noise).T if gram else None,
-        )  # fmt: skip
+        )
 
     def gram_product(self, u: Array) -> Array:
         """u K for u (m, n)."""
@@ -113,9 +118,17 @@ class GradientAudit:
         return signal, (3.0 / N) * self.gram_product(u) - lam * Xi
 
     def residuals(
-        self, W: Array, lam: float, right: tuple[Array, Array], *, W_hat: Array, terms: int, unit: float,
-        left: tuple[Array, Array] | None = None, smallest: float = SMALLEST,
-    ) -> dict[str, float]:  # fmt: skip
+        self,
+        W: Array,
+        lam: float,
+        right: tuple[Array, Array],
+        *,
+        W_hat: Array,
+        terms: int,
+        unit: float,
+        left: tuple[Array, Array] | None = None,
+        smallest: float = SMALLEST,
+    ) -> dict[str, float]:
         """Residuals of both identities at weights W (m, d), the largest over neurons and patches.
 
         Args:

@@ -18,8 +18,8 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from theory.cubic_cnn.parameters import Parameters
-from theory.errors import InputError
+from lemmascope.theory.cubic_cnn.parameters import Parameters
+from lemmascope.theory.errors import InputError
 
 Array = Any
 Streams = Callable[[str], Any]
@@ -144,9 +144,16 @@ def project(sample: Sample, W_0: Array) -> Projection:
     else:
         overlap, strength = (patches @ sample.w_star if feature else xp.zeros(n)), xp.zeros(N)
     return Projection(
-        y=sample.y, strength=strength, K=patches @ patches.T, Xi_0=W_0 @ patches.T, c_0=c_0, S_0=S_0,
-        overlap=overlap, small=sample.small, has_feature=feature,
-    )  # fmt: skip
+        y=sample.y,
+        strength=strength,
+        K=patches @ patches.T,
+        Xi_0=W_0 @ patches.T,
+        c_0=c_0,
+        S_0=S_0,
+        overlap=overlap,
+        small=sample.small,
+        has_feature=feature,
+    )
 
 
 def exact_projection(parameters: Parameters, rng: Streams) -> Projection:
@@ -178,9 +185,16 @@ def exact_projection(parameters: Parameters, rng: Streams) -> Projection:
         T = generator.standard_normal((p.m, outside))
     xp = array_namespace(L)
     return Projection(
-        y=y, strength=strength, K=L @ L.T, Xi_0=(L @ Z).T, c_0=c_0,
-        S_0=Z.T @ Z + p.sigma_0**2 * (T @ T.T), overlap=xp.zeros(n), small=small, has_feature=True,
-    )  # fmt: skip
+        y=y,
+        strength=strength,
+        K=L @ L.T,
+        Xi_0=(L @ Z).T,
+        c_0=c_0,
+        S_0=Z.T @ Z + p.sigma_0**2 * (T @ T.T),
+        overlap=xp.zeros(n),
+        small=small,
+        has_feature=True,
+    )
 
 
 def _bartlett(size: int, degrees: int, generator: Any) -> Array:

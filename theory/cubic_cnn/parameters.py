@@ -13,7 +13,7 @@ import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from theory.errors import InputError, check_number, check_size
+from lemmascope.theory.errors import InputError, check_number, check_size
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,7 @@ class Parameters:
             )
         if (1 - self.mu) * self.N < one:
             raise InputError(
-                "mu", self.mu,
-                f"(1 − mu)·N must be ≥ 1, so that a large-margin sample is expected among N = {self.N}",
+                "mu", self.mu, f"(1 − mu)·N must be ≥ 1, so that a large-margin sample is expected among N = {self.N}"
             )
 
     @property
@@ -95,9 +94,8 @@ class Parameters:
 
 
 HEADLINE = Parameters(
-    d=500, N=400, P=2, m=10, alpha=5.0, beta=0.1, mu=0.2,
-    sigma=2 / math.sqrt(500), sigma_0=0.5 / math.sqrt(500),
-)  # fmt: skip
+    d=500, N=400, P=2, m=10, alpha=5.0, beta=0.1, mu=0.2, sigma=2 / math.sqrt(500), sigma_0=0.5 / math.sqrt(500)
+)
 """The reference configuration (derived: a finite size at which both sides of the theorem are seen)."""
 
 
@@ -107,9 +105,7 @@ def paper_regime(d: int, N: int = 40, P: int = 2, m: int = 5, mu: float = 0.25) 
     The exponents are at second hand, those of σ and σ₀ unconfirmed; sizes N, P, m, μ are free.
     """
     check_size("d", d, 2)
-    return Parameters(
-        d=d, N=N, P=P, m=m, alpha=d**0.249, beta=d**-0.251, mu=mu, sigma=d**-0.509, sigma_0=d**-0.5
-    )
+    return Parameters(d=d, N=N, P=P, m=m, alpha=d**0.249, beta=d**-0.251, mu=mu, sigma=d**-0.509, sigma_0=d**-0.5)
 
 
 REGIMES = {"HEADLINE": lambda: HEADLINE, "paper": paper_regime}

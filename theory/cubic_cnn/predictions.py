@@ -19,7 +19,7 @@ __all__ = [
 
 import math
 
-from theory.cubic_cnn.parameters import Parameters
+from lemmascope.theory.cubic_cnn.parameters import Parameters
 
 
 def signal_threshold(p: Parameters) -> float:

@@ -14,8 +14,8 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from theory.cubic_cnn.model import System, View, log1p_exp
-from theory.errors import check_size
+from lemmascope.theory.cubic_cnn.model import System, View, log1p_exp
+from lemmascope.theory.errors import check_size
 
 Array = Any
 
@@ -64,9 +64,7 @@ def group_quantities(view: View, y: Array, mask: Array) -> dict[str, Array]:
     right = xp.sum(weight * xp.astype(view.margins > 0, dtype), axis=-1)
     share = right / xp.where(count > 0, count, xp.ones_like(count))
     Xi = xp.reshape(view.Xi, (S, A, m * N * Q))
-    patch_mask = xp.reshape(
-        xp.broadcast_to(inside[:, :, None, :, None], (S, 1, m, N, Q)), (S, 1, m * N * Q)
-    )  # fmt: skip
+    patch_mask = xp.reshape(xp.broadcast_to(inside[:, :, None, :, None], (S, 1, m, N, Q)), (S, 1, m * N * Q))
     aligned = xp.max(view.Xi * y[:, None, None, :, None], axis=(2, 4))
     return {
         "nu": xp.sum(weight * view.ell, axis=-1) / N,

@@ -19,11 +19,11 @@ __all__ = ["CLAIMS", "PAPER", "WRONG", "Exponents", "Point", "point"]
 import math
 from dataclasses import dataclass
 
-from theory.cubic_cnn.boundaries import coasting_line
-from theory.cubic_cnn.parameters import Parameters
-from theory.cubic_cnn.predictions import memorization_scale
-from theory.errors import InputError, check_size
-from theory.order import OrderClaim
+from lemmascope.theory.cubic_cnn.boundaries import coasting_line
+from lemmascope.theory.cubic_cnn.parameters import Parameters
+from lemmascope.theory.cubic_cnn.predictions import memorization_scale
+from lemmascope.theory.errors import InputError, check_size
+from lemmascope.theory.order import OrderClaim
 
 
 @dataclass(frozen=True)
@@ -105,12 +105,15 @@ _STATEMENTS = {
 
 CLAIMS: tuple[OrderClaim, ...] = tuple(
     OrderClaim(
-        id=f"scaling.{'gd' if optimizer == 'GD' else 'gdm'}.{quantity}", statement=f"${latex}$",
+        id=f"scaling.{'gd' if optimizer == 'GD' else 'gdm'}.{quantity}",
+        statement=f"${latex}$",
         plain=f"{plain}, that is d^{exponent:.4g} up to factors of log d",
         source="second hand" if quantity == "c_max" else "derived",
-        quantity=quantity, optimizer=optimizer, exponent=exponent,
+        quantity=quantity,
+        optimizer=optimizer,
+        exponent=exponent,
         control="a deliberately wrong scaling: α = d^0.15, β = d^−0.35, σ₀ = d^−0.375",
     )
     for (quantity, optimizer), exponent in PAPER.predicted().items()
     for latex, plain in [_STATEMENTS[quantity, optimizer]]
-)  # fmt: skip
+)

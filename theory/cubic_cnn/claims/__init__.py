@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["CLAIMS"]
 
-from theory.cubic_cnn.claims import (
+from lemmascope.theory.cubic_cnn.claims import (
     cross_terms,
     gd,
     gdm,
@@ -14,7 +14,7 @@ from theory.cubic_cnn.claims import (
     stages,
     tensor_power,
 )
-from theory.verdict import Claim
+from lemmascope.theory.verdict import Claim
 
 CLAIMS: dict[str, Claim] = {
     claim.id: claim

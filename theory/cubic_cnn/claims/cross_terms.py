@@ -16,9 +16,9 @@ __all__ = ["CLAIMS"]
 
 import math
 
-from theory.cubic_cnn.claims.hypotheses import KNOWN_LAW, STAYED_FINITE
-from theory.cubic_cnn.claims.readings import WHP
-from theory.verdict import Claim, Control, Hypothesis, Kind, Measurement, Run
+from lemmascope.theory.cubic_cnn.claims.hypotheses import KNOWN_LAW, STAYED_FINITE
+from lemmascope.theory.cubic_cnn.claims.readings import WHP
+from lemmascope.theory.verdict import Claim, Control, Hypothesis, Kind, Measurement, Run
 
 DELTA = 0.01
 TWINS = Control("planted:twin_noise", "a run whose noise patches are copies of one")
@@ -30,9 +30,10 @@ def deviation(n: int) -> float:
 
 
 MANY_DIMENSIONS = Hypothesis(
-    "many_dimensions", r"$\sqrt{d} \ge 2.2\, n \sqrt{2 \log(n^2/\delta)}$, $n = N(P-1)$",
+    "many_dimensions",
+    r"$\sqrt{d} \ge 2.2\, n \sqrt{2 \log(n^2/\delta)}$, $n = N(P-1)$",
     lambda run: math.sqrt(run.p.d) >= 2.2 * run.p.n * deviation(run.p.n),
-)  # fmt: skip
+)
 
 
 def cross_terms(run: Run) -> Measurement:
@@ -51,14 +52,23 @@ CLAIMS = (
         "lemma.cross_terms",
         r"$|\sum_{k' \ne k} K_{kk'} u_{k'}| \le \sigma \sqrt{K_{kk}} \sqrt{2\log(n^2/\delta)} \sum_{k'\ne k} |u_{k'}|$,"
         r" $u_k = y\,\ell\,\Xi_k^2$, $\delta = 0.01$",
-        Kind.BOUND, "derived", cross_terms, (KNOWN_LAW, STAYED_FINITE), probability=WHP, control=TWINS,
+        Kind.BOUND,
+        "derived",
+        cross_terms,
+        (KNOWN_LAW, STAYED_FINITE),
+        probability=WHP,
+        control=TWINS,
         plain="|Σ_{k'≠k} K_kk' u_k'| ≤ √(2 log(n²/δ)) · σ √K_kk Σ_{k'≠k} |u_k'|, u = yℓΞ², δ = 0.01, as recorded",
     ),
     Claim(
         "lemma.cross_terms_small",
         r"$\max_k |\sum_{k' \ne k} K_{kk'} u_{k'}| \le \frac12 \max_k K_{kk} |u_k|$",
-        Kind.BOUND, "derived", cross_terms_small, (KNOWN_LAW, STAYED_FINITE, MANY_DIMENSIONS), probability=WHP,
+        Kind.BOUND,
+        "derived",
+        cross_terms_small,
+        (KNOWN_LAW, STAYED_FINITE, MANY_DIMENSIONS),
+        probability=WHP,
         control=TWINS,
         plain="max_k |Σ_{k'≠k} K_kk' u_k'| ≤ ½ max_k K_kk |u_k|, as recorded",
     ),
-)  # fmt: skip
+)

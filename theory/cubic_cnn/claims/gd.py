@@ -11,9 +11,9 @@ from __future__ import annotations
 
 __all__ = ["CLAIMS"]
 
-from theory.cubic_cnn.claims.hypotheses import BELOW_OVERSHOOT, THEOREM
-from theory.cubic_cnn.claims.readings import CHANCE, GENERALIZES, WHP, fits_training_set, test_high, test_low
-from theory.verdict import Claim, Control, Kind, Measurement, Run
+from lemmascope.theory.cubic_cnn.claims.hypotheses import BELOW_OVERSHOOT, THEOREM
+from lemmascope.theory.cubic_cnn.claims.readings import CHANCE, GENERALIZES, WHP, fits_training_set, test_high, test_low
+from lemmascope.theory.verdict import Claim, Control, Kind, Measurement, Run
 
 ASSUMED = (*THEOREM, BELOW_OVERSHOOT)
 MOMENTUM_RUN = Control("counterpart", "the GD+M run from the same data and weights")
@@ -56,28 +56,61 @@ CLAIMS = (
         "gd.partially_learns",
         r"$\frac{1}{\log d} \le \alpha \max_r |c_r(T)| \le \log d$: the feature is learnt to $\tilde\Theta(1/\alpha)$"
         r" from $Z_1$, and no further",
-        Kind.BOUND, "talk", partially_learns, ASSUMED, "gd", WHP, MOMENTUM_RUN,
+        Kind.BOUND,
+        "talk",
+        partially_learns,
+        ASSUMED,
+        "gd",
+        WHP,
+        MOMENTUM_RUN,
         plain="1/log d ≤ α max_r |c_r(T)| ≤ log d: the feature is learnt to 1/α from Z₁, and no further",
     ),
     Claim(
         "gd.memorizes_small_margin",
         r"$\min_{i \in Z_2} y_i \sum_j \sum_r \Xi_{i,j,r}(T)^3 \ge \frac{1}{\log d}$: the noise of $Z_2$ is memorized",
-        Kind.BOUND, "talk", memorizes_small_margin, ASSUMED, "gd", WHP, MOMENTUM_RUN,
+        Kind.BOUND,
+        "talk",
+        memorizes_small_margin,
+        ASSUMED,
+        "gd",
+        WHP,
+        MOMENTUM_RUN,
         plain="min over Z₂ of y_i Σ_j Σ_r Ξ³(T) ≥ 1/log d: the noise of Z₂ is memorized",
     ),
     Claim(
-        "gd.fits_training_set", r"$y_i f(X_i) > 0$ for every training sample at $T$",
-        Kind.BOUND, "talk", fits_training_set, ASSUMED, "gd", WHP, AT_START,
+        "gd.fits_training_set",
+        r"$y_i f(X_i) > 0$ for every training sample at $T$",
+        Kind.BOUND,
+        "talk",
+        fits_training_set,
+        ASSUMED,
+        "gd",
+        WHP,
+        AT_START,
         plain="y_i f(X_i) > 0 for every training sample at T",
     ),
     Claim(
-        "gd.generalizes_on_large_margin", r"test accuracy on large-margin data $\ge 0.99$ at $T$",
-        Kind.BOUND, "talk", generalizes_on_large_margin, ASSUMED, "gd", WHP, ASCENT,
+        "gd.generalizes_on_large_margin",
+        r"test accuracy on large-margin data $\ge 0.99$ at $T$",
+        Kind.BOUND,
+        "talk",
+        generalizes_on_large_margin,
+        ASSUMED,
+        "gd",
+        WHP,
+        ASCENT,
         plain="test accuracy on large-margin data ≥ 0.99 at T",
     ),
     Claim(
-        "gd.fails_on_small_margin", r"test accuracy on small-margin data $\le 0.55$ (near chance) at $T$",
-        Kind.BOUND, "talk", fails_on_small_margin, ASSUMED, "gd", WHP, MOMENTUM_RUN,
+        "gd.fails_on_small_margin",
+        r"test accuracy on small-margin data $\le 0.55$ (near chance) at $T$",
+        Kind.BOUND,
+        "talk",
+        fails_on_small_margin,
+        ASSUMED,
+        "gd",
+        WHP,
+        MOMENTUM_RUN,
         plain="test accuracy on small-margin data ≤ 0.55 (near chance) at T",
     ),
-)  # fmt: skip
+)

@@ -15,9 +15,9 @@ __all__ = ["CLAIMS"]
 
 import math
 
-from theory.cubic_cnn.claims.hypotheses import ENOUGH_MOMENTUM, THEOREM, WEAK_FRICTION
-from theory.cubic_cnn.claims.readings import GENERALIZES, WHP, fits_training_set, test_low
-from theory.verdict import Claim, Control, Kind, Measurement, Run
+from lemmascope.theory.cubic_cnn.claims.hypotheses import ENOUGH_MOMENTUM, THEOREM, WEAK_FRICTION
+from lemmascope.theory.cubic_cnn.claims.readings import GENERALIZES, WHP, fits_training_set, test_low
+from lemmascope.theory.verdict import Claim, Control, Kind, Measurement, Run
 
 ASSUMED = (*THEOREM, ENOUGH_MOMENTUM, WEAK_FRICTION)
 GD_RUN = Control("counterpart", "the GD run from the same data and weights")
@@ -56,23 +56,49 @@ CLAIMS = (
     Claim(
         "gdm.learns_feature",
         r"$\beta \max_r c_r(T) \ge \frac{1}{\log d}$: the feature is learnt to $\tilde\Omega(1/\beta)$",
-        Kind.BOUND, "talk", learns_feature, ASSUMED, "momentum", WHP, GD_RUN,
+        Kind.BOUND,
+        "talk",
+        learns_feature,
+        ASSUMED,
+        "momentum",
+        WHP,
+        GD_RUN,
         plain="β max_r c_r(T) ≥ 1/log d: the feature is learnt to 1/β",
     ),
     Claim(
         "gdm.barely_memorizes",
         r"$\max |\Xi(T)| \le \log d \cdot \max |\Xi(0)|$: the noise is barely memorized",
-        Kind.BOUND, "second hand", barely_memorizes, ASSUMED, "momentum", WHP, GD_RUN,
+        Kind.BOUND,
+        "second hand",
+        barely_memorizes,
+        ASSUMED,
+        "momentum",
+        WHP,
+        GD_RUN,
         plain="max |Ξ(T)| ≤ log d · max |Ξ(0)|: the noise is barely memorized",
     ),
     Claim(
-        "gdm.fits_training_set", r"$y_i f(X_i) > 0$ for every training sample at $T$",
-        Kind.BOUND, "talk", fits_training_set, ASSUMED, "momentum", WHP, AT_START,
+        "gdm.fits_training_set",
+        r"$y_i f(X_i) > 0$ for every training sample at $T$",
+        Kind.BOUND,
+        "talk",
+        fits_training_set,
+        ASSUMED,
+        "momentum",
+        WHP,
+        AT_START,
         plain="y_i f(X_i) > 0 for every training sample at T",
     ),
     Claim(
-        "gdm.generalizes", r"test accuracy on large- and on small-margin data $\ge 0.99$ at $T$",
-        Kind.BOUND, "talk", generalizes, ASSUMED, "momentum", WHP, GD_RUN,
+        "gdm.generalizes",
+        r"test accuracy on large- and on small-margin data $\ge 0.99$ at $T$",
+        Kind.BOUND,
+        "talk",
+        generalizes,
+        ASSUMED,
+        "momentum",
+        WHP,
+        GD_RUN,
         plain="test accuracy on large- and on small-margin data ≥ 0.99 at T",
     ),
-)  # fmt: skip
+)

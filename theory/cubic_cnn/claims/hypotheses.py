@@ -19,44 +19,53 @@ __all__ = [
     "WEAK_FRICTION",
 ]
 
-from theory.cubic_cnn import predictions
-from theory.verdict import Hypothesis
+from lemmascope.theory.cubic_cnn import predictions
+from lemmascope.theory.verdict import Hypothesis
 
 KNOWN_LAW = Hypothesis(
-    "known_law", "the data are drawn from the law, with known parameters",
+    "known_law",
+    "the data are drawn from the law, with known parameters",
     lambda run: run.parameters is not None and "c" in run,
-)  # fmt: skip
+)
 STAYED_FINITE = Hypothesis("stayed_finite", "the run did not diverge", lambda run: run["diverged_at"] < 0)
 BOTH_MARGINS = Hypothesis(
-    "both_margins", r"$Z_1$ and $Z_2$ are not empty",
+    "both_margins",
+    r"$Z_1$ and $Z_2$ are not empty",
     lambda run: (run["small_count"] > 0) & (run["small_count"] < run.p.N),
-)  # fmt: skip
+)
 NO_PENALTY = Hypothesis("no_penalty", r"$\lambda = 0$", lambda run: run.p.lam == 0)
 SEPARATED_MARGINS = Hypothesis(
     "separated_margins", r"$\alpha \ge 10\,\beta$", lambda run: run.p.alpha >= 10 * run.p.beta
 )
 LUCKY_NEURON = Hypothesis(
-    "lucky_neuron", r"$\max_r c_r(0) > 0$ (fails with probability $2^{-m}$)",
+    "lucky_neuron",
+    r"$\max_r c_r(0) > 0$ (fails with probability $2^{-m}$)",
     lambda run: run.initial["c"].max("neuron") > 0,
-)  # fmt: skip
+)
 BELOW_OVERSHOOT = Hypothesis(
-    "below_overshoot", r"$\eta \le 1/(4\alpha\beta)$",
+    "below_overshoot",
+    r"$\eta \le 1/(4\alpha\beta)$",
     lambda run: run.eta is not None and run.eta <= predictions.overshoot_rate(run.p),
-)  # fmt: skip
+)
 LONG_ENOUGH = Hypothesis(
-    "long_enough", r"$\eta T \ge N/(\sigma_0\sigma^3 d^{3/2})$",
+    "long_enough",
+    r"$\eta T \ge N/(\sigma_0\sigma^3 d^{3/2})$",
     lambda run: run.eta is not None and run.eta * run.iterations >= predictions.memorization_scale(run.p),
-)  # fmt: skip
+)
 ENOUGH_MOMENTUM = Hypothesis(
-    "enough_momentum", r"$1-\gamma \le 2\eta(1-\mu)\log 2\,\beta^2$ (coasting alone reaches $1/\beta$)",
-    lambda run: run.eta is not None
-    and run.gamma is not None
-    and predictions.coasting_distance(run.p, run.eta, run.gamma) >= 1 / run.p.beta,
-)  # fmt: skip
+    "enough_momentum",
+    r"$1-\gamma \le 2\eta(1-\mu)\log 2\,\beta^2$ (coasting alone reaches $1/\beta$)",
+    lambda run: (
+        run.eta is not None
+        and run.gamma is not None
+        and predictions.coasting_distance(run.p, run.eta, run.gamma) >= 1 / run.p.beta
+    ),
+)
 WEAK_FRICTION = Hypothesis(
-    "weak_friction", r"$\eta(1-\gamma)\alpha^2 \le 1$",
+    "weak_friction",
+    r"$\eta(1-\gamma)\alpha^2 \le 1$",
     lambda run: run.eta is not None and run.gamma is not None and run.eta * (1 - run.gamma) * run.p.alpha**2 <= 1,
-)  # fmt: skip
+)
 
 THEOREM = (KNOWN_LAW, STAYED_FINITE, BOTH_MARGINS, NO_PENALTY, SEPARATED_MARGINS, LUCKY_NEURON, LONG_ENOUGH)
 """What both theorems assume."""

@@ -8,10 +8,16 @@ from __future__ import annotations
 
 __all__ = ["CLAIMS"]
 
-from theory.cubic_cnn import predictions
-from theory.cubic_cnn.claims.hypotheses import BOTH_MARGINS, KNOWN_LAW, LUCKY_NEURON, NO_PENALTY, SEPARATED_MARGINS
-from theory.cubic_cnn.claims.readings import GENERALIZES, WHP, test_high
-from theory.verdict import Claim, Control, Hypothesis, Kind, Measurement, Run
+from lemmascope.theory.cubic_cnn import predictions
+from lemmascope.theory.cubic_cnn.claims.hypotheses import (
+    BOTH_MARGINS,
+    KNOWN_LAW,
+    LUCKY_NEURON,
+    NO_PENALTY,
+    SEPARATED_MARGINS,
+)
+from lemmascope.theory.cubic_cnn.claims.readings import GENERALIZES, WHP, test_high
+from lemmascope.theory.verdict import Claim, Control, Hypothesis, Kind, Measurement, Run
 
 
 def rates(run: Run) -> dict[str, float]:
@@ -31,13 +37,12 @@ def _fitted(run: Run) -> bool:
 
 
 GRID = Hypothesis("grid", r"at least three $\eta \le 1/(4\alpha\beta)$ over a factor of two or more", _a_grid)
-ALL_LONG_ENOUGH = Hypothesis(
-    "long_enough", r"$\eta T \ge N/(\sigma_0\sigma^3 d^{3/2})$ for each of them", _fitted
-)
+ALL_LONG_ENOUGH = Hypothesis("long_enough", r"$\eta T \ge N/(\sigma_0\sigma^3 d^{3/2})$ for each of them", _fitted)
 ALL_FINITE = Hypothesis(
-    "stayed_finite", "no such run diverged",
+    "stayed_finite",
+    "no such run diverged",
     lambda run: (run["diverged_at"].sel(optimizer=list(rates(run))) < 0).all("optimizer"),
-)  # fmt: skip
+)
 
 
 def no_learning_rate_rescues(run: Run) -> Measurement:
@@ -52,10 +57,13 @@ CLAIMS = (
     Claim(
         "gd.no_learning_rate_rescues",
         r"GD's test accuracy on small-margin data $\le 0.99$ for every $\eta \le 1/(4\alpha\beta)$ of the grid",
-        Kind.BOUND, "talk", no_learning_rate_rescues,
+        Kind.BOUND,
+        "talk",
+        no_learning_rate_rescues,
         (KNOWN_LAW, BOTH_MARGINS, NO_PENALTY, SEPARATED_MARGINS, LUCKY_NEURON, GRID, ALL_LONG_ENOUGH, ALL_FINITE),
-        "family", WHP,
+        "family",
+        WHP,
         Control("momentum_as_gd", "the same grid with the GD+M run counted as one of its cells"),
         plain="GD's test accuracy on small-margin data is ≤ 0.99 at T for every η ≤ 1/(4αβ) of the grid",
     ),
-)  # fmt: skip
+)

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 __all__ = ["CLAIMS"]
 
-from theory.cubic_cnn.claims.hypotheses import KNOWN_LAW, NO_PENALTY, STAYED_FINITE
-from theory.verdict import Claim, Control, Hypothesis, Kind, Measurement, Run
+from lemmascope.theory.cubic_cnn.claims.hypotheses import KNOWN_LAW, NO_PENALTY, STAYED_FINITE
+from lemmascope.theory.verdict import Claim, Control, Hypothesis, Kind, Measurement, Run
 
 AVERAGE_FORM = Hypothesis(
-    "gd_or_momentum", "the optimizer is GD or heavy-ball momentum with constant learning rate",
+    "gd_or_momentum",
+    "the optimizer is GD or heavy-ball momentum with constant learning rate",
     lambda run: run.role in ("gd", "momentum"),
-)  # fmt: skip
+)
 
 
 def signal_monotone(run: Run) -> Measurement:
@@ -31,9 +32,13 @@ def signal_monotone(run: Run) -> Measurement:
 
 CLAIMS = (
     Claim(
-        "lemma.signal_monotone", r"$c_r(t+1) \ge c_r(t)$ for every neuron $r$ and iteration $t$, with $\lambda = 0$",
-        Kind.BOUND, "derived", signal_monotone, (KNOWN_LAW, NO_PENALTY, STAYED_FINITE, AVERAGE_FORM),
+        "lemma.signal_monotone",
+        r"$c_r(t+1) \ge c_r(t)$ for every neuron $r$ and iteration $t$, with $\lambda = 0$",
+        Kind.BOUND,
+        "derived",
+        signal_monotone,
+        (KNOWN_LAW, NO_PENALTY, STAYED_FINITE, AVERAGE_FORM),
         control=Control("planted:wrong_sign", "a run whose gradient has the wrong sign"),
         plain="no c_r decreases from one recorded iteration to the next: smallest increase",
     ),
-)  # fmt: skip
+)

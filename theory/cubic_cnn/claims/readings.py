@@ -11,7 +11,7 @@ __all__ = ["CHANCE", "ERRORS", "GENERALIZES", "WHP", "fits_training_set", "test_
 
 import xarray as xr
 
-from theory.verdict import Measurement, Run
+from lemmascope.theory.verdict import Measurement, Run
 
 GENERALIZES = 0.99
 CHANCE = 0.55

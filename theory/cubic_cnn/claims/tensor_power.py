@@ -17,9 +17,9 @@ import math
 
 import xarray as xr
 
-from theory.cubic_cnn import predictions
-from theory.cubic_cnn.claims.hypotheses import KNOWN_LAW, NO_PENALTY, STAYED_FINITE
-from theory.verdict import Claim, Control, Hypothesis, Kind, Measurement, Run
+from lemmascope.theory.cubic_cnn import predictions
+from lemmascope.theory.cubic_cnn.claims.hypotheses import KNOWN_LAW, NO_PENALTY, STAYED_FINITE
+from lemmascope.theory.verdict import Claim, Control, Hypothesis, Kind, Measurement, Run
 
 
 def _leader(run: Run) -> xr.DataArray:
@@ -47,9 +47,7 @@ def _leads(run: Run) -> xr.DataArray:
 
 
 STARTS_BELOW = Hypothesis("starts_below", r"$0 < \max_r c_r(0) < 1/(2\alpha)$", _starts_below)
-LEADS = Hypothesis(
-    "leads", r"the neuron that starts highest passes first: no $c_r < 0$ leaps past it", _leads
-)
+LEADS = Hypothesis("leads", r"the neuron that starts highest passes first: no $c_r < 0$ leaps past it", _leads)
 RECORDED_DENSELY = Hypothesis(
     "recorded_densely", r"the threshold is passed, and every iteration before is recorded", _recorded_densely
 )
@@ -78,9 +76,12 @@ CLAIMS = (
         "lemma.tensor_power",
         r"$\frac{1/c_0 - 1/v}{A} \le \tau \le \lceil \frac{1/c_0 - 1/v}{a} + \log\frac{v}{c_0} \rceil$ for the first"
         r" $\tau$ with $\max_r c_r \ge v = \frac{1}{2\alpha}$, $a \le 3\eta(\alpha^3\nu_1 + \beta^3\nu_2) \le A$",
-        Kind.BOUND, "derived", tensor_power,
-        (KNOWN_LAW, NO_PENALTY, STAYED_FINITE, STARTS_BELOW, LEADS, RECORDED_DENSELY), "gd",
+        Kind.BOUND,
+        "derived",
+        tensor_power,
+        (KNOWN_LAW, NO_PENALTY, STAYED_FINITE, STARTS_BELOW, LEADS, RECORDED_DENSELY),
+        "gd",
         control=Control("counterpart", "the GD+M run, which does not follow this recursion"),
         plain="(1/c₀ − 1/v)/A ≤ τ ≤ ⌈(1/c₀ − 1/v)/a + log(v/c₀)⌉ for the first τ with max c ≥ v = 1/(2α)",
     ),
-)  # fmt: skip
+)

@@ -1,0 +1,1 @@
+"""The proof steps about momentum, a chapter a file."""

@@ -1,0 +1,343 @@
+r"""Momentum is a running average: its weights, for every number of steps, every sequence of gradients and every γ.
+
+The average g_{t+1} = γg_t + (1 − γ)∇_t of the past gradients has the weights w_i = (1/N)(1 − 1/N)^i, i = 0, 1, … the
+age, N = 1/(1 − γ) (source: the slides). Sums over ages are proved as partial sums, by induction over their length, and
+go to their limits as γ^t → 0 and tγ^t → 0.
+
+**Against a window.** The weights have the mean age N − 1 and Σ w_i² = 1/(2N − 1), which are those of a plain window of
+2N − 1 values, not of N. On the last N values lies 1 − (1 − 1/N)^N, between 1 − 1/e and 3/4 for N ≥ 2, as x log(1 − 1/x)
+increases to −1. No weight exceeds 1/N, so the total variation distance to the window of N is what lies outside of it:
+the two differ by at most (1 − 1/N)^N R for values in an interval of length R, and do for values that are at one end
+inside the window and at the other outside.
+"""
+
+from __future__ import annotations
+
+__all__ = ["CHAPTER", "ages", "bias", "correction", "effect", "mass", "squares", "unrolled", "variation", "weights"]
+
+from typing import Any
+
+import sympy as sp
+
+from lemmascope.proofs_check.methods.equality import equal
+from lemmascope.proofs_check.methods.kernels import age, count, eta, gamma, rate, same, solves
+from lemmascope.proofs_check.methods.monotone import nonnegative
+from lemmascope.proofs_check.methods.reals import decide
+from lemmascope.proofs_check.step import Chapter, Outcome, Planted, Step, both
+from lemmascope.theory.verdict import Kind
+
+LARGEST = sp.Rational(3, 4)
+
+
+def unrolled(shift: Any = 0, factor: Any = 1, sign: Any = 1, when: str = "then") -> Outcome:
+    """The unrolled sums of the average and of the velocity under a schedule.
+
+    Args:
+        shift: added to the exponents of γ.
+        factor: the exponent of 1 − γ in the average.
+        sign: before both sums.
+        when: "then" for η_s, "now" for η_t.
+    """
+
+    def average(t: Any, s: Any) -> Any:
+        return sign * (1 - gamma) ** factor * gamma ** (t - 1 - s + shift)
+
+    def velocity(t: Any, s: Any) -> Any:
+        return sign * rate(s if when == "then" else t - 1) * gamma ** (t - 1 - s + shift)
+
+    return both(
+        ("average", solves(average, lambda t: 1 - gamma)), ("velocity under a schedule", solves(velocity, rate))
+    )
+
+
+def weights(shift: Any = 0) -> Outcome:
+    """Σ_{i<t} (1−γ)γ^i = 1 − γ^t → 1, the weights being (1/N)(1 − 1/N)^i ≥ 0 with N = 1/(1−γ).
+
+    Args:
+        shift: added to the exponent of γ in the partial sum.
+    """
+
+    def partial(j: Any) -> Any:
+        return 1 - gamma ** (j + shift)
+
+    import z3
+
+    P, N = sp.Symbol("P"), 1 / (1 - gamma)
+    g, power = z3.Reals("gamma gamma_i")
+    return both(
+        ("no terms", same(partial(0), 0, "empty sum")),
+        ("one term more", same(partial(count + 1) - partial(count), (1 - gamma) * gamma**count, "for every t")),
+        ("none negative", decide((1 - g) * power >= 0, (g >= 0, g < 1, power >= 0), what="(1−γ)γ^i ≥ 0")),
+        ("with N", same((1 / N) * (1 - 1 / N) ** count, (1 - gamma) * gamma**count, "(1/N)(1 − 1/N)^i")),
+        ("the limit", same((1 - P).subs(P, 0), 1, "γ^t → 0")),
+    )
+
+
+def effect(velocity: Any = 1, average: Any = 0, left: Any = 0) -> Outcome:
+    """
+    Total effect of a gradient: η/(1−γ) in the velocity form, η in the average form; after j steps γ^j of it is to come.
+
+    Args:
+        velocity, average: powers of 1/(1−γ) in both.
+        left: added to the exponent of γ in what is to come.
+    """
+    P = sp.Symbol("P")
+    j = age + 1
+    links = []
+    for name, power, kernel in (
+        ("velocity", velocity, lambda g: eta * (1 - g) / (1 - gamma)),
+        ("average", average, lambda g: eta * (1 - g)),
+    ):
+        total = eta / (1 - gamma) ** power
+        links.append((f"{name} in total", same(kernel(P).subs(P, 0), total, "as γ^j → 0")))
+        links.append((f"{name} to come", same(total - kernel(gamma**j), gamma ** (j + left) * total, "γ^j of it")))
+    return both(*links)
+
+
+def ages(mean: Any = 1) -> Outcome:
+    """The mean age of the average is N − 1; that of a window of M values (M − 1)/2, so M = 2N − 1 has the same.
+
+    Args:
+        mean: what stands for the 1 in N − 1.
+    """
+    P, T = sp.symbols("P T")
+    N = 1 / (1 - gamma)
+
+    def partial(j: Any) -> Any:
+        return gamma * (1 - gamma**j) / (1 - gamma) - j * gamma**j
+
+    limit = partial(count).subs(count * gamma**count, T).subs(gamma**count, P)
+    M = 2 * N - 1
+    return both(
+        ("no terms", same(partial(0), 0, "empty sum")),
+        (
+            "one term more",
+            same(partial(count + 1) - partial(count), (1 - gamma) * count * gamma**count, "Σ i w_i, for every t"),
+        ),
+        ("the limit", same(limit.subs({P: 0, T: 0}), N - mean, "γ^t → 0 and tγ^t → 0")),
+        ("a window of 2N − 1", same((M - 1) / 2, N - mean, "(M − 1)/2")),
+    )
+
+
+def squares(window: Any = 1) -> Outcome:
+    """Σ w_i² = 1/(2N − 1): the variance of the average of independent values, that of a window of 2N − 1.
+
+    Args:
+        window: what stands for the 1 in 2N − 1.
+    """
+    P = sp.Symbol("P")
+    N = 1 / (1 - gamma)
+
+    def partial(j: Any) -> Any:
+        return (1 - gamma) / (1 + gamma) * (1 - gamma ** (2 * j))
+
+    return both(
+        ("no terms", same(partial(0), 0, "empty sum")),
+        (
+            "one term more",
+            same(partial(count + 1) - partial(count), ((1 - gamma) * gamma**count) ** 2, "Σ w_i², for every t"),
+        ),
+        ("the limit", same(((1 - gamma) / (1 + gamma) * (1 - P)).subs(P, 0), 1 / (2 * N - window), "1/(2N − 1)")),
+    )
+
+
+def mass(low: Any = 1, high: Any = LARGEST) -> Outcome:
+    """1 − 1/e ≤ mass on the last N values ≤ 3/4 for N ≥ 2: x log(1 − 1/x) increases on x > 1, to −1.
+
+    Args:
+        low: what stands for the 1 in e^{−1}: the limit of −x log(1 − 1/x).
+        high: the upper bound, attained at N = 2.
+    """
+    y = sp.Symbol("y", positive=True)
+    # d/dx x log(1 − 1/x) = log(1 − y) + y/(1 − y) with y = 1/x.
+    slope = sp.log(1 - y) + y / (1 - y)
+    x = 1 / y
+    derivative = sp.diff(x * sp.log(1 - y), y) * (-(y**2))
+    limit = sp.limit(sp.log(1 - y) / y, y, 0, "+")
+    return both(
+        ("its slope", equal(derivative, slope, "log(1 − y) + y/(1 − y), y = 1/x", sp.simplify)),
+        ("increasing", nonnegative(slope, y, 0, 1, what="log(1 − y) + y/(1 − y) ≥ 0")),
+        ("its limit", same(limit, -low, "x log(1 − 1/x) → −1, so (1 − 1/N)^N ≤ 1/e")),
+        ("N = 2", same(1 - sp.Rational(1, 2) ** 2, high, "the largest mass, 3/4")),
+    )
+
+
+def variation(bound: Any = 1, least: Any = 1) -> Outcome:
+    """|average − mean of the last N| ≤ (1 − 1/N)^N R for values in an interval of length R, and this is attained.
+
+    Args:
+        bound: what stands for the factor 1 before (1 − 1/N)^N R.
+        least: the largest weight times N.
+    """
+    import z3
+
+    N, R = sp.Symbol("N", integer=True, positive=True), sp.Symbol("R", positive=True)
+    g, power = z3.Reals("gamma gamma_i")
+    inside = 1 - (1 - 1 / N) ** N  # the weights' mass in the window, by `weights`
+    return both(
+        (
+            "no weight above 1/N",
+            decide(
+                (1 - g) * power <= z3.RealVal(str(least)) * (1 - g),
+                (g >= 0, g < 1, power >= 0, power <= 1),
+                what="(1−γ)γ^i ≤ 1 − γ",
+            ),
+        ),
+        ("distance", equal(1 - inside, bound * (1 - 1 / N) ** N, "Σ_{i<N} (1/N − w_i) = (1 − 1/N)^N")),
+        # Values R outside of the window and 0 inside have the window mean 0.
+        ("attained", equal(R * (1 - inside) - 0, bound * (1 - 1 / N) ** N * R, "by values at both ends")),
+    )
+
+
+def bias(power: Any = 0) -> Outcome:
+    """A constant sequence c: the average after t steps is (1 − γ^t)c, short by (1 − 1/N)^t c.
+
+    Args:
+        power: added to the exponent.
+    """
+    c, N = sp.Symbol("c", real=True), 1 / (1 - gamma)
+
+    def after(j: Any) -> Any:
+        return (1 - gamma ** (j + power)) * c
+
+    return both(
+        ("no steps", same(after(0), 0, "g_0 = 0")),
+        ("one step more", same(after(count + 1), gamma * after(count) + (1 - gamma) * c, "g ← γg + (1−γ)c")),
+        ("what is short", same(c - (1 - gamma**count) * c, (1 - 1 / N) ** count * c, "(1 − 1/N)^t c")),
+    )
+
+
+def correction(power: Any = 0) -> Outcome:
+    """Divided by 1 − γ^t the weights are non-negative and sum to 1: no bias on a constant sequence.
+
+    Args:
+        power: added to the exponent of γ in the divisor.
+    """
+    import z3
+
+    steps = age + 1
+    total = 1 - gamma**steps  # by `weights`
+    g = z3.Real("gamma_power")
+    return both(
+        ("sum", same(total / (1 - gamma ** (steps + power)), 1, "Σ w_i/(1 − γ^t) = 1")),
+        ("sign", decide(1 - g > 0, (g >= 0, g < 1), what="1 − γ^t > 0")),
+    )
+
+
+ANY = ("0 < γ < 1", "any gradients")
+INDUCTION = "coefficient by coefficient, induction over t for a symbolic t, by SymPy"
+
+CHAPTER = Chapter(
+    6,
+    "Momentum is a running average",
+    (
+        Step(
+            "running_average.unrolled",
+            r"$g_{t+1} = \gamma g_t + (1-\gamma)\nabla_t$, $g_0 = 0$ is solved by $g_t = (1-\gamma)\sum_{s<t}"
+            r" \gamma^{t-1-s}"
+            r" \nabla_s$, and $v_{t+1} = \gamma v_t + \eta_t \nabla_t$ by $v_t = \sum_{s<t} \gamma^{t-1-s} \eta_s"
+            r" \nabla_s$,"
+            r" for all $t$ and all schedules",
+            "g_t = (1−γ) Σ_{s<t} γ^{t−1−s} ∇_s, and v_t = Σ_{s<t} γ^{t−1−s} η_s ∇_s under any schedule",
+            ANY,
+            INDUCTION,
+            unrolled,
+            (
+                Planted("γ off by one step", {"shift": 1}),
+                Planted("a lost 1−γ", {"factor": 0}),
+                Planted("a sign", {"sign": -1}),
+                Planted("η_t for η_s", {"when": "now"}),
+            ),
+            source="slides",
+        ),
+        Step(
+            "running_average.weights",
+            r"$\sum_{i<t} (1-\gamma)\gamma^i = 1 - \gamma^t \to 1$; the weights are $\frac1N(1-\frac1N)^i"
+            r" \ge 0$ with $N ="
+            r" \frac{1}{1-\gamma}$",
+            "Σ_{i<t} (1−γ)γ^i = 1 − γ^t → 1; the weights are (1/N)(1−1/N)^i ≥ 0, N = 1/(1−γ)",
+            ("0 < γ < 1",),
+            "induction over t by SymPy, the sign by z3",
+            weights,
+            (Planted("γ^{t+1} for γ^t", {"shift": 1}),),
+            source="slides",
+        ),
+        Step(
+            "running_average.effect",
+            r"a gradient displaces $\theta$ by $\frac{\eta}{1-\gamma}$ in total (velocity), by $\eta$ (average); after"
+            r" $j$ steps"
+            r" the share $\gamma^j$ of it is to come",
+            "total effect of a gradient: η/(1−γ) (velocity), η (average); after j steps γ^j of it is to come",
+            (*ANY, "η constant"),
+            "the kernels and their limits by SymPy",
+            effect,
+            (
+                Planted("η for η/(1−γ)", {"velocity": 0}),
+                Planted("η/(1−γ) in the average form", {"average": 1}),
+                Planted("γ^{j+1} to come", {"left": 1}),
+            ),
+            source="slides",
+        ),
+        Step(
+            "running_average.ages",
+            r"the weights have the mean age $N - 1$, which is that of a window of $2N-1$ values; the window of $N$ has"
+            r" $\frac{N-1}{2}$",
+            "the average's mean age is N − 1, that of a window of 2N − 1 values",
+            ("N = 1/(1−γ)",),
+            "partial sums by induction, their limit, by SymPy",
+            ages,
+            (Planted("N for N − 1", {"mean": 0}),),
+        ),
+        Step(
+            "running_average.squares",
+            r"$\sum_i w_i^2 = \frac{1-\gamma}{1+\gamma} = \frac{1}{2N-1}$: of independent values the average has the"
+            r" variance of"
+            r" a window of $2N-1$",
+            "Σ w_i² = 1/(2N−1): the average of independent values has the variance of a window of 2N − 1",
+            ("N = 1/(1−γ)",),
+            "partial sums by induction, their limit, by SymPy",
+            squares,
+            (Planted("1/(2N) for 1/(2N−1)", {"window": 0}),),
+        ),
+        Step(
+            "running_average.mass",
+            r"for $N \ge 2$ the last $N$ values have the mass $1 - (1-\frac1N)^N \in [1 - \frac1e, \frac34]$",
+            "the last N values have the mass 1 − (1−1/N)^N, at least 1 − 1/e and at most 3/4",
+            ("N ≥ 2",),
+            "x log(1−1/x) increases to −1: derivative by SymPy, its sign by z3, limit by SymPy",
+            mass,
+            (Planted("e^{−2} for e^{−1}", {"low": 2}), Planted("1/2 for 3/4", {"high": sp.Rational(1, 2)})),
+            kind=Kind.BOUND,
+        ),
+        Step(
+            "running_average.variation",
+            r"for values in an interval of length $R$ the average and the mean of the last $N$ differ by at most"
+            r" $(1-\frac1N)^N R$, and this is attained",
+            "average and mean of the last N differ by at most (1−1/N)^N R, attained; R is the values' range",
+            ("N ≥ 1 integer",),
+            "no weight exceeds 1/N (z3), so the total variation distance is the mass outside of the window (SymPy)",
+            variation,
+            (Planted("half of it", {"bound": sp.Rational(1, 2)}), Planted("no weight above 1/(2N)", {"least": "1/2"})),
+            kind=Kind.BOUND,
+        ),
+        Step(
+            "running_average.bias",
+            r"on a constant sequence $c$ the average is $(1-\gamma^t)c$ after $t$ steps: short by $(1-\frac1N)^t c$",
+            "on a constant sequence c the average is (1−γ^t)c after t steps, short by (1−1/N)^t c",
+            ("0 < γ < 1",),
+            INDUCTION,
+            bias,
+            (Planted("γ^{t+1} for γ^t", {"power": 1}),),
+            source="slides",
+        ),
+        Step(
+            "running_average.correction",
+            r"divided by $1-\gamma^t$ the weights are non-negative and sum to $1$",
+            "divided by 1 − γ^t the weights are non-negative and sum to 1: no bias",
+            ("0 < γ < 1", "t ≥ 1"),
+            "the partial sum by SymPy, the sign by z3",
+            correction,
+            (Planted("1 − γ^{t+1} for 1 − γ^t", {"power": 1}),),
+        ),
+    ),
+)

@@ -1,0 +1,262 @@
+"""What can be simulated: the paper's law (in R^d or exactly in any dimension) or a user's own patches."""
+
+from __future__ import annotations
+
+__all__ = ["Drawn", "LawProblem", "PatchProblem", "Problem", "as_problem"]
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from lemmascope.theory.cubic_cnn import law
+from lemmascope.theory.cubic_cnn.parameters import Parameters
+from lemmascope.theory.errors import InputError, check_number, check_size
+
+Array = Any
+Streams = Callable[[str], np.random.Generator]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One seed's data and initial weights; ``sample`` and ``W_0`` are None for an exact-law draw."""
+
+    sample: law.Sample | None
+    W_0: Array | None
+    exact: law.Projection | None = None
+
+    def projection(self) -> law.Projection:
+        """The Gram matrix and the initial coefficients."""
+        if self.exact is not None:
+            return self.exact
+        assert self.sample is not None
+        assert self.W_0 is not None
+        return law.project(self.sample, self.W_0)
+
+
+class Problem(Protocol):
+    """Sizes, and a way to draw one seed."""
+
+    @property
+    def N(self) -> int:
+        """Samples."""
+
+    @property
+    def d(self) -> int:
+        """Patch dimension."""
+
+    @property
+    def m(self) -> int:
+        """Neurons."""
+
+    @property
+    def lam(self) -> float:
+        """ℓ₂ penalty λ."""
+
+    @property
+    def patches(self) -> int:
+        """Patches a sample in weight space, P."""
+
+    @property
+    def coefficients(self) -> int:
+        """Patches in the Gram matrix, n."""
+
+    @property
+    def of_the_law(self) -> bool:
+        """Whether signal patches are told apart."""
+
+    @property
+    def in_R_d(self) -> bool:
+        """Whether there are d-dimensional vectors (not so for the exact law)."""
+
+    @property
+    def parameters(self) -> Parameters | None:
+        """The law's parameters, where the data come from it."""
+
+    def draw(self, rng: Streams) -> Drawn:
+        """Data and initial weights of one seed."""
+
+
+@dataclass(frozen=True)
+class LawProblem:
+    """Data from the paper's law.
+
+    Args:
+        parameters: the parameters.
+        law: ``"samples"`` draws X in R^d; ``"exact"`` draws (K, Ξ₀, c₀) from their exact law, for any d
+            with d − 1 ≥ n.
+    """
+
+    parameters: Parameters
+    law: str = "samples"
+
+    def __post_init__(self) -> None:
+        if self.law not in ("samples", "exact"):
+            raise InputError("law", self.law, "it must be 'samples' or 'exact'")
+        if self.law == "exact" and self.parameters.d - 1 < self.parameters.n:
+            raise InputError(
+                "d",
+                self.parameters.d,
+                f"exact-law sampling needs d − 1 ≥ n = N(P − 1) = {self.parameters.n}; take law 'samples' or d ≥ "
+                f"{self.parameters.n + 1}",
+            )
+
+    @property
+    def N(self) -> int:
+        """Samples."""
+        return self.parameters.N
+
+    @property
+    def d(self) -> int:
+        """Patch dimension."""
+        return self.parameters.d
+
+    @property
+    def m(self) -> int:
+        """Neurons."""
+        return self.parameters.m
+
+    @property
+    def lam(self) -> float:
+        """ℓ₂ penalty λ."""
+        return self.parameters.lam
+
+    @property
+    def patches(self) -> int:
+        """Patches a sample, P."""
+        return self.parameters.P
+
+    @property
+    def coefficients(self) -> int:
+        """Noise patches, n = N(P − 1)."""
+        return self.parameters.n
+
+    @property
+    def of_the_law(self) -> bool:
+        """Always."""
+        return True
+
+    @property
+    def in_R_d(self) -> bool:
+        """Whether X is drawn."""
+        return self.law == "samples"
+
+    def draw(self, rng: Streams) -> Drawn:
+        """Draw one seed."""
+        p = self.parameters
+        if self.law == "exact":
+            return Drawn(None, None, law.exact_projection(p, rng))
+        return Drawn(law.draw_sample(p, rng), law.draw_weights(p.m, p.d, p.sigma_0, rng))
+
+
+@dataclass(frozen=True)
+class PatchProblem:
+    """A user's own patches; every seed has these data and its own initial weights.
+
+    Args:
+        X: (N, P, d) finite real patches, of any law; nothing is assumed orthogonal.
+        y: (N,) labels −1 or +1.
+        m: neurons.
+        sigma_0: standard deviation of the initial weights.
+        w_star: (d,) feature, normalized here; or None.
+        small: (N,) booleans, True on small-margin samples; or None.
+        lam: ℓ₂ penalty λ.
+
+    Raises:
+        InputError: a shape, a value or a size is not as above.
+    """
+
+    X: Array
+    y: Array
+    m: int
+    sigma_0: float
+    w_star: Array | None = None
+    small: Array | None = None
+    lam: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_size("m", self.m)
+        object.__setattr__(self, "sigma_0", check_number("sigma_0", self.sigma_0, 0, open_low=True))
+        object.__setattr__(self, "lam", check_number("lam", self.lam, 0))
+        X = _real("X", self.X)
+        if X.ndim != 3 or 0 in X.shape:
+            raise InputError("X", f"array of shape {X.shape}", "it must have shape (N, P, d), none of them 0")
+        N, _, d = X.shape
+        y = _real("y", self.y)
+        if y.shape != (N,) or not np.all(np.abs(y) == 1):
+            raise InputError("y", f"array of shape {y.shape}", f"it must hold N = {N} labels, each −1 or +1")
+        object.__setattr__(self, "X", X)
+        object.__setattr__(self, "y", y)
+        if self.w_star is not None:
+            w = _real("w_star", self.w_star)
+            if w.shape != (d,) or not np.any(w):
+                raise InputError("w_star", f"array of shape {w.shape}", f"it must be d = {d} numbers, not all 0")
+            object.__setattr__(self, "w_star", w / np.linalg.norm(w))
+        if self.small is not None:
+            small = np.asarray(self.small)
+            if small.shape != (N,) or not np.all((small == 0) | (small == 1)):
+                raise InputError("small", f"array of shape {small.shape}", f"it must hold N = {N} booleans")
+            object.__setattr__(self, "small", small.astype(bool))
+
+    @property
+    def N(self) -> int:
+        """Samples."""
+        return int(self.X.shape[0])
+
+    @property
+    def d(self) -> int:
+        """Patch dimension."""
+        return int(self.X.shape[2])
+
+    @property
+    def patches(self) -> int:
+        """Patches a sample."""
+        return int(self.X.shape[1])
+
+    @property
+    def coefficients(self) -> int:
+        """All patches, N P."""
+        return self.N * self.patches
+
+    @property
+    def of_the_law(self) -> bool:
+        """Never: no patch is told apart."""
+        return False
+
+    @property
+    def in_R_d(self) -> bool:
+        """Always."""
+        return True
+
+    @property
+    def parameters(self) -> None:
+        """Not known."""
+        return None
+
+    def draw(self, rng: Streams) -> Drawn:
+        """The data, with this seed's initial weights."""
+        sample = law.Sample(X=self.X, y=self.y, w_star=self.w_star, small=self.small)
+        return Drawn(sample, law.draw_weights(self.m, self.d, self.sigma_0, rng))
+
+
+def _real(field: str, value: object) -> np.ndarray:
+    try:
+        found = np.asarray(value)
+        if found.dtype.kind == "c":
+            raise TypeError
+        array = found.astype(np.float64)
+    except (TypeError, ValueError):
+        raise InputError(field, type(value).__name__, "it must be an array of real numbers") from None
+    if not np.all(np.isfinite(array)):
+        raise InputError(field, "array with NaN or infinity", "every number must be finite")
+    return array
+
+
+def as_problem(problem: Problem | Parameters) -> Problem:
+    """`Parameters` mean samples of their law in R^d; a problem is itself."""
+    if isinstance(problem, Parameters):
+        return LawProblem(problem)
+    if not hasattr(problem, "draw"):
+        raise InputError("problem", problem, "it must be Parameters, a LawProblem or a PatchProblem")
+    return problem

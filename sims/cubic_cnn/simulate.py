@@ -1,0 +1,288 @@
+"""One loop for both representations: init → step → observe, stacked over optimizers, batched over seeds."""
+
+from __future__ import annotations
+
+__all__ = ["simulate"]
+
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from array_api_compat import array_namespace
+from threadpoolctl import threadpool_limits
+
+from lemmascope.sims.cubic_cnn.arrange import arrange
+from lemmascope.sims.cubic_cnn.backends.cuda import in_halves
+from lemmascope.sims.cubic_cnn.batch import Batch, Draws, Unit
+from lemmascope.sims.cubic_cnn.plan import Plan
+from lemmascope.sims.cubic_cnn.planted import PLANTED
+from lemmascope.sims.cubic_cnn.problems import Problem, as_problem
+from lemmascope.sims.cubic_cnn.trajectory import VARIABLES, label
+from lemmascope.sims.schedule import Logarithmic, Schedule, recorded
+from lemmascope.theory.cubic_cnn.model import View
+from lemmascope.theory.cubic_cnn.parameters import Parameters
+from lemmascope.theory.errors import InputError, check_number, check_size
+from lemmascope.theory.optimizers import Optimizer
+
+
+class _Quiet:
+    """One BLAS thread each, and threads that hand over the interpreter lock at once, while any run is under way.
+
+    A thread of the NumPy backend holds the lock for microseconds between products. Runs may overlap: the first one
+    in changes the settings of the process and the last one out restores them.
+    """
+
+    def __init__(self) -> None:
+        self.lock, self.depth = threading.Lock(), 0
+        self.limits: Any = None
+        self.interval = 0.0
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self.lock:
+            if self.depth == 0:
+                self.limits, self.interval = threadpool_limits(limits=1), sys.getswitchinterval()
+                sys.setswitchinterval(1e-5)
+            self.depth += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.depth -= 1
+                if self.depth == 0:
+                    sys.setswitchinterval(self.interval)
+                    self.limits.restore_original_limits()
+
+
+_quiet = _Quiet()
+
+
+def commutes(optimizer: Optimizer) -> bool:
+    """Whether three steps commute with random linear maps of rows and columns, as `Optimizer.linear` promises.
+
+    An optimizer that fails on the probe's (2, 3) arrays is let through: the run itself will say what is wrong.
+    """
+    rng = np.random.Generator(np.random.Philox(0))
+    mix, A = rng.standard_normal((2, 2)), rng.standard_normal((3, 4))
+    start, grads = rng.standard_normal((2, 3)), rng.standard_normal((3, 2, 3))
+
+    def run(params: np.ndarray, slopes: list[np.ndarray]) -> np.ndarray:
+        state = optimizer.init(params)
+        for t, slope in enumerate(slopes):
+            params, state = optimizer.step(params, slope, state, t)
+        return params
+
+    try:
+        mapped, plain = run(mix @ start @ A, [mix @ g @ A for g in grads]), mix @ run(start, list(grads)) @ A
+        return bool(np.allclose(mapped, plain, rtol=1e-9, atol=1e-9 * np.abs(plain).max()))
+    except Exception:
+        return True
+
+
+def simulate(
+    problem: Problem | Parameters,
+    optimizers: Mapping[str, Optimizer],
+    *,
+    iterations: int,
+    seeds: int = 1,
+    root_seed: int = 0,
+    study: str = "simulate",
+    record: Schedule | None = None,
+    representation: str = "auto",
+    dtype: str = "float64",
+    whole_Xi: bool = False,
+    audit: bool = True,
+    quantities: Mapping[str, Callable[[View], Any]] | None = None,
+    trace: bool = False,
+    fast_forward: float | None = None,
+    backend: str = "auto",
+    xp: Any = np,
+    workers: int | None = None,
+    chunk: int | None = None,
+    memory_limit: float | None = None,
+    progress: Callable[[int], None] | None = None,
+    planted: str | None = None,
+) -> xr.Dataset:
+    """Train the two-layer cubic CNN and record the theorem's quantities.
+
+    All optimizers start from the same data and weights. The run is cut into units that threads share
+    (`sims.cubic_cnn.cost`); neither the cutting nor the number of workers changes a bit of the result.
+
+    Args:
+        problem: `Parameters` (samples of the law in R^d), `sims.cubic_cnn.problems.LawProblem` or `PatchProblem`.
+        optimizers: optimizers by label; any object with ``linear``, ``init`` and ``step``.
+        iterations: steps to take, T ≥ 1.
+        seeds: how many, with indices 0 … seeds − 1.
+        root_seed: the root of all random streams.
+        study: name among the axes that the streams are keyed by.
+        record: recording schedule; default `Logarithmic(200)`. Iteration 0 and T are always recorded.
+        representation: ``"auto"`` (see `sims.cubic_cnn.cost`), ``"weights"`` or ``"coefficients"``.
+        dtype: ``"float64"`` or ``"float32"``.
+        whole_Xi: record the whole tensor Ξ too.
+        audit: check the gradient identities at each recorded iteration (data of the law in R^d).
+        quantities: own quantities by name, each from a `View` to an (S, A) or (S, A, m) array.
+        trace: record loss, ν₁, ν₂, max c and max |Ξ| at every iteration too (``each_…``, dimension ``step``).
+        fast_forward: follow plateaus in windows of many iterations, each held to this relative error
+            (`sims.cubic_cnn.backends.fast_forward`; 1e-10, say); default None, every iteration is computed.
+        backend: ``"auto"``, ``"numpy"``, ``"compiled"`` or ``"cupy"``; see `sims.cubic_cnn.backends.choice`.
+        xp: array namespace of the NumPy backend's loop: numpy, or another of the array API standard.
+        workers: threads; default the number of cores.
+        chunk: seeds a batch of the NumPy backend; default so that their Gram matrices fit the cache.
+        memory_limit: bytes that data and state may take; default 80 % of what is free.
+        progress: called with the number of seed-iterations just done.
+        planted: name of a deliberate error in the system, for negative controls (`sims.cubic_cnn.planted.PLANTED`).
+
+    Returns:
+        A Dataset with dimensions (seed, optimizer, iteration, neuron, margin); see `sims.cubic_cnn.trajectory`.
+
+    Raises:
+        InputError: an argument is outside its range.
+        KeyboardInterrupt: the run was interrupted; nothing is returned.
+    """
+    problem = as_problem(problem)
+    check_size("iterations", iterations)
+    if check_size("seeds", seeds) > 10**6:
+        raise InputError("seeds", seeds, "it must be at most 1000000")
+    if check_size("root_seed", root_seed, 0) >= 2**63:
+        raise InputError("root_seed", root_seed, "it must be less than 2⁶³, to fit a results file")
+    if not isinstance(optimizers, Mapping) or not optimizers or not all(isinstance(name, str) for name in optimizers):
+        raise InputError("optimizers", optimizers, "give a dict of optimizers by label, with at least one")
+    for name, optimizer in optimizers.items():
+        if isinstance(optimizer, type) or not isinstance(optimizer, Optimizer):
+            raise InputError(f"optimizer {name}", optimizer, "it must be an object with linear, init and step")
+        if optimizer.linear and not commutes(optimizer):
+            raise InputError(
+                f"optimizer {name}",
+                optimizer,
+                "it says linear = True, and its steps do not commute with a linear map; say linear = False",
+            )
+    if planted is not None and planted not in PLANTED:
+        raise InputError("planted", planted, f"it must be one of {', '.join(PLANTED)}")
+    for name in quantities or {}:
+        if name in VARIABLES:
+            raise InputError("quantities", name, "this name is taken by a quantity that every run records")
+    times = recorded(record or Logarithmic(), iterations)
+    if fast_forward is not None:
+        _check_fast_forward(fast_forward, representation=representation, backend=backend, dtype=dtype, trace=trace)
+        representation, backend, chunk = "coefficients", "numpy", 1
+    chosen = arrange(
+        problem,
+        optimizers,
+        iterations=iterations,
+        seeds=seeds,
+        representation=representation,
+        backend=backend,
+        dtype=dtype,
+        audit=audit,
+        xp=xp,
+        workers=workers,
+        chunk=chunk,
+        memory_limit=memory_limit,
+    )
+    if fast_forward is not None:
+        chosen = replace(
+            chosen,
+            choice=replace(chosen.choice, reason="fast-forward runs there"),
+            backend=replace(chosen.backend, reason=f"fast-forward, each window to {fast_forward:g}"),
+        )
+    layout = chosen.layout
+    stop = threading.Event()
+    plan = Plan(
+        problem=problem,
+        optimizers=dict(optimizers),
+        times=times,
+        representation=chosen.choice.representation,
+        dtype=dtype,
+        whole_Xi=whole_Xi,
+        audit=audit,
+        quantities=dict(quantities or {}),
+        # The library's standard-conforming face: CuPy's own namespace lacks some of the functions.
+        xp=array_namespace(chosen.backend.xp.asarray([0.0])),
+        planted=planted,
+        trace=trace,
+        backend=chosen.backend.name,
+        team=layout.team,
+        fast_forward=fast_forward,
+        root_seed=root_seed,
+        study=study,
+        progress=progress,
+        stop=stop,
+    )
+    labels = list(optimizers)
+    units = [Unit(of_seeds, tuple(labels[a] for a in part)) for of_seeds, part in layout.units]
+    draws = Draws(plan, units)
+
+    def run(unit: Unit) -> dict[str, np.ndarray]:
+        if plan.backend == "cupy":
+            return _on_device(plan, unit, draws)
+        return Batch(plan, unit, draws.take(unit.seeds)).run()
+
+    with _quiet(), ThreadPoolExecutor(max_workers=layout.threads) as pool:
+        futures = [pool.submit(run, unit) for unit in units]
+        try:
+            for future in wait(futures, return_when=FIRST_EXCEPTION).done:
+                future.result()
+            parts = [future.result() for future in futures]
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+    found = _join(parts, groups=sum(unit.seeds == units[0].seeds for unit in units))
+    return label(
+        found,
+        problem=problem,
+        optimizers=optimizers,
+        times=times,
+        choice=chosen.choice,
+        backend=chosen.backend,
+        dtype=dtype,
+        root_seed=root_seed,
+        study=study,
+        planted=planted,
+        fast_forward=fast_forward,
+    )
+
+
+def _check_fast_forward(tolerance: float, *, representation: str, backend: str, dtype: str, trace: bool) -> None:
+    check_number("fast_forward", tolerance, 1e-13, 1e-3)
+    for field, value, accepted in (
+        ("representation", representation, ("auto", "coefficients")),
+        ("backend", backend, ("auto", "numpy")),
+        ("dtype", dtype, ("float64",)),
+        ("trace", trace, (False,)),
+    ):
+        if value not in accepted:
+            raise InputError(field, value, f"with fast_forward it must be {' or '.join(map(repr, accepted))}")
+
+
+def _on_device(plan: Plan, unit: Unit, draws: Draws) -> dict[str, np.ndarray]:
+    """A unit on the device; where its memory runs out, with half as many seeds at a time, and so on."""
+    import cupy
+
+    def run(seeds: list[int]) -> list[dict[str, np.ndarray]]:
+        cupy.get_default_memory_pool().free_all_blocks()
+        part = range(seeds[0], seeds[-1] + 1)
+        return [Batch(plan, Unit(part, unit.labels), draws.draw(part)).run()]
+
+    try:
+        return _join(in_halves(list(unit.seeds), run, cupy.cuda.memory.OutOfMemoryError), groups=1)
+    except cupy.cuda.memory.OutOfMemoryError as error:
+        raise InputError(
+            "backend", plan.backend, f"one seed does not fit the device's memory ({error}); take --backend compiled"
+        ) from error
+
+
+def _join(parts: list[dict[str, np.ndarray]], groups: int) -> dict[str, np.ndarray]:
+    """Units side by side: optimizers within a batch of seeds, then the batches."""
+    whole: dict[str, list[np.ndarray]] = {name: [] for name in parts[0]}
+    for i in range(0, len(parts), groups):
+        for name, rows in whole.items():
+            cut = [part[name] for part in parts[i : i + groups]]
+            rows.append(cut[0] if cut[0].ndim == 1 else np.concatenate(cut, axis=1))
+    return {name: np.concatenate(rows) for name, rows in whole.items()}

@@ -1,0 +1,207 @@
+"""Labelled trajectories: what a run recorded, as an xarray Dataset, and its file.
+
+Dimensions: ``seed``, ``optimizer`` (labels), ``iteration``, ``neuron``, ``margin`` ("large", "small", or "all"
+where the groups are not known), ``sample``, ``patch`` where the whole tensor Ξ was asked for, and ``step`` (each
+iteration from 0 to T) where the trace was.
+Each variable carries ``long_name`` and ``units``; the attributes carry parameters, optimizers and seeds.
+"""
+
+from __future__ import annotations
+
+__all__ = ["SCHEMA", "TrajectoryError", "advice", "label", "load", "save"]
+
+import json
+import os
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from lemmascope.sims.cubic_cnn.backends.choice import Backend
+from lemmascope.sims.cubic_cnn.cost import Choice
+from lemmascope.sims.cubic_cnn.problems import Problem
+from lemmascope.sims.files import whole_file
+from lemmascope.theory.cubic_cnn import predictions
+from lemmascope.theory.cubic_cnn.parameters import Parameters
+from lemmascope.theory.optimizers import Optimizer, describe
+
+SCHEMA = "lemmascope-trajectory/1"
+
+_RUN = ("seed", "optimizer")
+_TIME = (*_RUN, "iteration")
+_GROUP = (*_TIME, "margin")
+_STEP = (*_RUN, "step")
+
+VARIABLES: dict[str, tuple[tuple[str, ...], str, str]] = {
+    "c": ((*_TIME, "neuron"), "signal coefficient ⟨w_r, w*⟩", "1"),
+    "nu": (_GROUP, "(1/N) Σ ℓ_i over the group: ν₁, ν₂", "1"),
+    "loss": (_GROUP, "(1/N) Σ log(1 + exp(−y f)) over the group", "1"),
+    "train_accuracy": (_GROUP, "share of the group's training samples with y f > 0", "1"),
+    "Xi_abs_max": (_GROUP, "max |Ξ| over neurons and patches of the group", "1"),
+    "Xi_abs_median": (_GROUP, "median |Ξ| over neurons and patches of the group", "1"),
+    "Xi_min": (_GROUP, "min Ξ over neurons and patches of the group", "1"),
+    "Xi_max": (_GROUP, "max Ξ over neurons and patches of the group", "1"),
+    "memorization_min": (_GROUP, "min of y_i Σ_j Σ_r Ξ³ over the group's samples", "1"),
+    "memorization_median": (_GROUP, "median of y_i Σ_j Σ_r Ξ³ over the group's samples", "1"),
+    "memorization_max": (_GROUP, "max of y_i Σ_j Σ_r Ξ³ over the group's samples", "1"),
+    "alignment_min": (_GROUP, "min over samples of max over neurons and patches of y_i Ξ", "1"),
+    "test_accuracy": (_GROUP, "exact-law accuracy on fresh samples of the group", "1"),
+    "test_accuracy_error": (_GROUP, "standard error of test_accuracy (randomized quasi-Monte Carlo)", "1"),
+    "weight_norm_squared": (_TIME, "‖W‖²_F", "1"),
+    "cross_ratio": (_TIME, "max |Σ_{k'≠k} K u| / (σ √K_kk Σ_{k'≠k} |u|)", "1"),
+    "cross_to_diagonal": (_TIME, "largest cross term over largest own term", "1"),
+    "signal_gradient_residual": (_TIME, "max |−⟨∇L, w*⟩ − formula|", "1"),
+    "signal_gradient_ratio": (_TIME, "signal gradient residual over its rounding bound", "1"),
+    "noise_gradient_residual": (_TIME, "max |−⟨∇L, x_k⟩ − formula|", "1"),
+    "noise_gradient_ratio": (_TIME, "noise gradient residual over its rounding bound", "1"),
+    "Xi": ((*_TIME, "sample", "patch", "neuron"), "memorization coefficient ⟨w_r, X_i[j]⟩", "1"),
+    "each_loss": (_STEP, "(1/N) Σ log(1 + exp(−y f)), at every iteration", "1"),
+    "each_nu_1": (_STEP, "ν₁, at every iteration", "1"),
+    "each_nu_2": (_STEP, "ν₂, at every iteration", "1"),
+    "each_c_max": (_STEP, "max_r c_r, at every iteration", "1"),
+    "each_Xi_abs_max": (_STEP, "max |Ξ|, at every iteration", "1"),
+    "T_0": (_RUN, "first iteration with max c ≥ 1/(2α); NaN: not within the run", "iterations"),
+    "T_1": (_RUN, "first iteration with y Σ Ξ³ ≥ 1/2 on all small-margin samples; NaN: not within", "iterations"),
+    "diverged_at": (_RUN, "iteration at which the run became non-finite and stopped; −1: never", "iterations"),
+    "diverged_quantity": (_RUN, "quantity that became non-finite first", ""),
+    "gradients": (_RUN, "gradients evaluated on the way (fast-forward)", "1"),
+    "exact_steps": (_RUN, "iterations computed one by one (fast-forward)", "iterations"),
+    "small_count": (("seed",), "samples in the last margin group", "samples"),
+}
+
+
+class TrajectoryError(ValueError):
+    """A results file is missing, truncated or not one of ours; the message says which."""
+
+
+def label(
+    found: dict[str, np.ndarray],
+    *,
+    problem: Problem,
+    optimizers: Mapping[str, Optimizer],
+    times: np.ndarray,
+    choice: Choice,
+    backend: Backend,
+    dtype: str,
+    root_seed: int,
+    study: str,
+    planted: str | None,
+    fast_forward: float | None = None,
+) -> xr.Dataset:
+    """Name the axes of recorded arrays (seed, optimizer, iteration, …)."""
+    data: dict[str, xr.Variable] = {}
+    for name, values in found.items():
+        if name in VARIABLES:
+            dims, long_name, units = VARIABLES[name]
+        else:
+            dims, long_name, units = (*_TIME, "neuron")[: values.ndim], "user's quantity", ""
+        data[name] = xr.Variable(dims, values, {"long_name": long_name, "units": units})
+    groups = found["nu"].shape[-1]
+    coords = {
+        "seed": np.arange(found["nu"].shape[0]),
+        "optimizer": list(optimizers),
+        "iteration": xr.Variable("iteration", times, {"long_name": "steps taken", "units": "iterations"}),
+        "neuron": np.arange(problem.m),
+        "margin": ["large", "small"] if groups == 2 else ["all"],
+    }
+    p = problem.parameters
+    attrs: dict[str, Any] = {
+        "schema": SCHEMA,
+        "lemmascope_version": version("lemmascope"),
+        "parameters": json.dumps(None if p is None else p.to_dict()),
+        "sizes": json.dumps({"d": problem.d, "N": problem.N, "P": problem.patches, "m": problem.m, "lam": problem.lam}),
+        "law": getattr(problem, "law", "user data"),
+        "optimizers": json.dumps({name: describe(o) for name, o in optimizers.items()}),
+        "iterations": int(times[-1]),
+        "representation": choice.representation,
+        "representation_reason": choice.reason,
+        "backend": backend.name,
+        "backend_reason": backend.reason,
+        "dtype": dtype,
+        "study": study,
+        "root_seed": root_seed,
+        "planted": planted or "",
+        "fast_forward": "" if fast_forward is None else fast_forward,
+    }
+    return xr.Dataset(data, coords=coords, attrs=attrs)
+
+
+def advice(run: xr.Dataset) -> list[str]:
+    """One sentence for each seed and optimizer that diverged, with what is responsible."""
+    described, values = json.loads(run.attrs["optimizers"]), json.loads(run.attrs["parameters"])
+    p = None if values is None else Parameters.from_dict(values)
+    found = []
+    for s in run.seed.values:
+        for name in run.optimizer.values:
+            t = int(run.diverged_at.sel(seed=s, optimizer=name))
+            if t >= 0:
+                what = str(run.diverged_quantity.sel(seed=s, optimizer=name).values)
+                remedy = _remedy(described[str(name)], p)
+                found.append(f"seed {s}, {name}: {what} became non-finite at iteration {t}; {remedy}")
+    return found
+
+
+def _remedy(optimizer: dict[str, Any], p: Parameters | None) -> str:
+    """What to try: the noise level if its steps outrun the feature's (`predictions.first_steps`), the learning rate if
+    the feature leaps too, or the penalty alone (ηλ > 2); else the learning rate.
+    """
+    eta = optimizer.get("eta")
+    smaller = f"try eta ≤ {eta / 2:g}" if isinstance(eta, int | float) else "try a smaller learning rate"
+    if p is None:
+        return smaller
+    signal, noise = predictions.first_steps(p, 1.0)
+    if noise <= signal:
+        return smaller
+    limit = predictions.largest_noise(p)
+    found = (
+        f"a step of the noise is {noise / signal:.2g} times one of the feature, at every learning rate: "
+        f"try sigma ≤ {limit:.2g}"
+    )
+    form = optimizer["average_form"]
+    leaps = form is not None and form["eta"] * max(signal, p.lam / 2) > 1
+    return f"{found}, and {smaller}" if leaps else found
+
+
+def save(run: xr.Dataset, path: str | os.PathLike[str]) -> Path:
+    """Write a trajectory as netCDF, whole or not at all: the file appears under its name when complete.
+
+    Raises:
+        OSError: the disk is full or read-only; an earlier file of that name is left as it was.
+    """
+    path = Path(path)
+    encoding = {
+        name: {"zlib": True, "complevel": 4}
+        for name, variable in run.data_vars.items()
+        if variable.dtype.kind in "fi" and variable.size > 1000
+    }
+    # Through memory: HDF5 that runs out of disk while writing can crash the interpreter.
+    image = run.to_netcdf(engine="h5netcdf", encoding=encoding)
+    with whole_file(path) as temporary:
+        temporary.write_bytes(image)
+    return path
+
+
+def load(path: str | os.PathLike[str]) -> xr.Dataset:
+    """Read a trajectory into memory.
+
+    Raises:
+        TrajectoryError: there is no such file, or it is truncated, foreign, or of another schema version.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise TrajectoryError(f"{path} is missing: give a trajectory saved by lemmascope (a netCDF file)")
+    try:
+        with xr.open_dataset(path, engine="h5netcdf") as handle:
+            run = handle.load()
+    except Exception as error:
+        raise TrajectoryError(f"{path} cannot be read as a trajectory: it is truncated or no netCDF file") from error
+    schema = run.attrs.get("schema")
+    if schema != SCHEMA:
+        raise TrajectoryError(f"{path} has schema {schema!r}, not {SCHEMA!r}: it was not saved by this lemmascope")
+    missing = {"nu", "diverged_at"} - set(run.data_vars)
+    if missing:
+        raise TrajectoryError(f"{path} lacks {', '.join(sorted(missing))}: it is not a whole trajectory")
+    return run

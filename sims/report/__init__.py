@@ -1,0 +1,1 @@
+"""What a reader gets: terminal, JSON, documents."""

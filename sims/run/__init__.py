@@ -1,0 +1,1 @@
+"""Studies carried out: their parts computed, kept, gathered and judged."""

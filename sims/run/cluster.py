@@ -1,0 +1,236 @@
+"""The same tasks on many machines, over Dask."""
+
+from __future__ import annotations
+
+__all__ = ["ClusterLost", "connect", "run_on"]
+
+import asyncio
+import logging
+import os
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from lemmascope.sims.run.store import Store
+from lemmascope.sims.run.tasks import Kept, longest_first
+from lemmascope.theory.errors import InputError
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+ACCEPTED = 'it must be "local", "local:4" (so many processes), "tcp://host:port" or a distributed.Client'
+THREADS = "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"
+
+CONNECT = 10.0
+"""Seconds within which a scheduler must answer."""
+
+POLL = 5.0
+"""Seconds without a result after which the scheduler is asked whether it is there."""
+
+WITHOUT_WORKERS = 120.0
+"""Seconds that a cluster may be without a worker."""
+
+ALLOWED_FAILURES = 10
+"""Workers that may die while they hold a task, before the task is blamed; for a local cluster."""
+
+
+class ClusterLost(RuntimeError):
+    """The cluster ended, or could not go on, before the study was done; the store has what was finished."""
+
+    def __init__(self, why: str, store: Store | Kept) -> None:
+        super().__init__(
+            f"{why}; {store.done} of {len(store.keys)} tasks are in {store.path}, and --resume continues from there."
+        )
+
+
+@contextmanager
+def connect(spec: Any) -> Iterator[Client]:
+    """A client of the cluster ``spec``; its ``dashboard_link`` is the address of the cluster's live page.
+
+    Args:
+        spec: ``"local"`` (a worker process a core) or ``"local:4"``, a cluster that ends with the block;
+            ``"tcp://host:port"``, a running scheduler whose workers have the same lemmascope; or a client, left open.
+
+    Raises:
+        InputError: it is none of these, nothing answers there within 10 s, or the package is missing.
+    """
+    match = re.fullmatch(r"local(?::([1-9]\d{0,2}))?|tcp://[^/\s]+:\d+", spec) if isinstance(spec, str) else None
+    if isinstance(spec, str) and match is None:
+        raise InputError("cluster", spec, ACCEPTED)
+    try:
+        import distributed
+    except ImportError:
+        raise InputError("cluster", spec, "it needs a package: pip install 'lemmascope[cluster]'") from None
+    if isinstance(spec, distributed.Client):
+        yield spec
+    elif match is None:
+        raise InputError("cluster", spec, ACCEPTED)
+    elif spec.startswith("local"):
+        with _local(int(match[1] or os.cpu_count() or 1)) as client:
+            yield client
+    else:
+        try:
+            with ThreadPoolExecutor(1) as pool:  # a thread, as this one may have an event loop of its own
+                pool.submit(lambda: asyncio.run(_greet(spec))).result()
+            client = distributed.Client(spec, timeout=CONNECT, set_as_default=False)
+        except (OSError, ValueError) as error:
+            why = f"no scheduler answers there within {CONNECT:.0f} s"
+            raise InputError("cluster", spec, f"{why}; start one with `dask scheduler`") from error
+        with client:
+            yield client
+
+
+async def _greet(address: str) -> None:
+    """Raise `OSError` unless a scheduler greets; a client would wait forever for one that accepts and is silent."""
+    from distributed.comm import connect as reach
+
+    try:
+        comm = await asyncio.wait_for(reach(address, timeout=CONNECT), CONNECT)
+        await comm.close()
+    except Exception as error:  # whatever it makes of another program's greeting
+        raise OSError(f"{address}: {error}") from error
+
+
+@contextmanager
+def _local(workers: int) -> Iterator[Client]:
+    """A cluster of processes of this machine, with one thread each."""
+    import dask
+    from distributed import Client, LocalCluster
+
+    # What watches the workers sets some of these in this process too, for the workers to inherit.
+    names = {"PYTHONHASHSEED", *THREADS, *dask.config.get("distributed.nanny.pre-spawn-environ")}
+    before = {name: os.environ[name] for name in names if name in os.environ}
+    try:
+        with (
+            LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                memory_limit=None,
+                silence_logs=logging.CRITICAL,
+                dashboard_address="127.0.0.1:0",
+                env=dict.fromkeys(THREADS, "1"),
+                scheduler_kwargs={"allowed_failures": ALLOWED_FAILURES},
+            ) as cluster,
+            Client(cluster, timeout=CONNECT, set_as_default=False) as client,
+        ):
+            yield client
+    finally:
+        for name in names:
+            os.environ.pop(name, None)
+        os.environ.update(before)
+
+
+def _on_worker(compute: Callable[[Any], np.ndarray], task: Any) -> np.ndarray:
+    # For good, and not within a block: the threads of a worker that has many would restore it under each other.
+    threadpool_limits(limits=1)
+    return np.asarray(compute(task), dtype=np.float64)
+
+
+def run_on(
+    client: Client,
+    compute: Callable[[Any], np.ndarray],
+    tasks: Sequence[Any],
+    store: Store | Kept,
+    progress: Callable[[int], None] | None = None,
+) -> None:
+    """Run the tasks that the store lacks on a cluster; the arguments are those of `sims.run.tasks.run_tasks`.
+
+    A task whose worker dies is computed again by another.
+
+    Raises:
+        ClusterLost: the scheduler or all workers are gone, or the workers of one task died again and again.
+    """
+    finished: SimpleQueue[Future] = SimpleQueue()
+    futures: dict[Any, tuple[int, Future]] = {}
+    name = f"{getattr(compute, '__name__', 'task')}-{uuid.uuid4().hex}"
+    watch = _Watch(client, store)
+    try:
+        for rank, index in enumerate(longest_first(tasks, store.missing())):
+            with watch.connection():
+                future = client.submit(_on_worker, compute, tasks[index], key=(name, index), pure=False, priority=-rank)
+                futures[future.key] = index, future
+                future.add_done_callback(finished.put)
+        while futures:
+            try:
+                future = finished.get(timeout=POLL)
+            except Empty:
+                watch.check()
+                continue
+            index, _ = futures[future.key]
+            result = _fetch(future, store.keys[index], watch)
+            if result is None:
+                future.add_done_callback(finished.put)
+                continue
+            del futures[future.key]
+            future.release()
+            store.write(index, result)
+            if progress is not None:
+                progress(index)
+    finally:
+        # The scheduler forgets what nobody wants; this does not wait for it.
+        for _, future in futures.values():
+            future.release()
+
+
+def _fetch(future: Future, key: str, watch: _Watch) -> np.ndarray | None:
+    """A finished future's result; None if it went with its worker, and is computed again."""
+    from distributed import KilledWorker
+
+    if future.status in ("finished", "lost"):
+        with watch.connection():
+            try:
+                return future.result(timeout=POLL)
+            except TimeoutError:
+                pass
+            except Exception:
+                if future.status != "error":
+                    raise
+    if future.status == "error":
+        error = future.exception()
+        if isinstance(error, KilledWorker):
+            died = f"the {error.allowed_failures + 1} workers that the task {key} was given to died"
+            raise ClusterLost(f"{died} (is their memory too small?)", watch.store)
+        if isinstance(error, ImportError) or isinstance(error.__cause__, ImportError):
+            lacking = f"its scheduler and workers need the same lemmascope as this process ({error.__cause__ or error})"
+            raise InputError("cluster", watch.scheduler.address, lacking) from error
+        error.add_note(f"in the task {key}, on a worker")
+        raise error.with_traceback(future.traceback())
+    watch.check()
+    return None
+
+
+class _Watch:
+    """Whether the scheduler is there, and has had workers lately."""
+
+    def __init__(self, client: Client, store: Store | Kept) -> None:
+        self.client, self.store, self.seen = client, store, time.monotonic()
+        self.scheduler = cast(Any, client.scheduler)
+
+    @contextmanager
+    def connection(self) -> Iterator[None]:
+        """A block in which an `OSError` comes from the connection, and is raised as `ClusterLost`."""
+        from distributed import CancelledError
+
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, (CancelledError, OSError)) or self.client.status != "running":
+                raise ClusterLost("the connection to the cluster was lost", self.store) from error
+            raise
+
+    def check(self) -> None:
+        """Raise `ClusterLost` unless the scheduler answers now, and workers were there in the last two minutes."""
+        with self.connection():
+            if self.client.sync(self.scheduler.ncores, callback_timeout=CONNECT):
+                self.seen = time.monotonic()
+        if time.monotonic() - self.seen > WITHOUT_WORKERS:
+            raise ClusterLost(f"the cluster has had no worker for {WITHOUT_WORKERS:.0f} s", self.store)
