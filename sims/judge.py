@@ -1,99 +1,93 @@
-"""Hold saved trajectories against claims, each with its negative control."""
+"""Evidence held against claims, each with its negative control: the one judge of every study."""
 
 from __future__ import annotations
 
-__all__ = ["family", "judge", "runs"]
+__all__ = ["as_evidence", "judge"]
 
-import json
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
-import xarray as xr
-
-from lemmascope.sims.cubic_cnn.controls import control_run
-from lemmascope.theory.cubic_cnn.claims import CLAIMS
-from lemmascope.theory.cubic_cnn.parameters import Parameters
+from lemmascope.theory.claim import Claim, Evidence
 from lemmascope.theory.errors import InputError
-from lemmascope.theory.verdict import Claim, Run, Verdict
+from lemmascope.theory.verdict import Status, Verdict
+
+Controls = Mapping[str, Callable[[Any, Sequence[Any]], Any]]
 
 
-def _parameters(trajectory: xr.Dataset) -> Parameters | None:
-    values = json.loads(trajectory.attrs["parameters"])
-    return None if values is None else Parameters.from_dict(values)
-
-
-def _pairs(trajectory: xr.Dataset) -> dict[str, tuple[float, float] | None]:
-    described = json.loads(trajectory.attrs["optimizers"])
-    found: dict[str, tuple[float, float] | None] = {}
-    for name in trajectory.optimizer.values:
-        form = described[str(name)]["average_form"]
-        found[str(name)] = None if form is None else (form["eta"], form["gamma"])
-    return found
-
-
-def _whole(trajectory: xr.Dataset) -> xr.Dataset:
-    """The trajectory with its seed and optimizer dimensions, where one of them was selected away.
+def as_evidence(found: Any) -> tuple[Evidence, ...]:
+    """Evidence as it is, or made of labelled data: a Dataset with a dimension ``seed``, or without (one exact case).
 
     Raises:
-        InputError: iteration 0 is missing, or seeds occur twice: claims compare with the initial state, by seed.
+        InputError: it is neither, or a seed occurs twice.
     """
-    for name in ("seed", "optimizer"):
-        if name not in trajectory.dims:
-            if name not in trajectory.coords:
-                raise InputError("trajectory", list(trajectory.dims), f"it must have the dimension {name}")
-            trajectory = trajectory.expand_dims(name)
-    if "iteration" not in trajectory.dims or trajectory["iteration"].values[:1].tolist() != [0]:
-        raise InputError("trajectory", "iterations cut", "it must begin with iteration 0, with which claims compare")
-    if len(set(trajectory.seed.values.tolist())) < trajectory.sizes["seed"]:
-        raise InputError("trajectory", "seeds repeated", "each seed must occur once")
-    return trajectory
+    import xarray as xr
+
+    each = [found] if isinstance(found, Evidence | xr.Dataset) else list(found)
+    made = []
+    for one in each:
+        if isinstance(one, xr.Dataset):
+            one = Evidence(one, str(one.attrs.get("label", one.attrs.get("study", "the data"))))
+        if not isinstance(one, Evidence):
+            raise InputError("evidence", type(one).__name__, "give an Evidence, an xarray Dataset, or several of them")
+        if "seed" in one.data.dims:
+            seeds = one.data["seed"].values.tolist()
+            if len(set(seeds)) < len(seeds):
+                raise InputError("evidence", one.label, "its seeds are repeated; each must occur once")
+        made.append(one)
+    return tuple(made)
 
 
-def runs(trajectory: xr.Dataset) -> list[Run]:
-    """One `Run` for each optimizer of a trajectory."""
-    parameters = _parameters(trajectory)
-    found = []
-    for name, pair in _pairs(trajectory).items():
-        eta, gamma = pair if pair is not None else (None, None)
-        found.append(Run(trajectory.sel(optimizer=name), name, parameters, eta, gamma))
-    return found
+def judge(
+    claims: Iterable[Claim] | Claim,
+    evidence: Any,
+    controls: Controls | None = None,
+    expected: Mapping[str, Status] | None = None,
+) -> tuple[Verdict, ...]:
+    """Judge every claim on all evidence that it concerns, and its control.
 
-
-def family(trajectory: xr.Dataset) -> Run:
-    """All optimizers of a trajectory as one `Run`, for claims that compare them."""
-    pairs = _pairs(trajectory)
-    return Run(trajectory, f"{len(pairs)} optimizers", _parameters(trajectory), None, None, optimizers=pairs)
-
-
-def judge(trajectory: xr.Dataset, claims: Iterable[Claim] | None = None, *, controls: bool = True) -> list[Verdict]:
-    """Judge every claim on every run that it concerns.
+    A control breaks the claim's situation by design, so its hypotheses are waived there. It is left out ("not run")
+    where the verdict itself is NOT_APPLICABLE, or where the evidence that it needs cannot be made.
 
     Args:
-        trajectory: from `simulate` or `load`.
-        claims: default all claims of the cubic CNN.
-        controls: run each negative control too; some train a small network for a moment.
-
-    Returns:
-        Verdicts in the order of the claims.
+        claims: in the order of the verdicts.
+        evidence: `Evidence`, a labelled data set, or several.
+        controls: ways to make other evidence, by the names that `Control.made` uses: from (the evidence, all of it).
+        expected: statuses that are expected here and differ from the claim's own, by id.
 
     Raises:
-        InputError: the trajectory does not begin with iteration 0, or a claim's measure fails on it.
+        InputError: a claim fails on the evidence, or asks for a control that is unknown.
     """
-    trajectory = _whole(trajectory)
-    everyone = runs(trajectory)
-    whole = family(trajectory)
+    everyone = as_evidence(evidence)
     found = []
-    for claim in CLAIMS.values() if claims is None else claims:
-        for run in [*everyone, whole]:
-            if claim.concerns(run):
-                try:
-                    verdict = claim.judge(run)
-                except (KeyError, TypeError, AttributeError, ValueError) as error:
-                    raise InputError(
-                        "claim",
-                        claim.id,
-                        f"it must measure Measurement(computed by seed), and failed ({type(error).__name__}: {error})",
-                    ) from error
-                if controls and claim.control is not None:
-                    verdict = control_run(claim, run, verdict, everyone)
-                found.append(verdict)
-    return found
+    for claim in [claims] if isinstance(claims, Claim) else claims:
+        for one in everyone:
+            if not claim.concerns(one):
+                continue
+            verdict = claim.judge(one)
+            if claim.control is not None:
+                status = "not run"
+                if verdict.status is not Status.NOT_APPLICABLE:
+                    other = _control(claim, one, everyone, controls or {})
+                    if other is not None:
+                        status = claim.judge(other, waive=True, constants=claim.control.constants).status.value
+                control = {"description": claim.control.description, "status": status}
+                verdict = dataclasses.replace(verdict, control=control)
+            if expected and claim.id in expected:
+                verdict = dataclasses.replace(verdict, expected=expected[claim.id])
+            found.append(verdict)
+    return tuple(found)
+
+
+def _control(claim: Claim, one: Evidence, everyone: Sequence[Evidence], controls: Controls) -> Evidence | None:
+    """What the claim's control is judged on; None where it cannot be made."""
+    assert claim.control is not None
+    made = claim.control.made
+    if made is None:
+        return one
+    if callable(made):
+        return made(one)
+    if made not in controls:
+        known = ", ".join(controls) or "none"
+        raise InputError("control", made, f"{claim.id} asks for it, and the ways known here are: {known}")
+    return controls[made](one, everyone)

@@ -1,0 +1,69 @@
+"""The studies that are found: every file of ``sims/studies/``, and a user's own file.
+
+Names and titles are read without importing a study, so that ``lemmascope --help`` costs nothing.
+"""
+
+from __future__ import annotations
+
+__all__ = ["find", "load", "names", "study", "title"]
+
+import ast
+import importlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from lemmascope.sims.own import load_module
+from lemmascope.sims.study import Study
+from lemmascope.theory.errors import InputError
+
+FOLDER = Path(__file__).parent / "studies"
+PACKAGE = "lemmascope.sims.studies"
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """The house's studies, by their files."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_")))
+
+
+def title(name: str) -> str:
+    """The first line of a study's docstring, which says what it shows; read, not imported."""
+    text = ast.get_docstring(ast.parse((FOLDER / f"{name}.py").read_text(encoding="utf-8"))) or ""
+    return text.partition("\n")[0]
+
+
+def study(name: str) -> Study[Any]:
+    """A study of the house.
+
+    Raises:
+        InputError: there is none of that name.
+        TypeError: its file does not declare ``STUDY`` under its own name.
+    """
+    if name not in names():
+        raise InputError("study", name, f"the studies are {', '.join(names())}; your own is FILE.py")
+    found = importlib.import_module(f"{PACKAGE}.{name}").STUDY
+    if not isinstance(found, Study) or found.name != name:
+        raise TypeError(f"{PACKAGE}.{name} must declare STUDY = Study(name={name!r}, …)")
+    return found
+
+
+def load(path: str | Path) -> Study[Any]:
+    """A user's own study: the one `Study` that a Python file defines at its top level.
+
+    Raises:
+        InputError: the file is missing or fails, or defines none, or several.
+    """
+    module = load_module(path)
+    found = {id(x): x for x in vars(module).values() if isinstance(x, Study)}
+    if len(found) != 1:
+        raise InputError("study", str(path), f"it must define one Study, and has {len(found)}")
+    (one,) = found.values()
+    if one.name in names():
+        raise InputError("study", one.name, "a study of the house has this name; choose another")
+    return one
+
+
+def find(which: str | Path) -> Study[Any]:
+    """A study by its name, or by the path of a user's file."""
+    return load(which) if str(which).endswith(".py") else study(str(which))

@@ -1,0 +1,331 @@
+"""The protocol of a study: a file that declares what is run, on what it is judged, and what a reader takes home.
+
+A study is data. ``sims/studies/NAME.py`` defines ``STUDY = Study(…)``, and its name names everything: the command, the
+random streams, the folder of results, the pictures, the page, the test. The way of the data is one direction:
+
+    settings → axes → tasks → compute → parts → gather, derive → data → evidence → judge → verdicts
+
+Authors write the definition, and never the plumbing: threads, Dask, resuming, checksums, flags, progress and files are
+`sims.run`'s.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "SIZES",
+    "Axes",
+    "Data",
+    "Experiment",
+    "Result",
+    "Study",
+    "Task",
+    "check_dtype",
+    "experiment_tasks",
+    "grid",
+    "option",
+    "settings_of",
+    "spell",
+]
+
+import dataclasses
+import itertools
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from lemmascope.theory.claim import Claim, Evidence
+from lemmascope.theory.errors import InputError, check_size
+from lemmascope.theory.verdict import Status, Verdict
+
+if TYPE_CHECKING:
+    import numpy as np
+    import xarray as xr
+
+    from lemmascope.sims.tables import Table
+
+S = TypeVar("S")
+
+Axes = Mapping[str, Sequence[Any]]
+Data = Mapping[str, "xr.Dataset"]
+"""Labelled data by experiment."""
+
+SIZES = ("tiny", "quick", "default", "full")
+"""For tests (2 s), for a look (10 s), as published (a minute), for a cluster."""
+
+UNSET: Any = object()
+
+
+def option(default: Any, help: str, *, tiny: Any = UNSET, quick: Any = UNSET, full: Any = UNSET, flag: str = "") -> Any:
+    """A field of a study's settings: its value at each size, and what ``--help`` says of it.
+
+    A field whose type is a frozen dataclass is flattened: each of its fields is a flag.
+
+    Args:
+        default: at the size "default", and at every size that is not given.
+        help: one sentence.
+        tiny, quick, full: at these sizes.
+        flag: name of the flag, where it is not the field's own.
+    """
+    sizes = {name: x for name, x in (("tiny", tiny), ("quick", quick), ("full", full)) if x is not UNSET}
+    return field(default=default, metadata={"help": help, "sizes": sizes, "flag": flag})
+
+
+def settings_of(kind: type[S], size: str = "default", **given: Any) -> S:
+    """The settings of a size, with what is given in place of its values.
+
+    Raises:
+        InputError: an unknown size or name, or settings that refuse each other.
+    """
+    if size not in SIZES:
+        raise InputError("size", size, f"it must be one of {', '.join(SIZES)}")
+    known = dataclasses.fields(kind)  # type: ignore[arg-type]
+    names = [f.name for f in known]
+    for name in given:
+        if name not in names:
+            raise InputError("settings", name, f"the names are {', '.join(names)}")
+    sized = {f.name: f.metadata["sizes"][size] for f in known if size in f.metadata.get("sizes", {})}
+    return kind(**(sized | given))
+
+
+@dataclass(frozen=True)
+class Task(Generic[S]):
+    """One part of an experiment: what a thread, or a machine, takes at a time.
+
+    Attributes:
+        study, experiment: whose.
+        at: its place on the experiment's axes.
+        settings: the study's; root_seed: of all random streams.
+        cost: relative; the longest are taken first.
+        dtype: "float64" or "float32"; backend: what computes ("auto", or a name that the engine knows).
+    """
+
+    study: str
+    experiment: str
+    at: Mapping[str, Any]
+    settings: S
+    root_seed: int = 0
+    cost: float = 1.0
+    dtype: str = "float64"
+    backend: str = "auto"
+
+    @property
+    def key(self) -> str:
+        """Its name: "cells seed=0 block=3"."""
+        return " ".join([self.experiment, *(f"{name}={spell(x)}" for name, x in self.at.items())])
+
+    def rng(self, what: str) -> np.random.Generator:
+        """The generator of what is drawn: keyed by root seed, study, ``at["seed"]`` (0 where there is none) and name.
+
+        Draws do not depend on the order, on the batch or on the other tasks; tasks of the same seed share them, unless
+        ``what`` names their other axes too.
+        """
+        from lemmascope.sims.seeds import streams
+
+        return streams(self.root_seed, self.study, int(self.at.get("seed", 0)))(what)
+
+
+def spell(x: Any) -> str:
+    """A place on an axis as text: a range by its ends, numbers as short as they read back."""
+    if isinstance(x, range):
+        return f"{x[0]}…{x[-1]}" if len(x) > 1 else str(x[0])
+    if isinstance(x, float):
+        return repr(x) if not x.is_integer() or abs(x) > 1e15 else str(int(x))
+    return str(x)
+
+
+def _no_cost(settings: Any, at: Mapping[str, Any]) -> float:
+    return 1.0
+
+
+def grid(tasks: Sequence[Task], parts: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Every part at its place: the axes of the tasks become dimensions in front of the parts' own.
+
+    An axis that a part has as a dimension itself (a range of seeds) is joined along it. Attributes are those that all
+    parts share.
+    """
+    import numpy as np
+    import xarray as xr
+
+    names = list(tasks[0].at)
+    own = [name for name in names if name in parts[0].dims]
+    new = [name for name in names if name not in own]
+
+    def joined(some: list[int], axes: list[str]) -> xr.Dataset:
+        if not axes:
+            return parts[some[0]].drop_vars([n for n in new if n in parts[some[0]].coords])
+        name, rest = axes[0], axes[1:]
+        groups: dict[Any, list[int]] = {}
+        for k in some:
+            groups.setdefault(spell(tasks[k].at[name]) if name in own else tasks[k].at[name], []).append(k)
+        each = [joined(group, rest) for group in groups.values()]
+        if name in own:
+            return xr.concat(each, name, data_vars="minimal", coords="minimal", compat="override", join="override",
+                             combine_attrs="drop_conflicts")
+        index = xr.DataArray(np.array(list(groups)), dims=name, name=name)
+        return xr.concat(each, index, data_vars="all", coords="minimal", compat="override", join="override",
+                         combine_attrs="drop_conflicts")
+
+    return joined(list(range(len(tasks))), [*new, *own])
+
+
+@dataclass(frozen=True)
+class Experiment(Generic[S]):
+    """Something that is computed in parts.
+
+    Args:
+        axes: from the settings to the grid of tasks, {"seed": range(5), "gamma": s.gammas}.
+        compute: from a task to its part, a small Dataset of numbers and strings; a function of a module, that runs in
+            one thread and asks `sims.stopping.stopped` now and then if it takes seconds.
+        cost: of a task, relative to the others (settings, its place).
+        gather: from all tasks and parts to the experiment's data; default every part at its place.
+    """
+
+    axes: Callable[[S], Axes]
+    compute: Callable[[Task[S]], xr.Dataset]
+    cost: Callable[[S, Mapping[str, Any]], float] = _no_cost
+    gather: Callable[[Sequence[Task[S]], Sequence[xr.Dataset]], xr.Dataset] = grid
+
+
+@dataclass(frozen=True)
+class Result(Generic[S]):
+    """What a study found."""
+
+    study: Study[S]
+    settings: S
+    root_seed: int
+    data: Data
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether every verdict is, its control being REFUTED."""
+        return all(v.as_expected for v in self.verdicts)
+
+
+def _as_it_is(settings: Any, data: Data) -> Data:
+    return data
+
+
+def _nothing(result: Any) -> Sequence[Any]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Study(Generic[S]):
+    """A study as data.
+
+    Args:
+        name: names command, streams, results, figures, page and test.
+        subject: the folder of its theorem's mathematics; free for a study of a user's own.
+        message: two sentences: what a reader is to take home.
+        settings: a frozen dataclass of `option` fields, which checks itself with `InputError`.
+        experiments: by name; at least one.
+        evidence: from settings and data to what is judged.
+        claims: what is judged on it.
+        controls: ways to make other evidence by name, from (the evidence, all of them) to the control's, or None where
+            it cannot be made.
+        derive: from settings and data to data; cheap and pure (what takes seconds is an experiment).
+        expected: statuses that the theory expects here and that differ from the claim's own.
+        tables, summary: what the terminal and the page show beside the verdicts, from the result.
+        pictures: a function without arguments that returns the study's pictures, for a study in one file; the house's
+            own are in ``sims/figures/NAME.py``.
+        examples: command lines for ``--help``.
+        seconds: about how long the default size takes on two cores.
+        dtypes, backends: what ``--dtype`` and ``--backend`` may be.
+
+    Raises:
+        InputError: a name that cannot be a file's, no experiment, claims that share an id, a control that is unknown.
+    """
+
+    name: str
+    subject: str
+    message: str
+    settings: type[S]
+    experiments: Mapping[str, Experiment[S]]
+    evidence: Callable[[S, Data], Sequence[Evidence]]
+    claims: Sequence[Claim]
+    controls: Mapping[str, Callable[[Any, Sequence[Any]], Any]] = field(default_factory=dict)
+    derive: Callable[[S, Data], Data] = _as_it_is
+    expected: Mapping[str, Status] = field(default_factory=dict)
+    tables: Callable[[Result[S]], Sequence[Table]] = _nothing
+    summary: Callable[[Result[S]], Sequence[str]] = _nothing
+    pictures: Callable[[], Sequence[Any]] | None = None
+    examples: Sequence[str] = ()
+    seconds: float | None = None
+    dtypes: Sequence[str] = ("float64",)
+    backends: Sequence[str] = ("auto", "numpy")
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier():
+            raise InputError("study", self.name, "its name must be letters, digits and _, as a file's")
+        if not self.experiments:
+            raise InputError("study", self.name, "it must have at least one experiment")
+        ids = [claim.id for claim in self.claims]
+        twice = {name for name in ids if ids.count(name) > 1}
+        if twice:
+            raise InputError("claims", sorted(twice), "each claim of a study needs an id of its own")
+        for claim in self.claims:
+            made = claim.control.made if claim.control is not None else None
+            if isinstance(made, str) and made not in self.controls:
+                known = ", ".join(self.controls) or "none"
+                raise InputError("control", made, f"{claim.id} asks for it, and the study's controls are {known}")
+        for name in self.expected:
+            if name not in ids:
+                raise InputError("expected", name, f"the study's claims are {', '.join(ids)}")
+
+
+def experiment_tasks(
+    study: Study[S], settings: S, root_seed: int, *, dtype: str = "float64", backend: str = "auto"
+) -> dict[str, list[Task[S]]]:
+    """Every task of every experiment, in the order of the axes, the last one fastest.
+
+    Raises:
+        InputError: an empty axis, or two tasks of the same name.
+    """
+    if check_size("root_seed", root_seed, 0) >= 2**63:
+        raise InputError("root_seed", root_seed, "it must be less than 2⁶³, to fit a results file")
+    found: dict[str, list[Task[S]]] = {}
+    for name, experiment in study.experiments.items():
+        axes = {axis: list(values) for axis, values in experiment.axes(settings).items()}
+        for axis, values in axes.items():
+            if not values:
+                raise InputError(axis, values, f"the experiment {name} needs at least one value")
+        tasks = []
+        for place in itertools.product(*axes.values()):
+            at = dict(zip(axes, place, strict=True))
+            cost = float(experiment.cost(settings, at))
+            if not (math.isfinite(cost) and cost >= 0):
+                raise InputError("cost", cost, f"that of a task of {name} must be a finite number ≥ 0")
+            tasks.append(Task(study.name, name, at, settings, root_seed, cost, dtype, backend))
+        keys = [task.key for task in tasks]
+        if len(set(keys)) < len(keys):
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise InputError("axes", twice, "two tasks share this name; values of an axis must differ")
+        found[name] = tasks
+    return found
+
+
+def check_dtype(study: Study[Any], dtype: str, backend: str) -> None:
+    """Raise `InputError` unless the study runs in this number type and on this backend."""
+    for what, value, known in (("dtype", dtype, study.dtypes), ("backend", backend, study.backends)):
+        if value not in known:
+            accepted = f"it must be {known[0]}" if len(known) == 1 else f"it must be one of {', '.join(known)}"
+            raise InputError(what, value, f"{accepted}: what {study.name} runs in")
+
+
+def plain(settings: Any) -> Any:
+    """Settings as JSON values; what JSON has no word for by its ``repr``."""
+    if dataclasses.is_dataclass(settings) and not isinstance(settings, type):
+        return {f.name: plain(getattr(settings, f.name)) for f in dataclasses.fields(settings)}
+    if isinstance(settings, Mapping):
+        return {str(k): plain(v) for k, v in settings.items()}
+    if isinstance(settings, list | tuple | range):
+        return [plain(v) for v in settings]
+    if isinstance(settings, float) and not math.isfinite(settings):
+        return repr(settings)
+    try:
+        return json.loads(json.dumps(settings))
+    except TypeError:
+        return repr(settings)

@@ -1,0 +1,407 @@
+r"""Claims as data, and how evidence is held against a statement.
+
+A `Claim` says what is stated, under which hypotheses, from which source, and how it is measured on an `Evidence`: any
+labelled data set, with a dimension ``seed`` (then the statement is about each draw, or about their probability) or
+without one (then it is exact: one case). Judged it gives a `Verdict`, whose status is one of five and never a bare
+number:
+
+PROVED          by symbols or enclosures, for all values of the stated domain
+HOLDS           on the evidence, with its seeds and interval
+REFUTED         with the witness
+INCONCLUSIVE    the evidence does not decide
+NOT_APPLICABLE  a hypothesis fails; it says which
+
+A `Measurement` is held case by case: deterministic statements (identities, bounds without probability) are refuted by
+one seed. A statement "with high probability" is read as: its probability is above `Claim.probability`, one half unless
+said otherwise. With k of n seeds the one-sided 95 % Clopper–Pearson bounds decide: HOLDS if the lower one is above,
+REFUTED if the upper one is below, INCONCLUSIVE otherwise. Five of five seeds give p ≥ 0.549. A quantity that is
+undefined on a seed leaves a claim INCONCLUSIVE, unless the other seeds refute it whatever is there.
+
+An `Estimate` is one number with an interval (a slope, a mean, a ratio): HOLDS if the whole interval lies within the
+bounds, REFUTED if it lies outside, INCONCLUSIVE where it reaches across an edge.
+"""
+
+from __future__ import annotations
+
+__all__ = ["FAMILY", "Claim", "Control", "Estimate", "Evidence", "Hypothesis", "Measurement"]
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lemmascope.theory.errors import InputError, check_number
+from lemmascope.theory.verdict import SOURCES, Kind, Status, Verdict, clopper_pearson
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+FAMILY = "family"
+"""The role of several runs taken together: only claims that are about it, and compare them, concern it."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a claim is measured on.
+
+    A subject may derive its own (`theory.cubic_cnn.run.Run`), with what its claims ask for.
+
+    Args:
+        data: labelled arrays, with a dimension ``seed`` or without; ``evidence["c"]`` is ``evidence.data["c"]``.
+        label: whose they are: "GD+M", "the plane".
+        role: what `Claim.about` asks for; the study sets it.
+        parameters: the subject's parameters, or None where they are not known.
+    """
+
+    data: xr.Dataset
+    label: str
+    role: str = ""
+    parameters: Any = None
+
+    def __getitem__(self, name: str) -> xr.DataArray:
+        return self.data[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.data
+
+    @property
+    def p(self) -> Any:
+        """The parameters; a claim that uses them has among its hypotheses that they are known."""
+        assert self.parameters is not None
+        return self.parameters
+
+    @property
+    def final(self) -> xr.Dataset:
+        """The last recorded iteration, of data with the dimension ``iteration``."""
+        return self.data.isel(iteration=-1, drop=True)
+
+    @property
+    def initial(self) -> xr.Dataset:
+        """The first recorded iteration."""
+        return self.data.isel(iteration=0, drop=True)
+
+    @property
+    def iterations(self) -> int:
+        """The last recorded iteration, T."""
+        return int(self.data.iteration[-1])
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A condition of a claim.
+
+    Args:
+        name: short name.
+        statement: the condition, in words or LaTeX.
+        holds: from the evidence to a bool, or to booleans by seed (a DataArray over ``seed``).
+    """
+
+    name: str
+    statement: str
+    holds: Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Control:
+    """The statement or the evidence, changed so that the claim must come out REFUTED.
+
+    Args:
+        description: what is changed, in words.
+        constants: keyword arguments of `Claim.measure` that change the statement, as a planted error changes a step.
+        made: how other evidence is made: a name that the study's ``controls`` know, or a function from the evidence to
+            the control's (None: it cannot be made here).
+    """
+
+    description: str
+    constants: Mapping[str, Any] | None = None
+    made: str | Callable[[Any], Any] | None = None
+
+    def __post_init__(self) -> None:
+        if self.constants is None and self.made is None:
+            raise InputError(
+                "control", self.description, "give the constants of the statement that it changes, or made"
+            )
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a claim measures: the statement is lower ≤ computed ≤ upper, case by case.
+
+    Attributes:
+        computed: (seed,) DataArray, or a number where the statement is exact.
+        lower, upper: numbers, or DataArrays over seed.
+        residual: like computed, for identities (largest |left − right|), or None.
+        evidence: further numbers by name, for the reader.
+    """
+
+    computed: Any
+    lower: Any = -math.inf
+    upper: Any = math.inf
+    residual: Any = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One number with its interval, held against bounds.
+
+    Attributes:
+        value, low, high: the estimate and its interval.
+        lower, upper: the statement is that the true value lies between them.
+        counts: how many values stand behind it, by group, for the reader.
+        evidence: further numbers by name.
+        says: the sentence that tells them; made from the numbers where it is empty.
+        undecided: why the interval decides nothing, whatever it is (too few seeds, say); empty if it does.
+    """
+
+    value: float
+    low: float
+    high: float
+    lower: float = -math.inf
+    upper: float = math.inf
+    counts: tuple[int, ...] = ()
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    says: str = ""
+    undecided: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A statement as data.
+
+    Args:
+        id: dotted name, unique.
+        statement: LaTeX.
+        plain: the statement in plain text, for a terminal.
+        kind: identity, bound or order.
+        source: where it comes from, one of `theory.verdict.SOURCES`.
+        measure: from the evidence to a `Measurement` or an `Estimate`; its keyword arguments are the constants of the
+            statement, their defaults the stated values.
+        assumes: conditions under which it is claimed.
+        about: the role of the evidence that it is about; "any" is all but `FAMILY`.
+        probability: for a statement with high probability, the value that its probability must exceed; None for a
+            deterministic one.
+        control: the negative control, or None.
+        expected: the status of a true claim.
+
+    Raises:
+        InputError: an unknown source, a probability outside [0, 1).
+    """
+
+    id: str
+    statement: str
+    plain: str
+    kind: Kind
+    source: str
+    measure: Callable[..., Measurement | Estimate]
+    assumes: tuple[Hypothesis, ...] = ()
+    about: str = "any"
+    probability: float | None = None
+    control: Control | None = None
+    expected: Status = Status.HOLDS
+
+    def __post_init__(self) -> None:
+        if self.source not in SOURCES:
+            raise InputError("source", self.source, f"it must be one of {', '.join(SOURCES)}")
+        if self.probability is not None:
+            check_number("probability", self.probability, 0, 1, open_high=True)
+
+    def concerns(self, evidence: Evidence) -> bool:
+        """Whether the claim is about evidence of this role."""
+        return self.about == evidence.role or (self.about == "any" and evidence.role != FAMILY)
+
+    def judge(self, evidence: Evidence, *, waive: bool = False, constants: Mapping[str, Any] | None = None) -> Verdict:
+        """Hold the evidence against the statement.
+
+        Args:
+            evidence: what it is measured on.
+            waive: skip the hypotheses, for a negative control, which breaks one by design.
+            constants: of the statement, in place of the stated ones.
+
+        Raises:
+            InputError: ``measure`` or a hypothesis fails on this evidence, or returns something else.
+        """
+        checked, applicable = self._check(evidence, waive)
+        if not any(applicable.values()):
+            failed = [h["name"] for h in checked if h["holds"] == 0]
+            reason = f"hypothesis {failed[0]} fails" if failed else "no seed meets all hypotheses"
+            return self._verdict(evidence, Status.NOT_APPLICABLE, reason, hypotheses=checked)
+        with _named(self.id):
+            measured = self.measure(evidence, **(constants or {}))
+        if isinstance(measured, Estimate):
+            return self._estimated(evidence, checked, [s for s in applicable if s is not None], measured)
+        if not isinstance(measured, Measurement):
+            found = type(measured).__name__
+            raise InputError("claim", self.id, f"its measure must return a Measurement or an Estimate, not {found}")
+        with _named(self.id):
+            return self._measured(evidence, checked, [s for s, ok in applicable.items() if ok], measured)
+
+    def _check(self, evidence: Evidence, waive: bool) -> tuple[tuple[dict[str, Any], ...], dict[int | None, bool]]:
+        """What each hypothesis says, and on which seeds (None: the one exact case) all of them hold."""
+        cases: list[int | None] = [None]
+        if "seed" in evidence.data.dims:
+            cases = [int(s) for s in evidence.data["seed"].values]
+        applicable = dict.fromkeys(cases, True)
+        checked: list[dict[str, Any]] = []
+        for h in () if waive else self.assumes:
+            # A later hypothesis may be undefined where an earlier one fails (no law, no parameters).
+            count: int | None = None
+            if any(applicable.values()):
+                with _named(self.id, f"hypothesis {h.name}"):
+                    by_case = dict(zip(cases, _by_case(h.holds(evidence), cases, bool), strict=True))
+                applicable = {s: ok and by_case[s] for s, ok in applicable.items()}
+                count = sum(by_case.values())
+            checked.append({"name": h.name, "statement": h.statement, "holds": count, "of": len(cases)})
+        return tuple(checked), applicable
+
+    def _measured(
+        self, evidence: Evidence, checked: tuple[dict[str, Any], ...], cases: list[int | None], measured: Measurement
+    ) -> Verdict:
+        computed, lower, upper = (
+            _by_case(x, cases, float) for x in (measured.computed, measured.lower, measured.upper)
+        )
+        margins = [_distance(c, lo, up) for c, lo, up in zip(computed, lower, upper, strict=True)]
+        exact = cases == [None]
+        holding = [s for s, gap in zip(cases, margins, strict=True) if gap >= 0]
+        undefined = [s for s, gap in zip(cases, margins, strict=True) if math.isnan(gap)]
+        finite = [gap for gap in margins if not math.isnan(gap)]
+        k, n = len(holding), len(cases)
+        counted = f"true on {k} of {n} seeds" + (f", undefined on {len(undefined)}" if undefined else "")
+        if exact:
+            counted = "exact: it is so" if k else "exact: it is not so"
+        interval = None
+        if self.probability is None:
+            # One seed is enough, whatever the others say or cannot say.
+            status = Status.REFUTED if any(gap < 0 for gap in finite) else Status.HOLDS
+        elif exact:
+            raise InputError("claim", self.id, "it states a probability, and needs evidence with a dimension seed")
+        else:
+            # What is undefined may have been true or false.
+            interval = clopper_pearson(k, n)[0], clopper_pearson(k + len(undefined), n)[1]
+            counted += f": probability in [{interval[0]:.3f}, {interval[1]:.3f}]"
+            if interval[1] < self.probability:
+                status = Status.REFUTED
+            elif interval[0] > self.probability:
+                status = Status.HOLDS
+            else:
+                status = Status.INCONCLUSIVE
+                counted += f", which does not decide against {self.probability:g}; take more seeds"
+        reason = counted
+        if undefined and status is not Status.REFUTED:
+            status, interval = Status.INCONCLUSIVE, None
+            reason = "the quantity is undefined" + ("" if exact else f" on seed {undefined[0]}")
+        witness = None
+        if status is Status.REFUTED:
+            worst = margins.index(min(finite))
+            case = {} if exact else {"seed": cases[worst]}
+            witness = {**case, "computed": computed[worst], "lower": lower[worst], "upper": upper[worst]}
+        # The median of what is defined; of NaN, if nothing is.
+        ranked = sorted((j for j in range(n) if cases[j] not in undefined), key=lambda j: computed[j]) or [0]
+        middle = ranked[(len(ranked) - 1) // 2]
+        seeds = {} if exact else {"seed": [float(s) for s in cases if s is not None]}
+        return self._verdict(
+            evidence,
+            status,
+            reason,
+            hypotheses=checked,
+            computed=computed[middle],
+            lower=lower[middle],
+            upper=upper[middle],
+            margin=min(finite) if finite else None,
+            residual=None if measured.residual is None else max(_by_case(measured.residual, cases, float)),
+            seeds=tuple(s for s in cases if s is not None),
+            holding=tuple(s for s in holding if s is not None),
+            interval=interval,
+            witness=witness,
+            by_seed={**seeds, "computed": computed, "lower": lower, "upper": upper},
+            evidence=dict(measured.evidence),
+        )
+
+    def _estimated(
+        self, evidence: Evidence, checked: tuple[dict[str, Any], ...], seeds: list[int], found: Estimate
+    ) -> Verdict:
+        says = found.says or (
+            f"{found.value:.4g}, interval [{found.low:.4g}, {found.high:.4g}]; stated in "
+            f"[{found.lower:.4g}, {found.upper:.4g}]"
+        )
+        margin = min(found.low - found.lower, found.upper - found.high)
+        if any(math.isnan(x) for x in (found.low, found.high, found.lower, found.upper)):
+            status = Status.INCONCLUSIVE
+        elif margin >= 0:
+            status = Status.HOLDS
+        elif found.high < found.lower or found.low > found.upper:
+            status = Status.REFUTED
+        else:
+            status = Status.INCONCLUSIVE
+        holding = tuple(seeds) if status is Status.HOLDS else ()
+        witness = None
+        if status is Status.REFUTED:
+            witness = {"value": found.value, "low": found.low, "high": found.high}
+        if found.undecided:
+            status, says = Status.INCONCLUSIVE, f"{found.undecided}; {says}"
+        more = {"interval": [found.low, found.high]} | ({"counts": list(found.counts)} if found.counts else {})
+        return self._verdict(
+            evidence,
+            status,
+            says,
+            hypotheses=checked,
+            computed=found.value,
+            lower=found.lower,
+            upper=found.upper,
+            margin=margin,
+            seeds=tuple(seeds),
+            holding=holding,
+            witness=witness if status is Status.REFUTED else None,
+            evidence=more | dict(found.evidence),
+        )
+
+    def _verdict(self, evidence: Evidence, status: Status, reason: str, **rest: Any) -> Verdict:
+        return Verdict(
+            claim=self.id,
+            label=evidence.label,
+            statement=self.statement,
+            kind=self.kind,
+            source=self.source,
+            status=status,
+            expected=self.expected,
+            reason=reason,
+            plain=self.plain,
+            **rest,
+        )
+
+
+class _named:
+    """A block whose errors are told with the claim's name: a user's function fails in many ways."""
+
+    def __init__(self, claim: str, what: str = "measure") -> None:
+        self.claim, self.what = claim, what
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, InputError) or not isinstance(error, Exception):
+            return
+        raise InputError(
+            "claim",
+            self.claim,
+            f"its {self.what} must take this evidence, and failed ({type(error).__name__}: {error})",
+        ) from error
+
+
+def _by_case(x: Any, cases: list[int | None], kind: type) -> list[Any]:
+    """A value for each case: of an array over seed at that seed, of a single value everywhere."""
+    dims = tuple(getattr(x, "dims", ()))
+    if kind is bool and set(dims) - {"seed"}:
+        x, dims = x.all([name for name in dims if name != "seed"]), tuple(name for name in dims if name == "seed")
+    if dims == ("seed",) and cases != [None]:
+        return [kind(x.sel(seed=s)) for s in cases]
+    if dims or getattr(x, "shape", ()):
+        raise TypeError(f"a value by seed is wanted, and one over {dims or x.shape} was given")
+    return [kind(x)] * len(cases)
+
+
+def _distance(computed: float, lower: float, upper: float) -> float:
+    """Signed distance to the nearer bound: negative where it is violated, NaN where a number is."""
+    if any(math.isnan(x) for x in (computed, lower, upper)):
+        return math.nan
+    return min(computed - lower if lower > -math.inf else math.inf, upper - computed if upper < math.inf else math.inf)
