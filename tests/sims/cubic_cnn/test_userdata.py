@@ -232,12 +232,12 @@ def test_the_example_runs_and_says_what_was_learnt(example, tmp_path, capsys):
 
 
 def test_the_documents_python_runs(tmp_path, monkeypatch, capsys):
-    """docs/own-data.md, block after block, as it stands."""
-    text = (ROOT / "docs" / "own-data.md").read_text()
+    """docs/how-to/data.md, block after block, as it stands."""
+    text = (ROOT / "docs" / "how-to" / "data.md").read_text()
     monkeypatch.chdir(tmp_path)
     scope: dict = {}
     for part in text.split("```python\n")[1:]:
-        exec(compile(part.split("```")[0], "docs/own-data.md", "exec"), scope)
+        exec(compile(part.split("```")[0], "docs/how-to/data.md", "exec"), scope)
     assert "NOT_APPLICABLE known_law" in capsys.readouterr().out
 
 
