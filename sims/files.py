@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ResultsFolder", "check_writable", "refuse_other", "whole_file", "write_json"]
+__all__ = ["PROVENANCE", "ResultsError", "ResultsFolder", "check_writable", "refuse_other", "whole_file", "write_json"]
 
 import json
 import os
@@ -17,6 +17,10 @@ from typing import Any
 from lemmascope.theory.errors import InputError
 
 PROVENANCE = "provenance.json"
+
+
+class ResultsError(ValueError):
+    """A results file is missing, truncated or not one of ours; the message says which."""
 
 
 @contextmanager

@@ -5,12 +5,14 @@ Names and titles are read without importing a study, so that ``lemmascope --help
 
 from __future__ import annotations
 
-__all__ = ["find", "load", "names", "study", "title"]
+__all__ = ["find", "found_in", "load", "names", "study", "title"]
 
 import ast
+import dataclasses
 import importlib
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from lemmascope.sims.own import load_module
@@ -54,14 +56,18 @@ def load(path: str | Path) -> Study[Any]:
     Raises:
         InputError: the file is missing or fails, or defines none, or several.
     """
-    module = load_module(path)
+    return found_in(load_module(path), path)
+
+
+def found_in(module: ModuleType, path: str | Path) -> Study[Any]:
+    """The one `Study` of a module that was loaded from a user's file; see `load`."""
     found = {id(x): x for x in vars(module).values() if isinstance(x, Study)}
     if len(found) != 1:
         raise InputError("study", str(path), f"it must define one Study, and has {len(found)}")
     (one,) = found.values()
     if one.name in names():
         raise InputError("study", one.name, "a study of the house has this name; choose another")
-    return one
+    return dataclasses.replace(one, file=str(Path(path).resolve()))
 
 
 def find(which: str | Path) -> Study[Any]:

@@ -139,6 +139,10 @@ def _no_cost(settings: Any, at: Mapping[str, Any]) -> float:
     return 1.0
 
 
+def _always(settings: Any) -> bool:
+    return True
+
+
 def grid(tasks: Sequence[Task], parts: Sequence[xr.Dataset]) -> xr.Dataset:
     """Every part at its place: the axes of the tasks become dimensions in front of the parts' own.
 
@@ -161,11 +165,25 @@ def grid(tasks: Sequence[Task], parts: Sequence[xr.Dataset]) -> xr.Dataset:
             groups.setdefault(spell(tasks[k].at[name]) if name in own else tasks[k].at[name], []).append(k)
         each = [joined(group, rest) for group in groups.values()]
         if name in own:
-            return xr.concat(each, name, data_vars="minimal", coords="minimal", compat="override", join="override",
-                             combine_attrs="drop_conflicts")
+            return xr.concat(
+                each,
+                name,
+                data_vars="minimal",
+                coords="minimal",
+                compat="override",
+                join="override",
+                combine_attrs="drop_conflicts",
+            )
         index = xr.DataArray(np.array(list(groups)), dims=name, name=name)
-        return xr.concat(each, index, data_vars="all", coords="minimal", compat="override", join="override",
-                         combine_attrs="drop_conflicts")
+        return xr.concat(
+            each,
+            index,
+            data_vars="all",
+            coords="minimal",
+            compat="override",
+            join="override",
+            combine_attrs="drop_conflicts",
+        )
 
     return joined(list(range(len(tasks))), [*new, *own])
 
@@ -180,22 +198,25 @@ class Experiment(Generic[S]):
             one thread and asks `sims.stopping.stopped` now and then if it takes seconds.
         cost: of a task, relative to the others (settings, its place).
         gather: from all tasks and parts to the experiment's data; default every part at its place.
+        when: whether these settings ask for it; its data are absent where they do not.
     """
 
     axes: Callable[[S], Axes]
     compute: Callable[[Task[S]], xr.Dataset]
     cost: Callable[[S, Mapping[str, Any]], float] = _no_cost
     gather: Callable[[Sequence[Task[S]], Sequence[xr.Dataset]], xr.Dataset] = grid
+    when: Callable[[S], bool] = _always
 
 
 @dataclass(frozen=True)
 class Result(Generic[S]):
-    """What a study found."""
+    """What a study found: its data by experiment, the evidence that was judged, and the verdicts."""
 
     study: Study[S]
     settings: S
     root_seed: int
     data: Data
+    evidence: tuple[Evidence, ...]
     verdicts: tuple[Verdict, ...]
 
     @property
@@ -234,6 +255,7 @@ class Study(Generic[S]):
         examples: command lines for ``--help``.
         seconds: about how long the default size takes on two cores.
         dtypes, backends: what ``--dtype`` and ``--backend`` may be.
+        file: path of a user's own study; the registry sets it.
 
     Raises:
         InputError: a name that cannot be a file's, no experiment, claims that share an id, a control that is unknown.
@@ -256,6 +278,7 @@ class Study(Generic[S]):
     seconds: float | None = None
     dtypes: Sequence[str] = ("float64",)
     backends: Sequence[str] = ("auto", "numpy")
+    file: str = ""
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
@@ -288,6 +311,8 @@ def experiment_tasks(
         raise InputError("root_seed", root_seed, "it must be less than 2⁶³, to fit a results file")
     found: dict[str, list[Task[S]]] = {}
     for name, experiment in study.experiments.items():
+        if not experiment.when(settings):
+            continue
         axes = {axis: list(values) for axis, values in experiment.axes(settings).items()}
         for axis, values in axes.items():
             if not values:
@@ -304,6 +329,8 @@ def experiment_tasks(
             twice = next(key for key in keys if keys.count(key) > 1)
             raise InputError("axes", twice, "two tasks share this name; values of an axis must differ")
         found[name] = tasks
+    if not found:
+        raise InputError("settings", study.name, "they ask for no experiment")
     return found
 
 

@@ -150,6 +150,7 @@ class Estimate:
         lower, upper: the statement is that the true value lies between them.
         counts: how many values stand behind it, by group, for the reader.
         evidence: further numbers by name.
+        by_seed: values behind it by name, "seed" among them, each a number for each seed.
         says: the sentence that tells them; made from the numbers where it is empty.
         undecided: why the interval decides nothing, whatever it is (too few seeds, say); empty if it does.
     """
@@ -161,6 +162,7 @@ class Estimate:
     upper: float = math.inf
     counts: tuple[int, ...] = ()
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    by_seed: Mapping[str, list[float]] = field(default_factory=dict)
     says: str = ""
     undecided: str = ""
 
@@ -352,13 +354,14 @@ class Claim:
             seeds=tuple(seeds),
             holding=holding,
             witness=witness if status is Status.REFUTED else None,
+            by_seed=dict(found.by_seed),
             evidence=more | dict(found.evidence),
         )
 
-    def _verdict(self, evidence: Evidence, status: Status, reason: str, **rest: Any) -> Verdict:
+    def _verdict(self, of: Evidence, /, status: Status, reason: str, **rest: Any) -> Verdict:
         return Verdict(
             claim=self.id,
-            label=evidence.label,
+            label=of.label,
             statement=self.statement,
             kind=self.kind,
             source=self.source,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 __all__ = ["Plan", "to_host"]
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,6 +16,13 @@ from lemmascope.theory.cubic_cnn.model import View
 from lemmascope.theory.optimizers import Optimizer
 
 Array = Any
+
+
+class Stop(Protocol):
+    """A flag that a run asks now and then."""
+
+    def is_set(self) -> bool:
+        """Whether to end."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ class Plan:
     study: str
     fast_forward: float | None
     progress: Callable[[int], None] | None
-    stop: threading.Event
+    stop: Stop
 
     @property
     def gradient_factor(self) -> float:

@@ -17,8 +17,10 @@ import xarray as xr
 from array_api_compat import array_namespace
 from threadpoolctl import threadpool_limits
 
+from lemmascope.sims import stopping
 from lemmascope.sims.cubic_cnn.arrange import arrange
 from lemmascope.sims.cubic_cnn.backends.cuda import in_halves
+from lemmascope.sims.cubic_cnn.backends.engine import Interrupted
 from lemmascope.sims.cubic_cnn.batch import Batch, Draws, Unit
 from lemmascope.sims.cubic_cnn.plan import Plan
 from lemmascope.sims.cubic_cnn.planted import PLANTED
@@ -29,6 +31,21 @@ from lemmascope.theory.cubic_cnn.model import View
 from lemmascope.theory.cubic_cnn.parameters import Parameters
 from lemmascope.theory.errors import InputError, check_number, check_size
 from lemmascope.theory.optimizers import Optimizer
+
+
+class _Stop:
+    """Whether this run is to end: because of an error in it, or because the tasks of the process are being given up."""
+
+    def __init__(self) -> None:
+        self._own = threading.Event()
+
+    def set(self) -> None:
+        """End this run."""
+        self._own.set()
+
+    def is_set(self) -> bool:
+        """Whether to end."""
+        return self._own.is_set() or stopping.stopped()
 
 
 class _Quiet:
@@ -91,6 +108,7 @@ def simulate(
     *,
     iterations: int,
     seeds: int = 1,
+    first_seed: int = 0,
     root_seed: int = 0,
     study: str = "simulate",
     record: Schedule | None = None,
@@ -118,7 +136,8 @@ def simulate(
         problem: `Parameters` (samples of the law in R^d), `sims.cubic_cnn.problems.LawProblem` or `PatchProblem`.
         optimizers: optimizers by label; any object with ``linear``, ``init`` and ``step``.
         iterations: steps to take, T ≥ 1.
-        seeds: how many, with indices 0 … seeds − 1.
+        seeds: how many, with indices ``first_seed`` … ``first_seed`` + ``seeds`` − 1.
+        first_seed: index of the first one; a seed is the same alone or among others.
         root_seed: the root of all random streams.
         study: name among the axes that the streams are keyed by.
         record: recording schedule; default `Logarithmic(200)`. Iteration 0 and T are always recorded.
@@ -149,6 +168,7 @@ def simulate(
     check_size("iterations", iterations)
     if check_size("seeds", seeds) > 10**6:
         raise InputError("seeds", seeds, "it must be at most 1000000")
+    check_size("first_seed", first_seed, 0)
     if check_size("root_seed", root_seed, 0) >= 2**63:
         raise InputError("root_seed", root_seed, "it must be less than 2⁶³, to fit a results file")
     if not isinstance(optimizers, Mapping) or not optimizers or not all(isinstance(name, str) for name in optimizers):
@@ -192,7 +212,7 @@ def simulate(
             backend=replace(chosen.backend, reason=f"fast-forward, each window to {fast_forward:g}"),
         )
     layout = chosen.layout
-    stop = threading.Event()
+    stop = _Stop()
     plan = Plan(
         problem=problem,
         optimizers=dict(optimizers),
@@ -215,7 +235,10 @@ def simulate(
         stop=stop,
     )
     labels = list(optimizers)
-    units = [Unit(of_seeds, tuple(labels[a] for a in part)) for of_seeds, part in layout.units]
+    units = [
+        Unit(range(of.start + first_seed, of.stop + first_seed), tuple(labels[a] for a in part))
+        for of, part in layout.units
+    ]
     draws = Draws(plan, units)
 
     def run(unit: Unit) -> dict[str, np.ndarray]:
@@ -229,6 +252,9 @@ def simulate(
             for future in wait(futures, return_when=FIRST_EXCEPTION).done:
                 future.result()
             parts = [future.result() for future in futures]
+        except Interrupted as error:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise KeyboardInterrupt from error
         except BaseException:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
@@ -246,6 +272,7 @@ def simulate(
         study=study,
         planted=planted,
         fast_forward=fast_forward,
+        first_seed=first_seed,
     )
 
 

@@ -8,22 +8,23 @@ Each variable carries ``long_name`` and ``units``; the attributes carry paramete
 
 from __future__ import annotations
 
-__all__ = ["SCHEMA", "TrajectoryError", "advice", "label", "load", "save"]
+__all__ = ["SCHEMA", "advice", "label", "load", "save"]
 
 import json
 import os
 from collections.abc import Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from lemmascope.sims import netcdf
 from lemmascope.sims.cubic_cnn.backends.choice import Backend
 from lemmascope.sims.cubic_cnn.cost import Choice
 from lemmascope.sims.cubic_cnn.problems import Problem
-from lemmascope.sims.files import whole_file
+from lemmascope.sims.files import ResultsError
+from lemmascope.sims.netcdf import save
 from lemmascope.theory.cubic_cnn import predictions
 from lemmascope.theory.cubic_cnn.parameters import Parameters
 from lemmascope.theory.optimizers import Optimizer, describe
@@ -73,10 +74,6 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str]] = {
 }
 
 
-class TrajectoryError(ValueError):
-    """A results file is missing, truncated or not one of ours; the message says which."""
-
-
 def label(
     found: dict[str, np.ndarray],
     *,
@@ -90,6 +87,7 @@ def label(
     study: str,
     planted: str | None,
     fast_forward: float | None = None,
+    first_seed: int = 0,
 ) -> xr.Dataset:
     """Name the axes of recorded arrays (seed, optimizer, iteration, …)."""
     data: dict[str, xr.Variable] = {}
@@ -101,7 +99,7 @@ def label(
         data[name] = xr.Variable(dims, values, {"long_name": long_name, "units": units})
     groups = found["nu"].shape[-1]
     coords = {
-        "seed": np.arange(found["nu"].shape[0]),
+        "seed": first_seed + np.arange(found["nu"].shape[0]),
         "optimizer": list(optimizers),
         "iteration": xr.Variable("iteration", times, {"long_name": "steps taken", "units": "iterations"}),
         "neuron": np.arange(problem.m),
@@ -165,43 +163,17 @@ def _remedy(optimizer: dict[str, Any], p: Parameters | None) -> str:
     return f"{found}, and {smaller}" if leaps else found
 
 
-def save(run: xr.Dataset, path: str | os.PathLike[str]) -> Path:
-    """Write a trajectory as netCDF, whole or not at all: the file appears under its name when complete.
-
-    Raises:
-        OSError: the disk is full or read-only; an earlier file of that name is left as it was.
-    """
-    path = Path(path)
-    encoding = {
-        name: {"zlib": True, "complevel": 4}
-        for name, variable in run.data_vars.items()
-        if variable.dtype.kind in "fi" and variable.size > 1000
-    }
-    # Through memory: HDF5 that runs out of disk while writing can crash the interpreter.
-    image = run.to_netcdf(engine="h5netcdf", encoding=encoding)
-    with whole_file(path) as temporary:
-        temporary.write_bytes(image)
-    return path
-
-
 def load(path: str | os.PathLike[str]) -> xr.Dataset:
     """Read a trajectory into memory.
 
     Raises:
-        TrajectoryError: there is no such file, or it is truncated, foreign, or of another schema version.
+        ResultsError: there is no such file, or it is truncated, foreign, or of another schema version.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise TrajectoryError(f"{path} is missing: give a trajectory saved by lemmascope (a netCDF file)")
-    try:
-        with xr.open_dataset(path, engine="h5netcdf") as handle:
-            run = handle.load()
-    except Exception as error:
-        raise TrajectoryError(f"{path} cannot be read as a trajectory: it is truncated or no netCDF file") from error
+    run = netcdf.load(path, "a trajectory")
     schema = run.attrs.get("schema")
     if schema != SCHEMA:
-        raise TrajectoryError(f"{path} has schema {schema!r}, not {SCHEMA!r}: it was not saved by this lemmascope")
+        raise ResultsError(f"{path} has schema {schema!r}, not {SCHEMA!r}: it was not saved by this lemmascope")
     missing = {"nu", "diverged_at"} - set(run.data_vars)
     if missing:
-        raise TrajectoryError(f"{path} lacks {', '.join(sorted(missing))}: it is not a whole trajectory")
+        raise ResultsError(f"{path} lacks {', '.join(sorted(missing))}: it is not a whole trajectory")
     return run

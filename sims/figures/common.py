@@ -15,6 +15,7 @@ __all__ = [
     "level",
     "over_seeds",
     "panels",
+    "save",
     "settle",
     "shade",
     "styled",
@@ -64,6 +65,18 @@ def styled() -> Iterator[None]:
     with _LOCK, style.context([STYLE], after_reset=True), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
         yield
+
+
+def save(figure: Figure, caption: str, folder: str | Path, name: str) -> list[Path]:
+    """Write NAME.pdf, NAME.png and NAME.caption.txt; the same figure gives the same bytes."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{name}{end}" for end in (".pdf", ".png", ".caption.txt")]
+    with styled():
+        figure.savefig(paths[0], metadata={"CreationDate": None, "Title": caption})
+        figure.savefig(paths[1])
+    paths[2].write_text(caption + "\n", encoding="utf-8")
+    return paths
 
 
 def panels(trajectory: xr.Dataset, height: float = 2.1) -> list[tuple[str, Axes]]:

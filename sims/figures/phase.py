@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-__all__ = ["caption", "draw"]
+__all__ = ["PICTURES", "caption", "draw"]
 
-import json
 import math
 from typing import Any
 
@@ -16,7 +15,12 @@ from matplotlib.colors import ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from lemmascope.sims.figures.common import settle, styled
+from lemmascope.sims.pictures import Picture
+from lemmascope.sims.studies.phase import Settings
+from lemmascope.sims.study import Result
+from lemmascope.theory.claim import Evidence
 from lemmascope.theory.cubic_cnn.boundaries import coasting_line, overshoot_line, race_line
+from lemmascope.theory.cubic_cnn.claims.phase import fitted_kappa
 from lemmascope.theory.cubic_cnn.parameters import Parameters
 from lemmascope.theory.cubic_cnn.predictions import overshoot_rate
 
@@ -100,26 +104,25 @@ def _lines(axis: Axes, data: xr.Dataset, p: Parameters, kappa: float, names: tup
     return drawn
 
 
-def draw(data: xr.Dataset, kappa: float = math.nan) -> Figure:
-    """The figure of a phase diagram (`sims.studies.phase.dataset`); medians over seeds.
+def _kappa(result: Result[Settings]) -> float:
+    """Of the overshoot line, fitted on the first seed; NaN where it was not."""
+    data = result.data["phase"]
+    if "clock" not in data or not bool((data.y == 1.0).any()):
+        return math.nan
+    return fitted_kappa(Evidence(data, "the plane", parameters=result.settings.parameters))
 
-    Args:
-        data: the diagram.
-        kappa: of the overshoot line, NaN where it was not fitted.
-    """
-    p = Parameters.from_dict(json.loads(data.attrs["parameters"]))
+
+def draw(result: Result[Settings]) -> Figure:
+    """The figure of a phase diagram; medians over seeds."""
+    data, p, kappa = result.data["phase"], result.settings.parameters, _kappa(result)
     with styled():
         figure = Figure(figsize=(6.75, 3.05), layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.subplots(1, 3, sharex=True, sharey=True)
         middle = data[["small", "c_max", "Xi_abs_max"]].median("seed", skipna=False)
-        beta = (
-            data.y.values[:, None]
-            if data.attrs["y"] == "beta"
-            else data.x.values
-            if data.attrs["x"] == "beta"
-            else p.beta
-        )
+        beta: Any = p.beta
+        if "beta" in (data.attrs["y"], data.attrs["x"]):
+            beta = data.y.values[:, None] if data.attrs["y"] == "beta" else data.x.values
         reach, noise = np.abs(middle.c_max.values) * beta, middle.Xi_abs_max.values
         _panel(
             figure,
@@ -169,9 +172,9 @@ def _decades(values: np.ndarray) -> tuple[float, float]:
     return 10.0 ** math.floor(math.log10(finite.min())), 10.0 ** math.ceil(math.log10(finite.max()))
 
 
-def caption(data: xr.Dataset, kappa: float = math.nan) -> str:
+def caption(result: Result[Settings]) -> str:
     """What is seen, with the lines' formulas and numbers."""
-    p = Parameters.from_dict(json.loads(data.attrs["parameters"]))
+    data, p, kappa = result.data["phase"], result.settings.parameters, _kappa(result)
     seeds = data.sizes["seed"]
     text = (
         f"Phase diagram of the two-layer cubic CNN, {data.sizes['x']} × {data.sizes['y']} cells, median over {seeds} "
@@ -196,3 +199,6 @@ def caption(data: xr.Dataset, kappa: float = math.nan) -> str:
             )
         text += "."
     return text
+
+
+PICTURES = (Picture("phase", draw, caption),)

@@ -1,61 +1,101 @@
-"""The documents' numbers and pictures, made from saved results: ``make readme``.
+"""The documents' numbers and pictures, made from saved results: the end of ``make readme``.
 
-Each block between ``<!-- begin NAME -->`` and ``<!-- end NAME -->`` of the README and of pages in docs/ is rewritten
-from what is committed: ``docs/headline/`` (``root-*.json``, the verdicts for each root seed; ``float32.json``, those
-of root 0 in single precision), ``docs/boundaries/`` (``phase.json``, ``scaling.json``) and ``docs/proofs/``
-(``proofs.json``, ``identities.json``). A test holds the documents to them.
+Every block from ``<!-- begin NAME … -->`` to ``<!-- end NAME -->`` of the README and of a page in docs/ is rewritten
+from what is kept there: ``docs/studies/STUDY/`` (``verdicts.json``; ``root-*.json``, the same at other root seeds;
+further runs by name; ``provenance.json``, pictures with their captions) and ``docs/proofs/``. Blocks
+``<!-- build NAME … -->`` are made when the site is built, and kept nowhere. No study is named here: the registry knows
+them. A test holds the documents to what is saved.
 """
 
 from __future__ import annotations
 
-__all__ = [
-    "BOUNDARIES",
-    "FIGURES",
-    "ROOT",
-    "blocks",
-    "boundaries",
-    "documents",
-    "main",
-    "proofs",
-    "rewritten",
-    "saved",
-    "single",
-]
+__all__ = ["BLOCKS", "BUILT", "ROOT", "Saved", "copy", "documents", "main", "rewritten"]
 
+import inspect
 import json
+import os
 import re
 import shutil
 import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from lemmascope.proofs_check import report as proofs_report
-from lemmascope.proofs_check.conformance import table
-from lemmascope.sims.report.verdicts import COLUMNS, number, read_verdicts
+from lemmascope.proofs_check.conformance import table as identities_table
+from lemmascope.sims import registry
+from lemmascope.sims.report.verdicts import number, read_verdicts
+from lemmascope.sims.study import plain, settings_of
 
 ROOT = Path(__file__).resolve().parents[2]
-FIGURES = ("coefficients", "stages", "accuracy", "data")
-BOUNDARIES = ("phase", "scaling")
-ENDS = ("png", "caption.txt")
+BEGIN = re.compile(r"<!-- begin (\w+)((?: [^\s>]+)*) -->\n")
 
 
-def _cell(cell: dict[str, Any]) -> str:
-    interval = f"[{cell['low']:.3f}, {cell['high']:.3f}], {cell['passed']}/{cell['seeds']}"
-    return f"{cell['mark']} {cell['accuracy']:.3f} <sub>{interval}</sub>"
+@dataclass(frozen=True)
+class Saved:
+    """What is kept in docs/.
+
+    Args:
+        root: of the repository.
+    """
+
+    root: Path = ROOT
+
+    def folder(self, study: str) -> Path:
+        """Of a study's saved results."""
+        return self.root / "docs" / "studies" / study
+
+    def page(self, study: str) -> Path:
+        """A study's page."""
+        return self.root / "docs" / "studies" / f"{study}.md"
+
+    def studies(self) -> tuple[str, ...]:
+        """The studies that have saved verdicts."""
+        return tuple(name for name in registry.names() if (self.folder(name) / "verdicts.json").exists())
+
+    def verdicts(self, study: str, run: str = "verdicts") -> dict[str, Any]:
+        """A study's saved verdicts: the main ones, or those of another run by its name."""
+        return read_verdicts(self.folder(study) / f"{run}.json")
+
+    def roots(self, study: str) -> list[dict[str, Any]]:
+        """A study's verdicts at every root seed that is kept."""
+        paths = [self.folder(study) / "verdicts.json", *sorted(self.folder(study).glob("root-*.json"))]
+        return [read_verdicts(path) for path in paths]
+
+    def seconds(self, study: str) -> float | None:
+        """How long the saved run took, or about how long one takes."""
+        path = self.folder(study) / "provenance.json"
+        if path.exists():
+            return float(json.loads(path.read_text(encoding="utf-8"))["wall_seconds"])
+        return registry.study(study).seconds
+
+    @cached_property
+    def proofs(self) -> dict[str, Any]:
+        """The verdicts of the proof steps."""
+        found = json.loads((self.root / "docs" / "proofs" / "proofs.json").read_text(encoding="utf-8"))
+        assert isinstance(found, dict)
+        return found
+
+    @cached_property
+    def identities(self) -> dict[str, Any]:
+        """Which identities of momentum each optimizer satisfies."""
+        return identities_table.read(self.root / "docs" / "proofs" / "identities.json")
 
 
-def _talk(found: list[dict[str, Any]]) -> str:
-    lines = ["| root seed | | " + " | ".join(COLUMNS) + " |", "|---|---|" + "---|" * len(COLUMNS)]
-    for verdicts in found:
-        for name, row in verdicts["table"].items():
-            lines.append(f"| {verdicts['root_seed']} | {name} | " + " | ".join(_cell(row[c]) for c in COLUMNS) + " |")
-    seeds = len(found[0]["seeds"])
-    lines.append("")
-    lines.append(
-        f"Accuracy after {found[0]['iterations']} iterations: median over {seeds} seeds [smallest, largest], and the "
-        "number of seeds that pass (training accuracy 1; test accuracy at least 0.99)."
-    )
-    return "\n".join(lines)
+def _cell(text: str) -> str:
+    """Plain text as a cell of a table."""
+    return re.sub(r"([|*_])", r"\\\1", text).replace("\n", "<br>")
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def _link(page: Path, target: Path, anchor: str = "") -> str:
+    return Path(os.path.relpath(target, page.parent)).as_posix() + (f"#{anchor}" if anchor else "")
 
 
 def _bound(v: dict[str, Any]) -> str:
@@ -64,127 +104,308 @@ def _bound(v: dict[str, Any]) -> str:
         return "–"
     if low is not None and high is not None:
         return f"in [{number(low)}, {number(high)}]"
+    if low is None and high is None:
+        return "–"
     return f"≥ {number(low)}" if low is not None else f"≤ {number(high)}"
 
 
-def _claims(found: list[dict[str, Any]]) -> str:
-    lines = [
-        "| claim | on | statement | computed | bound | verdict | seeds | control |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for v in found[0]["verdicts"]:
-        held = f"{len(v['holding'])}/{len(v['seeds'])}" if v["seeds"] else "–"
-        control = v["control"]["status"] if v["control"] else "–"
-        plain = v["plain"].replace("|", "\\|").replace("*", "\\*")
-        lines.append(
-            f"| `{v['claim']}` | {v['optimizer']} | {plain} | {number(v['computed'])} | {_bound(v)} | {v['status']} "
-            f"| {held} | {control} |"
+def _held(v: dict[str, Any]) -> str:
+    return f"{len(v['holding'])}/{len(v['seeds'])}" if v["seeds"] else "–"
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None:
+        return "–"
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+def _own(page: Path, names: tuple[str, ...]) -> str:
+    """The study that a block names, or whose page it is on."""
+    return names[0] if names else page.stem
+
+
+def message(saved: Saved, page: Path, *names: str) -> str:
+    """What a reader of a study takes home."""
+    return registry.study(_own(page, names)).message
+
+
+def claims(saved: Saved, page: Path, *names: str) -> str:
+    """A study's claims with their verdicts in a table, and each in full."""
+    study = _own(page, names)
+    found = saved.verdicts(study)["verdicts"]
+    rows = [
+        (
+            f"`{v['claim']}`",
+            _cell(v["label"]) or "–",
+            _cell(v["plain"]),
+            number(v["computed"]),
+            _bound(v),
+            v["status"],
+            _held(v),
+            v["control"]["status"] if v["control"] else "–",
         )
-    return "\n".join(lines)
-
-
-def _precision(double: dict[str, Any], single: dict[str, Any]) -> str:
-    lines = [
-        "| claim | on | float64 | float32 | relative change | bound (float64) | verdicts | seeds |",
-        "|---|---|---|---|---|---|---|---|",
+        for v in found
     ]
-    for a, b in zip(double["verdicts"], single["verdicts"], strict=True):
-        if (a["claim"], a["optimizer"]) != (b["claim"], b["optimizer"]):
-            raise ValueError("both precisions must have the same claims")
+    columns = ("claim", "on", "statement", "computed", "bound", "verdict", "seeds", "control")
+    full = [_in_full(study, name, [v for v in found if v["claim"] == name]) for name in _claim_ids(found)]
+    return "\n\n".join([_table(columns, rows), "Each claim in full, as LaTeX, with its hypotheses and source:", *full])
+
+
+def _claim_ids(found: Iterable[dict[str, Any]]) -> Iterator[str]:
+    return iter(dict.fromkeys(v["claim"] for v in found))
+
+
+def _in_full(study: str, name: str, found: list[dict[str, Any]]) -> str:
+    """One claim, on all evidence that it was judged on; folded."""
+    v = found[0]
+    lines = ["<details>", f"<summary><code>{name}</code></summary>", "", v["statement"] + ".", ""]
+    for h in v["hypotheses"]:
+        lines.append(f"- If `{h['name']}`: {h['statement']}.")
+    lines.append(f"- Kind: {v['kind']}. Source: {v['source']}. Stated in `{_stated_in(study)[name]}`.")
+    for one in found:
+        held = f", {one['reason']}" if one["reason"] else ""
+        lines.append(f"- {_cell(one['label']) or 'Verdict'}: {one['status']}{_cell(held)}.")
+    if v["control"]:
+        said = dict.fromkeys((one["control"]["description"], one["control"]["status"]) for one in found)
+        lines += [f"- Control: {_cell(what)}. It is {status}." for what, status in said]
+    return "\n".join([*lines, "", "</details>"])
+
+
+def _stated_in(study: str) -> dict[str, str]:
+    """In which file each claim of a study is stated."""
+    found = {}
+    for claim in registry.study(study).claims:
+        measure = inspect.unwrap(claim.measure)
+        module = getattr(measure, "func", measure).__module__  # of a partial, that of its function
+        found[claim.id] = module.removeprefix("lemmascope.").replace(".", "/") + ".py"
+    return found
+
+
+def pictures(saved: Saved, page: Path, *names: str) -> str:
+    """A study's pictures with their captions, those that are named first."""
+    folder = saved.folder(page.stem)
+    every = sorted(path.stem for path in folder.glob("*.png"))
+    missing = [name for name in names if name not in every]
+    if missing:
+        raise ValueError(f"{page.name}: there is no picture {missing[0]!r} among {', '.join(every)}")
+    shown = [*names, *(name for name in every if name not in names)]
+    return "\n\n".join(
+        f"![{name}]({_link(page, folder / f'{name}.png')})\n\n*{_caption(folder / f'{name}.caption.txt')}*"
+        for name in shown
+    )
+
+
+def _caption(path: Path) -> str:
+    return re.sub(r"([*_])", r"\\\1", path.read_text(encoding="utf-8").strip())
+
+
+def table(saved: Saved, page: Path, study: str, name: str) -> str:
+    """A table of a study, at every root seed that is kept."""
+    every = [(found["root_seed"], found["tables"][name]) for found in saved.roots(study)]
+    first = every[0][1]
+    several = len(every) > 1
+    columns = [*(["root seed"] if several else []), *first["columns"]]
+    rows = [
+        [*([str(root)] if several else []), *(_cell(cell) for cell in row)]
+        for root, one in every
+        for row in one["rows"]
+    ]
+    made = _table(columns, rows)
+    return f"{made}\n\n{first['caption']}" if first["caption"] else made
+
+
+def proved(saved: Saved, page: Path, *names: str) -> str:
+    """Proof steps by their ids, or by the part before the dot, each with a link to its proof.
+
+    Raises:
+        ValueError: there is no such step.
+    """
+    every = saved.proofs["verdicts"]
+    for name in names:
+        if not any(name in (v["step"], v["step"].split(".")[0]) for v in every):
+            raise ValueError(f"{page.name}: there is no proof step {name!r}")
+    chosen = [v for v in every if v["step"] in names or v["step"].split(".")[0] in names]
+    if not chosen:
+        return "Nothing of this study is proved by machine."
+    proofs = saved.root / "docs" / "proofs.md"
+    return _table(
+        ("step", "statement", "verdict"),
+        ((f"[`{v['step']}`]({_link(page, proofs, _slug(v))})", _cell(v["plain"]), v["status"]) for v in chosen),
+    )
+
+
+def _slug(v: dict[str, Any]) -> str:
+    """The anchor of a step's heading in docs/proofs.md."""
+    return re.sub(r"[^\w-]", "", f"{v['step']} {v['status']}".lower().replace(" ", "-"))
+
+
+def studies(saved: Saved, page: Path) -> str:
+    """A row for each study: what it says, how its claims came out, how long it takes, its page."""
+    rows = []
+    for name in saved.studies():
+        found = saved.verdicts(name)["verdicts"]
+        right = sum(v["as_expected"] for v in found)
+        rows.append(
+            (
+                f"[{name}]({_link(page, saved.page(name))})",
+                _cell(registry.title(name)),
+                f"{right}/{len(found)}",
+                _time(saved.seconds(name)),
+            )
+        )
+    return _table(("study", "what it shows", "verdicts", "time"), rows)
+
+
+def compared(saved: Saved, page: Path, study: str, run: str) -> str:
+    """The main verdicts of a study beside those of another run of it, in single precision, say."""
+    main, other = saved.verdicts(study), saved.verdicts(study, run)
+    rows = []
+    for a, b in zip(main["verdicts"], other["verdicts"], strict=True):
+        if (a["claim"], a["label"]) != (b["claim"], b["label"]):
+            raise ValueError(f"{run} of {study} must have the claims of its main run")
         x, y = a["computed"], b["computed"]
         change = "–" if x is None or y is None else number(abs(y - x) / abs(x or 1))
-        held = [f"{len(v['holding'])}/{len(v['seeds'])}" if v["seeds"] else "–" for v in (a, b)]
-        lines.append(
-            f"| `{a['claim']}` | {a['optimizer']} | {number(x)} | {number(y)} | {change} | {_bound(a)} "
-            f"| {_pair(a['status'], b['status'])} | {_pair(*held)} |"
+        rows.append(
+            (
+                f"`{a['claim']}`",
+                _cell(a["label"]),
+                number(x),
+                number(y),
+                change,
+                _bound(a),
+                _pair(a["status"], b["status"]),
+                _pair(_held(a), _held(b)),
+            )
         )
-    return "\n".join(lines)
+    return _table(("claim", "on", "main run", run, "relative change", "bound (main run)", "verdicts", "seeds"), rows)
 
 
 def _pair(a: str, b: str) -> str:
     return a if a == b else f"**{a} → {b}**"
 
 
-def blocks(found: list[dict[str, Any]]) -> dict[str, str]:
-    """The README's blocks by name, from the verdicts of one or more root seeds, the first being the main one."""
-    return {"talk": _talk(found), "claims": _claims(found)}
+def catalogue(saved: Saved, page: Path) -> str:
+    """Every claim of every study: what it says, how it came out, where it is stated."""
+    parts = []
+    for name in saved.studies():
+        stated, found = _stated_in(name), saved.verdicts(name)["verdicts"]
+        rows = []
+        for claim in _claim_ids(found):
+            each = [v for v in found if v["claim"] == claim]
+            statuses = " ".join(dict.fromkeys(v["status"] for v in each))
+            rows.append((f"`{claim}`", _cell(each[0]["plain"]), statuses, each[0]["source"], f"`{stated[claim]}`"))
+        link = _link(page, saved.page(name), "claims")
+        made = _table(("claim", "statement", "verdict", "source", "stated in"), rows)
+        parts.append(f"## {name}\n\n[{_cell(registry.title(name))}]({link})\n\n{made}")
+    return "\n\n".join(parts)
 
 
-def documents(root: Path = ROOT) -> dict[Path, dict[str, str]]:
-    """Every document with its generated blocks, from what is committed."""
-    found = saved(root)
-    identities = table.read(root / "docs" / "proofs" / "identities.json")
-    return {
-        root / "README.md": blocks(found)
-        | {
-            "boundaries": _claims([boundaries(root)]),
-            "proofs": proofs_report.as_markdown(proofs(root)),
-            "identities": table.as_markdown(identities),
-        },
-        root / "docs" / "float32.md": {"precision": _precision(found[0], single(root))},
-        root / "docs" / "proofs.md": {"steps": proofs_report.steps_markdown(proofs(root))},
-        root / "docs" / "identities.md": {"counterexamples": table.counterexamples_markdown(identities)},
-    }
+def changes(saved: Saved, page: Path) -> str:
+    """The notes of the next release: a file, and a line, for each change."""
+    notes = [path.read_text(encoding="utf-8").strip() for path in change_notes(saved.root)]
+    return "\n".join(f"- {note}" for note in notes) or "Nothing yet."
 
 
-def rewritten(text: str, blocks: dict[str, str]) -> str:
-    """The text with its generated blocks replaced.
+def change_notes(root: Path = ROOT) -> list[Path]:
+    """The files of ``docs/changes/`` that a release has not yet gathered."""
+    every = sorted((root / "docs" / "changes").glob("*.md"))
+    return [path for path in every if path.stem != "index" and not path.stem[0].isdigit()]
+
+
+Maker = Callable[..., str]
+
+BLOCKS: dict[str, Maker] = {
+    "message": message,
+    "claims": claims,
+    "pictures": pictures,
+    "table": table,
+    "proved": proved,
+    "studies": studies,
+    "compared": compared,
+    "proofs": lambda saved, page: proofs_report.as_markdown(saved.proofs),
+    "steps": lambda saved, page: proofs_report.steps_markdown(saved.proofs),
+    "identities": lambda saved, page: identities_table.as_markdown(saved.identities),
+    "counterexamples": lambda saved, page: identities_table.counterexamples_markdown(saved.identities),
+}
+"""Blocks that are kept in the documents: from what is saved, the page, and the words behind the block's name."""
+
+BUILT: dict[str, Maker] = {"studies": studies, "catalogue": catalogue, "changes": changes}
+"""Blocks that are made when the site is built."""
+
+
+def rewritten(text: str, make: Callable[[str, list[str]], str | None]) -> str:
+    """A text with its blocks made anew.
+
+    Args:
+        text: Markdown.
+        make: from a block's name and the words behind it to its contents; None leaves it as it is.
 
     Raises:
-        ValueError: a block's marks are missing.
+        ValueError: a block has no end.
     """
-    for name, block in blocks.items():
-        pattern = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
-        # A function, so that no backslash of the block is read as a reference to a group.
-        text, count = pattern.subn(lambda match, block=block: f"{match[1]}{block}\n{match[2]}", text)  # type: ignore[misc]
-        if count != 1:
-            raise ValueError(f"the document must have one block {name!r}")
-    return text
+    parts, at = [], 0
+    for begin in BEGIN.finditer(text):
+        end = text.find(f"<!-- end {begin[1]} -->", begin.end())
+        if end < 0:
+            raise ValueError(f"the block {begin[1]!r} has no end")
+        made = make(begin[1], begin[2].split())
+        if made is not None:
+            parts += [text[at : begin.end()], made, "\n"]
+            at = end
+    return "".join([*parts, text[at:]])
 
 
-def saved(root: Path = ROOT) -> list[dict[str, Any]]:
-    """The committed verdicts, by root seed."""
-    return [read_verdicts(path) for path in sorted((root / "docs" / "headline").glob("root-*.json"))]
+def documents(root: Path = ROOT) -> dict[Path, str]:
+    """Every document that has blocks, with its text as it should be."""
+    saved, found = Saved(root), {}
+    for page in [root / "README.md", *sorted((root / "docs").rglob("*.md"))]:
+        text = page.read_text(encoding="utf-8")
+
+        def make(name: str, words: list[str], page: Path = page) -> str | None:
+            return BLOCKS[name](saved, page, *words) if name in BLOCKS else None
+
+        if BEGIN.search(text):
+            found[page] = rewritten(text, make)
+    return found
 
 
-def single(root: Path = ROOT) -> dict[str, Any]:
-    """The committed verdicts of root 0 in single precision."""
-    return read_verdicts(root / "docs" / "headline" / "float32.json")
+def copy(results: Path, root: Path = ROOT) -> list[str]:
+    """Keep what a folder of results has of every study, and of the proofs; what was left, and why, in sentences.
+
+    ``results/STUDY/`` is kept as the study's own; another folder with its verdicts, ``results/root-1/``, where
+    ``docs/studies/STUDY/root-1.json`` is there already. Only the default size is kept.
+    """
+    saved, left = Saved(root), []
+    for path in sorted(results.glob("*/verdicts.json")):
+        folder, found = path.parent, json.loads(path.read_text(encoding="utf-8"))
+        study = found.get("study")
+        if study not in registry.names():
+            continue
+        target = saved.folder(study) / ("verdicts.json" if folder.name == study else f"{folder.name}.json")
+        if folder.name != study and not target.exists():
+            left.append(f"{folder} is a run of {study} that is not kept: {target} is not there")
+        elif found["settings"] != plain(settings_of(registry.study(study).settings)):
+            left.append(f"{folder} is not of the default size, and is not kept")
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+            if folder.name == study:
+                shutil.copyfile(folder / "provenance.json", target.parent / "provenance.json")
+                for end in ("png", "caption.txt"):
+                    for picture in sorted(folder.glob(f"figures/*.{end}")):
+                        shutil.copyfile(picture, target.parent / picture.name)
+    for source, name in (("proofs/verdicts.json", "proofs.json"), ("identities/identities.json", "identities.json")):
+        if (results / source).exists():
+            shutil.copyfile(results / source, root / "docs" / "proofs" / name)
+    return left
 
 
-def boundaries(root: Path = ROOT) -> dict[str, Any]:
-    """The committed verdicts of both studies, one after the other."""
-    found = [read_verdicts(root / "docs" / "boundaries" / f"{name}.json") for name in BOUNDARIES]
-    return {"verdicts": [v for study in found for v in study["verdicts"]]}
-
-
-def proofs(root: Path = ROOT) -> dict[str, Any]:
-    """The committed verdicts of the proof steps."""
-    return json.loads((root / "docs" / "proofs" / "proofs.json").read_text())
-
-
-COPIES = {
-    "headline/verdicts.json": "headline/root-0.json",
-    "root-1/verdicts.json": "headline/root-1.json",
-    "root-2/verdicts.json": "headline/root-2.json",
-    "float32/verdicts.json": "headline/float32.json",
-    **{f"headline/figures/{name}.{end}": f"headline/{name}.{end}" for name in FIGURES for end in ENDS},
-    **{f"{name}/verdicts.json": f"boundaries/{name}.json" for name in BOUNDARIES},
-    **{f"{name}/figures/{name}.{end}": f"boundaries/{name}.{end}" for name in BOUNDARIES for end in ENDS},
-    "proofs/verdicts.json": "proofs/proofs.json",
-    "identities/identities.json": "proofs/identities.json",
-}
-"""What of a folder of results goes where in docs/."""
-
-
-def main(results: str) -> None:
-    """Copy what there is in a folder of results to docs/, and rewrite the documents."""
-    for source, target in COPIES.items():
-        if (Path(results) / source).exists():
-            (ROOT / "docs" / target).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(Path(results) / source, ROOT / "docs" / target)
-    for path, made in documents().items():
-        path.write_text(rewritten(path.read_text(), made))
+def main(results: str = "") -> None:
+    """Keep what there is in a folder of results, if one is given, and rewrite the documents."""
+    for sentence in copy(Path(results)) if results else []:
+        print(sentence, file=sys.stderr)
+    for path, text in documents().items():
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

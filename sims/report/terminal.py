@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from lemmascope.sims.cubic_cnn.trajectory import TrajectoryError
+from lemmascope.sims.files import ResultsError
 from lemmascope.theory.errors import InputError
 
 
@@ -33,7 +33,7 @@ def polite(kept: str = "nothing was saved, and what was saved before is as it wa
     """Errors as one sentence and an exit status: 2 for wrong use, 130 for Ctrl-C, after which ``kept`` is said."""
     try:
         yield
-    except (InputError, TrajectoryError) as error:
+    except (InputError, ResultsError) as error:
         stop(str(error), 2, error)
     except KeyboardInterrupt as error:
         stop(f"interrupted; {kept}.", 130, error)

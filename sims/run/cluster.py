@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-__all__ = ["ClusterLost", "connect", "run_on"]
+__all__ = ["ClusterLost", "Dask", "connect"]
 
 import asyncio
 import logging
 import os
+import pickle
 import re
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
+import xarray as xr
 from threadpoolctl import threadpool_limits
 
-from lemmascope.sims.run.store import Store
-from lemmascope.sims.run.tasks import Kept, longest_first
+from lemmascope.sims.run.parts import longest_first
+from lemmascope.sims.study import Task
 from lemmascope.theory.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,12 +44,7 @@ ALLOWED_FAILURES = 10
 
 
 class ClusterLost(RuntimeError):
-    """The cluster ended, or could not go on, before the study was done; the store has what was finished."""
-
-    def __init__(self, why: str, store: Store | Kept) -> None:
-        super().__init__(
-            f"{why}; {store.done} of {len(store.keys)} tasks are in {store.path}, and --resume continues from there."
-        )
+    """The cluster ended, or could not go on, before the study was done; what was finished has been handed over."""
 
 
 @contextmanager
@@ -129,34 +125,69 @@ def _local(workers: int) -> Iterator[Client]:
         os.environ.update(before)
 
 
-def _on_worker(compute: Callable[[Any], np.ndarray], task: Any) -> np.ndarray:
+class Dask:
+    """Tasks on a cluster; a context manager. A task whose worker dies is computed again by another.
+
+    Args:
+        spec: what `connect` accepts.
+
+    Attributes:
+        dashboard: address of the cluster's live page, once it is entered.
+    """
+
+    def __init__(self, spec: Any) -> None:
+        self.spec, self.dashboard = spec, ""
+        self._client: Client | None = None
+        self._around = ExitStack()
+
+    def __enter__(self) -> Dask:
+        self._client = self._around.enter_context(connect(self.spec))
+        self.dashboard = str(self._client.dashboard_link)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._around.close()
+        self._client = None
+
+    def run(
+        self, compute: Callable[[Task], xr.Dataset], tasks: Sequence[Task], done: Callable[[int, xr.Dataset], None]
+    ) -> None:
+        """See `sims.run.tasks.Executor.run`.
+
+        Raises:
+            ClusterLost: the scheduler or all workers are gone, or the workers of one task died again and again.
+        """
+        if self._client is None:
+            with self:
+                self.run(compute, tasks, done)
+            return
+        _run_on(self._client, compute, tasks, done)
+
+
+def _on_worker(compute: Callable[[Task], xr.Dataset], packed: bytes) -> xr.Dataset:
+    # Unpacked here, after `compute` was: a user's own study is a module that this process has only then.
+    task = pickle.loads(packed)
     # For good, and not within a block: the threads of a worker that has many would restore it under each other.
     threadpool_limits(limits=1)
-    return np.asarray(compute(task), dtype=np.float64)
+    return compute(task)
 
 
-def run_on(
+def _run_on(
     client: Client,
-    compute: Callable[[Any], np.ndarray],
-    tasks: Sequence[Any],
-    store: Store | Kept,
-    progress: Callable[[int], None] | None = None,
+    compute: Callable[[Task], xr.Dataset],
+    tasks: Sequence[Task],
+    done: Callable[[int, xr.Dataset], None],
 ) -> None:
-    """Run the tasks that the store lacks on a cluster; the arguments are those of `sims.run.tasks.run_tasks`.
-
-    A task whose worker dies is computed again by another.
-
-    Raises:
-        ClusterLost: the scheduler or all workers are gone, or the workers of one task died again and again.
-    """
     finished: SimpleQueue[Future] = SimpleQueue()
     futures: dict[Any, tuple[int, Future]] = {}
-    name = f"{getattr(compute, '__name__', 'task')}-{uuid.uuid4().hex}"
-    watch = _Watch(client, store)
+    name = f"task-{uuid.uuid4().hex}"
+    watch = _Watch(client)
     try:
-        for rank, index in enumerate(longest_first(tasks, store.missing())):
+        for rank, index in enumerate(longest_first(tasks, list(range(len(tasks))))):
             with watch.connection():
-                future = client.submit(_on_worker, compute, tasks[index], key=(name, index), pure=False, priority=-rank)
+                future = client.submit(
+                    _on_worker, compute, pickle.dumps(tasks[index]), key=(name, index), pure=False, priority=-rank
+                )
                 futures[future.key] = index, future
                 future.add_done_callback(finished.put)
         while futures:
@@ -166,22 +197,20 @@ def run_on(
                 watch.check()
                 continue
             index, _ = futures[future.key]
-            result = _fetch(future, store.keys[index], watch)
+            result = _fetch(future, tasks[index].key, watch)
             if result is None:
                 future.add_done_callback(finished.put)
                 continue
             del futures[future.key]
             future.release()
-            store.write(index, result)
-            if progress is not None:
-                progress(index)
+            done(index, result)
     finally:
         # The scheduler forgets what nobody wants; this does not wait for it.
         for _, future in futures.values():
             future.release()
 
 
-def _fetch(future: Future, key: str, watch: _Watch) -> np.ndarray | None:
+def _fetch(future: Future, key: str, watch: _Watch) -> xr.Dataset | None:
     """A finished future's result; None if it went with its worker, and is computed again."""
     from distributed import KilledWorker
 
@@ -198,7 +227,7 @@ def _fetch(future: Future, key: str, watch: _Watch) -> np.ndarray | None:
         error = future.exception()
         if isinstance(error, KilledWorker):
             died = f"the {error.allowed_failures + 1} workers that the task {key} was given to died"
-            raise ClusterLost(f"{died} (is their memory too small?)", watch.store)
+            raise ClusterLost(f"{died} (is their memory too small?)")
         if isinstance(error, ImportError) or isinstance(error.__cause__, ImportError):
             lacking = f"its scheduler and workers need the same lemmascope as this process ({error.__cause__ or error})"
             raise InputError("cluster", watch.scheduler.address, lacking) from error
@@ -211,8 +240,8 @@ def _fetch(future: Future, key: str, watch: _Watch) -> np.ndarray | None:
 class _Watch:
     """Whether the scheduler is there, and has had workers lately."""
 
-    def __init__(self, client: Client, store: Store | Kept) -> None:
-        self.client, self.store, self.seen = client, store, time.monotonic()
+    def __init__(self, client: Client) -> None:
+        self.client, self.seen = client, time.monotonic()
         self.scheduler = cast(Any, client.scheduler)
 
     @contextmanager
@@ -224,7 +253,7 @@ class _Watch:
             yield
         except Exception as error:
             if isinstance(error, (CancelledError, OSError)) or self.client.status != "running":
-                raise ClusterLost("the connection to the cluster was lost", self.store) from error
+                raise ClusterLost("the connection to the cluster was lost") from error
             raise
 
     def check(self) -> None:
@@ -233,4 +262,4 @@ class _Watch:
             if self.client.sync(self.scheduler.ncores, callback_timeout=CONNECT):
                 self.seen = time.monotonic()
         if time.monotonic() - self.seen > WITHOUT_WORKERS:
-            raise ClusterLost(f"the cluster has had no worker for {WITHOUT_WORKERS:.0f} s", self.store)
+            raise ClusterLost(f"the cluster has had no worker for {WITHOUT_WORKERS:.0f} s")

@@ -1,23 +1,24 @@
-"""Where a result comes from, and what makes a run the same run."""
+"""Where a result comes from: the machine, the versions, and the code that computed it."""
 
 from __future__ import annotations
 
-__all__ = ["found_identity", "identity", "machine_of", "processor", "provenance"]
+__all__ = ["code_of", "machine_of", "processor"]
 
 import hashlib
-import json
 import os
 import platform
 import sys
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import xarray as xr
+from lemmascope.sims.study import Study
 
-from lemmascope.sims.cubic_cnn.trajectory import TrajectoryError, load
-from lemmascope.theory.optimizers import describe
+PACKAGE = Path(__file__).resolve().parents[2]
+SHOWN = ("sims/figures", "sims/report")
+"""Folders that show results and change none."""
 
 
 def machine_of(wall: float) -> dict[str, Any]:
@@ -33,16 +34,6 @@ def machine_of(wall: float) -> dict[str, Any]:
     }
 
 
-def provenance(wall: float, run: xr.Dataset) -> dict[str, Any]:
-    """`machine_of` with how the run was carried out."""
-    return machine_of(wall) | {
-        "representation": run.attrs["representation"],
-        "representation_reason": run.attrs["representation_reason"],
-        "backend": run.attrs["backend"],
-        "backend_reason": run.attrs["backend_reason"],
-    }
-
-
 def processor() -> str:
     """The processor's model, as the system names it."""
     try:
@@ -52,32 +43,20 @@ def processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def identity(problem: Any, optimizers: dict[str, Any], record: Any, run: dict[str, Any]) -> dict[str, Any]:
-    """What makes a run the same run: everything but threads and memory."""
-    p = problem.parameters
-    digest = None
-    if p is None:
-        parts = [problem.X, problem.y, problem.w_star, problem.small]
-        joined = b"|".join(b"" if part is None else part.tobytes() + str(part.shape).encode() for part in parts)
-        digest = hashlib.sha256(joined).hexdigest()
-    found = {
-        "parameters": None if p is None else p.to_dict(),
-        "data": digest,
-        "m": problem.m,
-        "lam": problem.lam,
-        "sigma_0": getattr(problem, "sigma_0", None),
-        "law": getattr(problem, "law", None),
-        "optimizers": {k: describe(o) for k, o in optimizers.items()},
-        "record": repr(record),
-        "run": {k: v for k, v in run.items() if k not in ("workers", "memory_limit")},
-        "lemmascope_version": version("lemmascope"),
-    }
-    return json.loads(json.dumps(found))
+@cache
+def _house() -> str:
+    """A digest of the sources that compute: theory/ and sims/, less what only shows."""
+    digest = hashlib.sha256()
+    for house in ("theory", "sims"):
+        for path in sorted((PACKAGE / house).rglob("*")):
+            name = path.relative_to(PACKAGE).as_posix()
+            if path.suffix in (".py", ".cu", ".cuh") and not name.startswith(SHOWN):
+                digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
 
 
-def found_identity(path: Path) -> dict[str, Any] | None:
-    """The identity of the run in a file; None where it holds no run of ours."""
-    try:
-        return json.loads(load(path).attrs.get("identity", "null"))
-    except (TrajectoryError, ValueError):
-        return None
+def code_of(study: Study[Any]) -> str:
+    """What makes the code that computes a study's parts the same code: the house's sources, and a user's own file."""
+    if not study.file:
+        return _house()
+    return f"{_house()} {hashlib.sha256(Path(study.file).read_bytes()).hexdigest()[:16]}"

@@ -1,52 +1,39 @@
-"""One zarr store with the results of a study's tasks, each written once and whole."""
+"""The parts of a study on the local disk, each written once and whole, beside the results that come of them."""
 
 from __future__ import annotations
 
 __all__ = ["SCHEMA", "Store"]
 
-import asyncio
 import fcntl
+import hashlib
 import json
 import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import zarr
-from zarr.codecs import BytesCodec, Crc32cCodec
-from zarr.core.buffer import Buffer
-from zarr.storage import LocalStore
+import xarray as xr
 
-from lemmascope.sims.files import whole_file
+from lemmascope.sims.files import PROVENANCE, whole_file, write_json
+from lemmascope.sims.run.parts import Damaged, decode, encode
 from lemmascope.theory.errors import InputError
 
-SCHEMA = "lemmascope-store/1"
-METADATA = "zarr.json"
-ARRAY = "results"
-# Beside the chunks, where zarr lists no files; it also marks the folder as ours, and is never deleted.
-LOCK = f"{ARRAY}/lemmascope.lock"
-
-
-class _WholeFiles(LocalStore):
-    """A folder whose files appear whole or not at all, on the disk too; zarr's own does not wait for the disk."""
-
-    async def set(self, key: str, value: Buffer) -> None:
-        def put() -> None:
-            with whole_file(self.root / key) as temporary:
-                temporary.write_bytes(value.to_bytes())
-
-        await asyncio.to_thread(put)
+SCHEMA = "lemmascope-parts/1"
+FOLDER = "parts"
+MANIFEST = "parts.json"
+LOCK = "parts.lock"
+"""Marks the folder as ours, and is never deleted."""
 
 
 class Store:
-    """Results by task on the local disk: float64, NaN where missing; made by `create_or_open`, and a context manager.
+    """Parts by task in ``OUT/parts``; made by `create_or_open`, and a context manager.
 
-    A task is one chunk, one file with a checksum. While the store is open no other process can open it; the lock ends
-    with the process that holds it, even a killed one. ``xarray.open_zarr(path, consolidated=False)`` reads the folder
-    at any time.
+    A task is one file with checksums. While the store is open no other process can open it; the lock ends with the
+    process that holds it, even a killed one.
 
     Attributes:
-        path: the folder.
+        path: the folder ``OUT/parts``.
         keys: names of the tasks, in order.
         damaged: keys of the tasks whose file was truncated or changed; they count as missing.
     """
@@ -60,42 +47,43 @@ class Store:
     @classmethod
     def create_or_open(
         cls,
-        path: str | os.PathLike[str],
-        fingerprint: dict[str, Any],
+        out: str | os.PathLike[str],
+        fingerprint: Mapping[str, Any],
+        code: str,
         keys: list[str],
-        names: list[str],
-        shape: tuple[int, ...],
         *,
         resume: bool,
         force: bool,
     ) -> Store:
-        """A new store at ``path``; with ``resume`` the one that lies there, and with ``force`` in its place.
+        """A new store in the folder ``out``; with ``resume`` the one that lies there, and with ``force`` in its place.
 
-        ``force`` deletes results of ours only; it wins over ``resume``.
+        ``force`` deletes parts of ours only; it wins over ``resume``.
 
         Args:
-            path: the folder.
+            out: the folder of the results.
             fingerprint: what makes a study the same study; JSON.
+            code: what makes the code that computes the parts the same code.
             keys: names of the tasks, all different.
-            names: names of the variables in a task's result.
-            shape: shape of a task's result.
-            resume: continue a store of the same fingerprint, keys, names and shape; a missing one is begun.
-            force: replace a store of any study.
+            resume: continue parts of the same fingerprint, code and keys; missing ones are begun.
+            force: replace the results of any study.
 
         Raises:
-            InputError: the store exists and neither is given, belongs to another study, is damaged or in use, or the
-                folder holds something else.
+            InputError: results exist and neither is given, or belong to another study or to other code, are damaged
+                or in use, or the folder holds something else.
             ValueError: the fingerprint is not JSON.
             OSError: it cannot be written.
         """
-        path = Path(path)
-        wanted = {"schema": SCHEMA, "fingerprint": fingerprint, "keys": keys, "names": names, "shape": shape}
+        out = Path(out)
+        wanted = {"schema": SCHEMA, "fingerprint": dict(fingerprint), "code": code, "keys": keys}
         wanted = json.loads(json.dumps(wanted, allow_nan=False))
         if not keys or len(set(keys)) < len(keys):
             raise InputError("keys", len(keys), "give one key or more, all different")
-        if not _ours(path):
-            raise InputError("out", str(path), "it is no store of results, and is left alone; choose another")
-        store = cls(path, _locked(path))
+        if out.exists() and not out.is_dir():
+            raise InputError("out", str(out), "it must be a folder, and this is a file")
+        if not force and not _ours(out):
+            raise InputError("out", str(out), "it exists with other results; choose another, or --force replaces them")
+        (out / FOLDER).mkdir(parents=True, exist_ok=True)
+        store = cls(out / FOLDER, _locked(out))
         try:
             store._prepare(wanted, resume=resume, force=force)
         except BaseException:
@@ -105,85 +93,58 @@ class Store:
 
     def _prepare(self, wanted: dict[str, Any], *, resume: bool, force: bool) -> None:
         self.keys = wanted["keys"]
-        for leftover in [*self.path.glob(f".{METADATA}.*.partial"), *(self.path / ARRAY).glob(".*.partial")]:
+        self._files = [self.path / file_name(key) for key in self.keys]
+        for leftover in self.path.glob(".*.partial"):
             leftover.unlink()  # of a writer that was killed
-        # The array's metadata come last when a store is made, and go last when it is deleted.
-        array = self.path / ARRAY / METADATA
-        if force or not any(array.parent.glob("c.*")):  # a store without results holds nothing to lose
-            for file in [*array.parent.glob("c.*"), self.path / METADATA, array]:
-                file.unlink(missing_ok=True)
-            self._create(wanted)
-        elif not resume:
-            raise InputError("out", str(self.path), "it exists; --resume continues it, --force replaces it")
+        found = list(self.path.glob("*.npz"))
+        results = _found(self.path.parent / PROVENANCE)
+        finished = bool(results) and results.get("complete") is not False
+        if not force and found:
+            self._compare(wanted, resume=resume)
+        elif not force and finished:
+            # Results whose parts were deleted: they are the same study's, or they are left alone.
+            other = _differences(results.get("fingerprint", {}), wanted["fingerprint"])
+            if other:
+                raise InputError("out", str(self.path.parent), f"it holds {_other(other)}")
+            if not resume:
+                raise InputError("out", str(self.path.parent), EXISTS)
         else:
-            self._compare(wanted)
-        self._array = self._open()
+            for file in found:
+                file.unlink()
+        # The manifest comes before the first part, and says what the parts are.
+        if force or not found:
+            write_json(self.path / MANIFEST, wanted)
         self._there = [self._readable(index) for index in range(len(self.keys))]
 
-    def _create(self, wanted: dict[str, Any]) -> None:
-        files, shape = _WholeFiles(self.path), wanted["shape"]
-        (self.path / METADATA).unlink(missing_ok=True)
-        zarr.create_group(files, attributes=wanted)
-        zarr.create_array(
-            files,
-            name=ARRAY,
-            shape=(len(self.keys), *shape),
-            chunks=(1, *shape),
-            dtype="float64",
-            fill_value=np.nan,
-            serializer=BytesCodec(endian="little"),
-            filters=None,
-            compressors=[Crc32cCodec()],
-            chunk_key_encoding={"name": "default", "separator": "."},
-            dimension_names=("task", *(f"axis_{k}" for k in range(len(shape)))),
-        )
-
-    def _compare(self, wanted: dict[str, Any]) -> None:
-        try:
-            found = zarr.open_group(_WholeFiles(self.path), mode="r").attrs.asdict()
-            found["schema"], self._open()
-        except Exception as error:  # whatever zarr makes of half a file
-            if isinstance(error, OSError) and error.errno is not None:
-                raise
+    def _compare(self, wanted: dict[str, Any], *, resume: bool) -> None:
+        where = str(self.path.parent)
+        found = _found(self.path / MANIFEST)
+        if set(found) != set(wanted) or found["schema"] != SCHEMA:
             raise InputError(
-                "out", str(self.path), "its metadata are damaged; its results are left alone, --force replaces them"
-            ) from None
-        other = []
-        for name in wanted:
-            a: Any = found.get(name)
-            b = wanted[name]
-            if a != b and isinstance(a, dict) and isinstance(b, dict):
-                differing = [part for part in sorted({*a, *b}) if a.get(part) != b.get(part)]
-                other += [f"{part} ({a.get(part)!r} there, {b.get(part)!r} here)" for part in differing]
-            elif a != b:
-                other.append(name)
-        if other:
-            raise InputError(
-                "out",
-                str(self.path),
-                f"it holds another study, which differs in {', '.join(other)}; choose another "
-                "folder, or --force replaces it",
+                "out", where, "the list of its parts is damaged; they are left alone, --force replaces them"
             )
-
-    def _open(self) -> zarr.Array:
-        # A result that is all NaN is a result, and not a missing task.
-        with zarr.config.set({"array.write_empty_chunks": True}):
-            return zarr.open_array(_WholeFiles(self.path), path=ARRAY, mode="r+")
+        other = _differences(found["fingerprint"], wanted["fingerprint"])
+        if other:
+            raise InputError("out", where, f"it holds {_other(other)}")
+        if found["code"] != wanted["code"]:
+            raise InputError(
+                "out", where, "its parts were computed by another version of the code; --force computes them again"
+            )
+        if found["keys"] != wanted["keys"]:
+            raise InputError("out", where, "its parts are cut in another way; --force computes them again")
+        if not resume:
+            raise InputError("out", where, EXISTS)
 
     def _readable(self, index: int) -> bool:
-        """Whether the task's file is there and keeps its checksum."""
-        if not self._file(index).exists():
-            return False
+        """Whether the task's file is there and whole."""
         try:
-            self._array[index]
-        except ValueError:  # the checksum or the length is wrong
+            decode(self._files[index].read_bytes(), self.keys[index])
+        except FileNotFoundError:
+            return False
+        except Damaged:
             self.damaged.append(self.keys[index])
             return False
         return True
-
-    def _file(self, index: int) -> Path:
-        zeros = (0,) * (self._array.ndim - 1)
-        return self.path / ARRAY / self._array.metadata.encode_chunk_key((index, *zeros))
 
     def missing(self) -> list[int]:
         """Tasks that are not there, or damaged."""
@@ -194,26 +155,31 @@ class Store:
         """How many tasks are there."""
         return sum(self._there)
 
-    def write(self, index: int, array: np.ndarray) -> None:
-        """Write a task's result; it is on the disk when this returns, and complete or absent whatever happens.
+    def write(self, index: int, part: xr.Dataset) -> None:
+        """Write a task's part; it is on the disk when this returns, and complete or absent whatever happens.
 
         Raises:
-            ValueError: the array's shape is not the store's.
-            OSError: the disk is full or gone; the tasks written before are unharmed.
+            InputError: it is no part, see `sims.run.parts.encode`.
+            OSError: the disk is full or gone; the parts written before are unharmed.
         """
-        array = np.asarray(array, dtype=np.float64)
-        if array.shape != self._array.shape[1:]:
-            raise ValueError(f"{self.keys[index]}: a result of shape {array.shape}, expected {self._array.shape[1:]}")
-        self._array[index] = array
+        data = encode(part, self.keys[index])
+        with whole_file(self._files[index]) as temporary:
+            temporary.write_bytes(data)
         self._there[index] = True
 
-    def read(self) -> np.ndarray:
-        """All results, (task, *shape); NaN where missing."""
-        results = np.full(self._array.shape, np.nan)
-        for index, there in enumerate(self._there):
-            if there:
-                results[index] = self._array[index]
-        return results
+    def read(self, index: int) -> xr.Dataset:
+        """A task's part.
+
+        Raises:
+            InputError: its file was changed since it was written.
+        """
+        try:
+            return decode(self._files[index].read_bytes(), self.keys[index])
+        except (OSError, Damaged) as error:
+            where = str(self._files[index])
+            raise InputError(
+                "part", where, f"it was whole and is damaged now ({error}); --resume repairs it"
+            ) from error
 
     def close(self) -> None:
         """Let others open the store; may be called twice."""
@@ -228,21 +194,51 @@ class Store:
         self.close()
 
 
-def _ours(path: Path) -> bool:
-    """Whether there is nothing at ``path``, an empty folder, or a store of ours, even a damaged or unfinished one."""
-    if not path.is_dir():
-        return not path.exists()
-    return (path / LOCK).is_file() or all(found == path / ARRAY and found.is_dir() for found in path.rglob("*"))
+EXISTS = "it exists; --resume continues it, --force replaces it"
 
 
-def _locked(path: Path) -> int:
-    (path / LOCK).parent.mkdir(parents=True, exist_ok=True)
-    lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+def file_name(key: str) -> str:
+    """A file's name that a reader recognizes, and that no two keys share."""
+    readable = re.sub(r"[^\w.=+-]+", "_", key)[:100]
+    return f"{readable}.{hashlib.sha256(key.encode()).hexdigest()[:8]}.npz"
+
+
+def _found(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _differences(there: Any, here: Any, where: str = "") -> list[str]:
+    """What differs between two fingerprints, field by field, with both values."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        names = [name for name in {**here, **there} if there.get(name) != here.get(name)]
+        return [line for name in names for line in _differences(there.get(name), here.get(name), f"{where}{name}.")]
+    return [] if there == here else [f"{where.rstrip('.')} ({there!r} there, {here!r} here)"]
+
+
+def _other(differing: list[str]) -> str:
+    more = f" and {len(differing) - 4} more" if len(differing) > 4 else ""
+    what = ", ".join(differing[:4])
+    return f"another study, which differs in {what}{more}; choose another folder, or --force replaces it"
+
+
+def _ours(out: Path) -> bool:
+    """Whether there is nothing at ``out``, an empty folder, or results of ours, even damaged or unfinished ones."""
+    if not out.is_dir() or not any(out.iterdir()):
+        return True
+    return (out / FOLDER / LOCK).is_file() or "fingerprint" in _found(out / PROVENANCE)
+
+
+def _locked(out: Path) -> int:
+    lock = os.open(out / FOLDER / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(lock)
-        raise InputError("out", str(path), "another process is working on it; wait for its end") from None
+        raise InputError("out", str(out), "another process is working on it; wait for its end") from None
     except BaseException:
         os.close(lock)
         raise

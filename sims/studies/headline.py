@@ -1,114 +1,283 @@
-"""The central experiment: GD and GD+M on `HEADLINE`, from the same data and weights.
+"""Momentum learns the feature where GD memorizes noise: the central theorem, watched on the two-layer cubic CNN.
 
-Two simulations on the same seeds and data:
+GD and GD+M (momentum) train from the same data and weights. Two experiments:
 
-- ``trajectory``: GD (η = 0.1) and GD+M (η = 0.1, γ = 0.999) for 40 000 iterations;
+- ``trajectory``: GD (η = 0.1) and GD+M (η = 0.1, γ = 0.999) for 40 000 iterations on `HEADLINE`;
 - ``learning_rates``: GD at three more learning rates, and GD+M, for 11 500 iterations, on the first five seeds.
 
-Every claim of the cubic CNN is judged on one of them, each with its negative control.
+Every claim about trajectories is judged on one of them, each with its negative control.
 """
 
 from __future__ import annotations
 
-__all__ = ["EXPECTED", "ITERATIONS", "OPTIMIZERS", "RATES", "Headline", "expectation", "run"]
+__all__ = ["COLUMNS", "STUDY", "Settings"]
 
-import dataclasses
-from collections.abc import Callable
+import json
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import xarray as xr
+from lemmascope.sims.cubic_cnn.evidence import family, runs
 
-from lemmascope.sims.cubic_cnn.simulate import simulate
-from lemmascope.sims.judge import judge
-from lemmascope.sims.schedule import Logarithmic
-from lemmascope.theory.cubic_cnn.claims import CLAIMS
-from lemmascope.theory.cubic_cnn.parameters import HEADLINE
+from lemmascope.sims.cubic_cnn.controls import CONTROLS
+from lemmascope.sims.study import Data, Experiment, Result, Study, Task, option
+from lemmascope.sims.tables import Table
+from lemmascope.theory.claim import Evidence
+from lemmascope.theory.cubic_cnn.claims import TRAJECTORY
+from lemmascope.theory.cubic_cnn.claims.readings import CHANCE, GENERALIZES
+from lemmascope.theory.cubic_cnn.parameters import HEADLINE, Parameters
+from lemmascope.theory.errors import InputError, check_number, check_size
 from lemmascope.theory.optimizers import GD, MomentumAverage, Optimizer
-from lemmascope.theory.verdict import Status, Verdict
+from lemmascope.theory.verdict import Status
 
-SEEDS = 8
-ITERATIONS = 40_000
-RATE_ITERATIONS = 11_500  # so that the smallest rate too has time to fit the small margins
 RATE_SEEDS = 5  # the least number that can hold with high probability
-OPTIMIZERS: dict[str, Optimizer] = {"GD": GD(0.1), "GD+M": MomentumAverage(0.1, 0.999)}
-RATES: dict[str, Optimizer] = {
-    **{f"GD {eta:g}": GD(eta) for eta in (0.2, 0.3, 0.45)},
-    "GD+M": MomentumAverage(0.1, 0.999),
-}
-
-EXPECTED: dict[str, Status] = {"lemma.cross_terms_small": Status.NOT_APPLICABLE}
-"""Claims that do not come out HOLDS here: n = 400 patches in d = 500 dimensions is far from n ≪ √d."""
-
-STUDY = "headline"
+SMALL = Parameters(
+    d=150, N=60, P=2, m=12, alpha=4.0, beta=0.2, mu=0.2, sigma=2 / math.sqrt(150), sigma_0=0.5 / math.sqrt(150)
+)
+"""A law small enough for a look, on which both sides of the theorem are seen too."""
 
 
 @dataclass(frozen=True)
-class Headline:
-    """What the study found."""
+class Settings:
+    """What the study is run with."""
 
-    trajectory: xr.Dataset
-    learning_rates: xr.Dataset
-    verdicts: list[Verdict]
+    seeds: int = option(8, "Data sets and initial weights to draw; 5 or more.", tiny=5, full=40)
+    iterations: int = option(40_000, "Steps of GD and GD+M.", tiny=3000, quick=4000)
+    rate_iterations: int = option(11_500, "Steps at the other learning rates.", tiny=3000, quick=4000)
+    eta: float = option(0.1, "Learning rate of GD and GD+M.", tiny=0.2, quick=0.2)
+    gamma: float = option(0.999, "Momentum of GD+M.", tiny=0.998, quick=0.998)
+    rates: tuple[float, ...] = option(
+        (0.2, 0.3, 0.45), "Other learning rates of GD.", tiny=(0.1, 0.15, 0.3), quick=(0.1, 0.15, 0.3)
+    )
+    parameters: Parameters = option(HEADLINE, "Data law and network.", tiny=SMALL, quick=SMALL)
+    batch: int = option(1, "Seeds a part; more for a GPU, which takes them together.")
+
+    def __post_init__(self) -> None:
+        if check_size("seeds", self.seeds) < RATE_SEEDS:
+            raise InputError("seeds", self.seeds, "5 or more are needed for a verdict with high probability")
+        for name in ("iterations", "rate_iterations", "batch"):
+            check_size(name, getattr(self, name))
+        check_number("eta", self.eta, 0, open_low=True)
+        check_number("gamma", self.gamma, 0, 1, open_high=True)
+        for rate in self.rates:
+            check_number("rates", rate, 0, open_low=True)
+        if len(set(self.rates)) < len(self.rates) or not self.rates:
+            raise InputError("rates", self.rates, "give one learning rate or more, all different")
 
 
-def expectation(verdict: Verdict) -> Verdict:
-    """The verdict with this study's expected status."""
-    return dataclasses.replace(verdict, expected=EXPECTED.get(verdict.claim, verdict.expected))
+def optimizers(settings: Settings, experiment: str) -> dict[str, Optimizer]:
+    """The optimizers of an experiment, by label."""
+    momentum = MomentumAverage(settings.eta, settings.gamma)
+    if experiment == "trajectory":
+        return {"GD": GD(settings.eta), "GD+M": momentum}
+    return {**{f"GD {eta:g}": GD(eta) for eta in settings.rates}, "GD+M": momentum}
 
 
-def work(seeds: int = SEEDS) -> int:
-    """Seed-iterations of the whole study, for a progress bar."""
-    return seeds * ITERATIONS + min(seeds, RATE_SEEDS) * RATE_ITERATIONS
+def _seeds(count: int, batch: int) -> list[Any]:
+    """Seeds one by one, or ranges of them."""
+    if batch == 1:
+        return list(range(count))
+    return [range(first, min(first + batch, count)) for first in range(0, count, batch)]
 
 
-def run(
-    seeds: int = SEEDS,
-    root_seed: int = 0,
-    *,
-    workers: int | None = None,
-    progress: Callable[[int], None] | None = None,
-    backend: str = "auto",
-    dtype: str = "float64",
-) -> Headline:
-    """Simulate and judge.
+def simulated(task: Task[Settings]) -> xr.Dataset:
+    """The trajectories of one seed, or of a range of them."""
+    from lemmascope.sims.cubic_cnn.simulate import simulate
+    from lemmascope.sims.schedule import Logarithmic
 
-    Args:
-        seeds: data sets and initial weights to draw; five or more, for a verdict with high probability.
-        root_seed: root of all random streams.
-        workers: threads, default the number of cores.
-        progress: called with the number of seed-iterations just done.
-        backend, dtype: as of `sims.cubic_cnn.simulate.simulate`.
+    s, at = task.settings, task.at["seed"]
+    seeds = at if isinstance(at, range) else range(at, at + 1)
+    whole = task.experiment == "trajectory"
+    return simulate(
+        s.parameters,
+        optimizers(s, task.experiment),
+        iterations=s.iterations if whole else s.rate_iterations,
+        seeds=len(seeds),
+        first_seed=seeds[0],
+        root_seed=task.root_seed,
+        study=task.study,
+        record=Logarithmic(120 if whole else 20),
+        audit=whole,
+        workers=1,
+        backend=task.backend,
+        dtype=task.dtype,
+    )
+
+
+def cost(iterations: str, count: int) -> Any:
+    """Iterations × optimizers × seeds: what a part takes, up to a factor."""
+
+    def of(settings: Settings, at: Mapping[str, Any]) -> float:
+        seeds = len(at["seed"]) if isinstance(at["seed"], range) else 1
+        return float(getattr(settings, iterations)) * (count or len(settings.rates) + 1) * seeds
+
+    return of
+
+
+def evidence(settings: Settings, data: Data) -> Sequence[Evidence]:
+    """GD and GD+M, and the grid of learning rates as a family."""
+    return [*runs(data["trajectory"]), family(data["learning_rates"])]
+
+
+COLUMNS = {"training loss": None, "large margin": "large", "small margin": "small"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the talk's table: the final accuracy over seeds.
+
+    Attributes:
+        accuracy: median over seeds; low, high: smallest and largest, which is an interval for the median of
+            confidence 1 − 2^{1−n}.
+        passed: seeds that reach 1 (training) or 0.99 (test); seeds: how many there are.
+        loss: median training loss, in the first column.
     """
-    trajectory = simulate(
-        HEADLINE,
-        OPTIMIZERS,
-        iterations=ITERATIONS,
-        seeds=seeds,
-        root_seed=root_seed,
-        study=STUDY,
-        record=Logarithmic(120),
-        workers=workers,
-        progress=progress,
-        backend=backend,
-        dtype=dtype,
+
+    accuracy: float
+    low: float
+    high: float
+    passed: int
+    seeds: int
+    loss: float | None = None
+
+    @property
+    def mark(self) -> str:
+        """✓ if most seeds pass, else ✗."""
+        return "✓" if 2 * self.passed > self.seeds else "✗"
+
+    @property
+    def text(self) -> str:
+        """For a terminal."""
+        text = f"{self.mark} {self.accuracy:.3f} [{self.low:.3f}, {self.high:.3f}]  {self.passed}/{self.seeds}"
+        return text if self.loss is None else f"{text}\n  loss {self.loss:.1e}"
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """As JSON."""
+        named = ("accuracy", "low", "high", "passed", "seeds", "loss")
+        return {name: getattr(self, name) for name in named} | {"mark": self.mark}
+
+
+def talk_table(trajectory: xr.Dataset) -> dict[str, dict[str, Cell]]:
+    """The talk's table, measured at the last iteration: optimizer → column → `Cell`."""
+    final = trajectory.isel(iteration=-1)
+    table: dict[str, dict[str, Cell]] = {}
+    for name in trajectory.optimizer.values:
+        at = final.sel(optimizer=name)
+        small = at.small_count
+        N = json.loads(trajectory.attrs["sizes"])["N"]
+        weight = xr.concat([N - small, small], dim="margin") / N
+        train = (at.train_accuracy.fillna(0).transpose("margin", "seed").values * weight.values).sum(axis=0)
+        row: dict[str, Cell] = {}
+        for column, margin in COLUMNS.items():
+            values = train if margin is None else at.test_accuracy.sel(margin=margin).values
+            good = values >= (1.0 if margin is None else GENERALIZES)
+            row[column] = Cell(
+                accuracy=float(sorted(values)[(len(values) - 1) // 2] + sorted(values)[len(values) // 2]) / 2,
+                low=float(min(values)),
+                high=float(max(values)),
+                passed=int(good.sum()),
+                seeds=len(values),
+                loss=float(at.loss.sum("margin").median()) if margin is None else None,
+            )
+        table[str(name)] = row
+    return table
+
+
+def tables(result: Result[Settings]) -> Sequence[Table]:
+    """The talk's table."""
+    found = talk_table(result.data["trajectory"])
+    seeds, T = result.settings.seeds, result.settings.iterations
+    return [
+        Table(
+            name="talk",
+            title="The talk's table, measured",
+            columns=["", *COLUMNS],
+            rows=[[name, *(cell.text for cell in row.values())] for name, row in found.items()],
+            caption=(
+                f"Accuracy after {T} iterations: median over {seeds} seeds [smallest, largest], seeds that pass. ✓: "
+                f"training accuracy 1, test accuracy ≥ {GENERALIZES}. [smallest, largest] covers the median with "
+                f"probability {1 - 2 ** (1 - seeds):.3f}."
+            ),
+            values={name: {column: cell.values for column, cell in row.items()} for name, row in found.items()},
+        )
+    ]
+
+
+def summary(result: Result[Settings]) -> Sequence[str]:
+    """What the run shows, in sentences made from its numbers, and how it was carried out."""
+    from lemmascope.sims.cubic_cnn.trajectory import advice
+
+    run = result.data["trajectory"]
+    how = (
+        f"{run.attrs['representation']} space: {run.attrs['representation_reason']}; backend {run.attrs['backend']}: "
+        f"{run.attrs['backend_reason']}."
     )
-    learning_rates = simulate(
-        HEADLINE,
-        RATES,
-        iterations=RATE_ITERATIONS,
-        seeds=min(seeds, RATE_SEEDS),
-        root_seed=root_seed,
-        study=STUDY,
-        record=Logarithmic(20),
-        audit=False,
-        workers=workers,
-        progress=progress,
-        backend=backend,
-        dtype=dtype,
-    )
-    single = [claim for claim in CLAIMS.values() if claim.subject != "family"]
-    several = [claim for claim in CLAIMS.values() if claim.subject == "family"]
-    verdicts = judge(trajectory, single) + judge(learning_rates, several)
-    order = list(CLAIMS)
-    verdicts.sort(key=lambda v: order.index(v.claim))
-    return Headline(trajectory, learning_rates, [expectation(v) for v in verdicts])
+    return [*advice(run), *meaning(run), how]
+
+
+def meaning(trajectory: xr.Dataset) -> list[str]:
+    """What a run with "GD" and "GD+M" on the law shows."""
+    from lemmascope.sims.report.verdicts import number
+
+    p, table = json.loads(trajectory.attrs["parameters"]), talk_table(trajectory)
+    final, start = trajectory.isel(iteration=-1), trajectory.isel(iteration=0)
+
+    def median(x: xr.DataArray) -> str:
+        return number(float(x.median("seed")))
+
+    found = []
+    for name in ("GD", "GD+M"):
+        at, small = final.sel(optimizer=name), final.sel(optimizer=name, margin="small")
+        grown = small.Xi_abs_max / start.sel(optimizer=name, margin="small").Xi_abs_max
+        found.append(
+            f"{name}: the feature reaches c = {median(at.c.max('neuron'))} "
+            f"(1/α = {number(1 / p['alpha'])}, 1/β = {number(1 / p['beta'])}), the noise of the small-margin samples "
+            f"is amplified {median(grown)} times, and {_ending(table[name])}."
+        )
+    return found
+
+
+def _ending(row: dict[str, Cell]) -> str:
+    fits = "the training set is fitted" if row["training loss"].mark == "✓" else "the training set is not fitted"
+    small = row["small margin"]
+    if small.accuracy >= GENERALIZES:
+        return f"{fits}: by the feature, so fresh small-margin data are classified ({small.accuracy:.2f})"
+    guess = "by chance" if small.accuracy <= CHANCE else "partly"
+    return f"{fits}: by memorized noise, so fresh small-margin data are classified {guess} ({small.accuracy:.2f})"
+
+
+STUDY = Study(
+    name="headline",
+    subject="cubic_cnn",
+    message=(
+        "GD learns the feature from the large-margin data, stalls, and fits the small-margin data by memorizing their "
+        "noise. GD with momentum keeps learning the feature from its historical gradients, and generalizes on both."
+    ),
+    settings=Settings,
+    experiments={
+        "trajectory": Experiment(lambda s: {"seed": _seeds(s.seeds, s.batch)}, simulated, cost("iterations", 2)),
+        "learning_rates": Experiment(
+            lambda s: {"seed": _seeds(min(s.seeds, RATE_SEEDS), s.batch)}, simulated, cost("rate_iterations", 0)
+        ),
+    },
+    evidence=evidence,
+    claims=TRAJECTORY,
+    controls=CONTROLS,
+    # n = 400 patches in d = 500 dimensions is far from n ≪ √d.
+    expected={"lemma.cross_terms_small": Status.NOT_APPLICABLE},
+    tables=tables,
+    summary=summary,
+    examples=(
+        "lemmascope reproduce",
+        "lemmascope headline --quick",
+        "lemmascope headline --root-seed 1 --out results/another-root",
+        "lemmascope headline --seeds 20 --out results/more-seeds",
+        "lemmascope headline --dtype float32 --out results/single",
+    ),
+    seconds=60,
+    dtypes=("float64", "float32"),
+    backends=("auto", "numpy", "compiled", "cupy"),
+)

@@ -1,79 +1,49 @@
-"""The phase diagram: where in a plane of two parameters GD fails, where momentum rescues it, and the predicted lines.
+"""Where in the plane of learning rate and momentum GD fails, where momentum rescues it, and the lines that predict it.
 
 By default the plane of the learning rate η and of 1 − γ on `HEADLINE`, γ = 0 (plain GD) being its last row. All cells
 of a seed with the same data are stacked (`sims.cubic_cnn.stack`), in blocks of at most `BLOCK` with neighbouring η; a
-block is a task of its own, which any thread or machine may take. Any two of η, γ and the parameters of the law span a
-plane.
+block is a part of its own. Any two of η, γ and the parameters of the law span a plane; lines are predicted, and claims
+judged, on the (η, 1 − γ) plane.
 """
 
 from __future__ import annotations
 
-__all__ = [
-    "AXES",
-    "HEADLINE_PLANE",
-    "Axis",
-    "Phase",
-    "Plane",
-    "Task",
-    "clocks",
-    "compute",
-    "dataset",
-    "judge_plane",
-    "run",
-    "summary",
-    "tasks",
-]
+__all__ = ["STUDY", "Axis", "Settings", "blocks"]
 
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from lemmascope.sims.cubic_cnn.problems import LawProblem
-from lemmascope.sims.cubic_cnn.simulate import simulate
-from lemmascope.sims.cubic_cnn.stack import FATES, MEASURED, CellStack
-from lemmascope.sims.run.tasks import STOP, Kept, run_tasks
-from lemmascope.sims.schedule import Logarithmic
+from lemmascope.sims import stopping
 from lemmascope.sims.seeds import streams
+from lemmascope.sims.study import Data, Experiment, Result, Study, Task, option
+from lemmascope.theory.claim import Evidence
+from lemmascope.theory.cubic_cnn import AXES
 from lemmascope.theory.cubic_cnn.boundaries import feature_share
-from lemmascope.theory.cubic_cnn.claims.phase import CLAIMS, fitted_kappa
-from lemmascope.theory.cubic_cnn.law import Projection
+from lemmascope.theory.cubic_cnn.claims import PHASE
 from lemmascope.theory.cubic_cnn.parameters import HEADLINE, Parameters
 from lemmascope.theory.cubic_cnn.predictions import MEMORIZATION_THRESHOLD, overshoot_rate
 from lemmascope.theory.errors import InputError, check_number, check_size
-from lemmascope.theory.optimizers import GD, MomentumAverage, describe
-from lemmascope.theory.verdict import Run, Status, Verdict
 
-STUDY = "phase"
-SEEDS = 3
 BLOCK = 16
-SHAPE = (BLOCK, len(MEASURED))  # of a task's result
 REACH = 4000.0
 """Last iteration of a cell: ηT = 4000, HEADLINE's own, some three times what memorizing takes …"""
 
 COAST = 5.0
 """… but no less than this many times 1/(1 − γ), in which the velocity is spent."""
 
-AXES = {
-    "eta": ("η", "learning rate"),
-    "gamma": ("1 − γ", "one minus the momentum"),
-    "alpha": ("α", "large signal"),
-    "beta": ("β", "small signal"),
-    "mu": ("μ", "probability of a small margin"),
-    "sigma": ("σ", "noise level"),
-    "sigma_0": ("σ₀", "size of the initial weights"),
-    "N": ("N", "samples"),
-    "m": ("m", "neurons"),
-    "P": ("P", "patches a sample"),
-    "d": ("d", "dimension"),
-}
 WHOLE = ("N", "m", "P", "d")
+SPANS = {"eta": (0.0125, 64.0), "gamma": (1e-4, 1.0), "mu": (0.05, 0.8)}
+SMALL = Parameters(
+    d=100, N=40, P=2, m=6, alpha=4.0, beta=0.2, mu=0.25, sigma=2 / math.sqrt(100), sigma_0=0.5 / math.sqrt(100)
+)
 
 
 @dataclass(frozen=True)
@@ -110,72 +80,70 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Plane:
-    """Two axes over a base.
+class Settings:
+    """What the study is run with."""
 
-    Args:
-        x, y: the axes; base: parameters where no axis sets them; eta, gamma: likewise, of the optimizer.
-    """
-
-    x: Axis
-    y: Axis
-    base: Parameters = HEADLINE
-    eta: float = 0.1
-    gamma: float = 0.999
+    x: str = option("eta", "Horizontal axis: eta, gamma, alpha, beta, mu, sigma, sigma_0, N, m, P, d.")
+    y: str = option("gamma", "Vertical axis; gamma is drawn as 1 − γ.")
+    x_range: tuple[float, float] | None = option(None, "From and to (of 1 − γ for gamma).")
+    y_range: tuple[float, float] | None = option(None, "From and to.", tiny=(1e-3, 1.0))
+    cells: int = option(16, "Cells a side.", tiny=8, quick=8, full=32)
+    seeds: int = option(3, "Draws of data and weights.", quick=2, full=10)
+    eta: float = option(0.1, "Learning rate, where it is no axis.")
+    gamma: float = option(0.999, "Momentum, where it is no axis.")
+    parameters: Parameters = option(HEADLINE, "Data law and network, where they are no axis.", tiny=SMALL, quick=SMALL)
+    stay: bool = option(False, "Let no cell leave the stack before its last iteration.")
 
     def __post_init__(self) -> None:
-        if self.x.name == self.y.name:
-            raise InputError("axes", self.x.name, "they must be two different ones")
+        if self.x == self.y:
+            raise InputError("axes", self.x, "they must be two different ones")
+        check_size("seeds", self.seeds)
         check_number("eta", self.eta, 0, open_low=True)
         check_number("gamma", self.gamma, 0, 1, open_high=True)
-        for j in range(len(self.y.values)):
-            for i in range(len(self.x.values)):
+        axes = self.axes
+        for j in range(len(axes[0].values)):
+            for i in range(len(axes[1].values)):
                 self.cell(j, i)
+
+    def _axis(self, name: str, span: tuple[float, float] | None) -> Axis:
+        if name not in AXES:
+            raise InputError("axis", name, f"it must be one of {', '.join(AXES)}")
+        if span is None:
+            middle = float(getattr(self.parameters, name, 1.0))
+            span = SPANS.get(name, (middle / 4, middle * 4))
+            if name in ("N", "m", "P"):
+                span = max(2.0, span[0]), span[1]
+            if name == "d":
+                span = float(self.parameters.n + 1), max(1e6, 4 * middle)
+        return Axis.spaced(name, *span, self.cells)
+
+    @property
+    def axes(self) -> tuple[Axis, Axis]:
+        """The vertical and the horizontal one."""
+        return self._axis(self.y, self.y_range), self._axis(self.x, self.x_range)
 
     @property
     def of_the_optimizer(self) -> bool:
         """Whether it is the (η, 1 − γ) plane, for which lines are predicted."""
-        return (self.x.name, self.y.name) == ("eta", "gamma")
+        return (self.x, self.y) == ("eta", "gamma")
 
     def cell(self, j: int, i: int) -> tuple[Parameters, float, float]:
         """Parameters, η and γ of the cell in row j and column i."""
-        values = {self.y.name: self.y.values[j], self.x.name: self.x.values[i]}
+        y, x = self.axes
+        values = {y.name: y.values[j], x.name: x.values[i]}
         eta = values.pop("eta", self.eta)
         gamma = 1 - values.pop("gamma") if "gamma" in values else self.gamma
-        changes = {name: int(value) if name in WHOLE else value for name, value in values.items()}
-        return (dataclasses.replace(self.base, **changes) if changes else self.base), eta, gamma  # type: ignore[arg-type]
-
-
-HEADLINE_PLANE = {
-    "quick": (Axis.spaced("eta", 0.0125, 64, 8), Axis.spaced("gamma", 1e-4, 1, 8)),
-    "default": (Axis.spaced("eta", 0.0125, 64, 16), Axis.spaced("gamma", 1e-4, 1, 16)),
-    "full": (Axis.spaced("eta", 0.0125, 64, 32), Axis.spaced("gamma", 1e-4, 1, 32)),
-}
+        changes: dict[str, Any] = {name: int(value) if name in WHOLE else value for name, value in values.items()}
+        return (dataclasses.replace(self.parameters, **changes) if changes else self.parameters), eta, gamma
 
 
 @dataclass(frozen=True)
-class Task:
-    """Some cells of one seed with the same data.
-
-    Attributes:
-        parameters: their law; seed, root_seed: the draw.
-        cells: (η, γ); places: their (row, column).
-        leave: whether decided cells leave the stack; backend, dtype: of `sims.cubic_cnn.stack.CellStack`.
-    """
+class Block:
+    """Some cells with the same data: their law, (η, γ) of each, and their (row, column)."""
 
     parameters: Parameters
-    seed: int
-    root_seed: int
     cells: tuple[tuple[float, float], ...]
     places: tuple[tuple[int, int], ...]
-    leave: bool = True
-    backend: str = "auto"
-    dtype: str = "float64"
-
-    @property
-    def key(self) -> str:
-        """Its name in the store."""
-        return f"seed={self.seed} cells={self.places[0]}…{self.places[-1]}"
 
     @property
     def last(self) -> list[int]:
@@ -188,211 +156,207 @@ class Task:
         return 2.0 * self.parameters.n**2 * self.parameters.m * sum(self.last)
 
 
-def tasks(
-    plane: Plane, seeds: int, root_seed: int, *, leave: bool = True, backend: str = "auto", dtype: str = "float64"
-) -> list[Task]:
-    """The blocks of all seeds."""
-    check_size("seeds", seeds)
-    if dtype not in ("float64", "float32"):
-        raise InputError("dtype", dtype, "it must be 'float64' or 'float32'")
+@lru_cache(maxsize=8)
+def blocks(settings: Settings) -> tuple[Block, ...]:
+    """The cells of one seed, cut into blocks."""
+    rows, columns = (len(axis.values) for axis in settings.axes)
     by_data: dict[Parameters, list[tuple[float, float, int, int]]] = {}
-    for j in range(len(plane.y.values)):
-        for i in range(len(plane.x.values)):
-            parameters, eta, gamma = plane.cell(j, i)
+    for j in range(rows):
+        for i in range(columns):
+            parameters, eta, gamma = settings.cell(j, i)
             by_data.setdefault(parameters, []).append((eta, gamma, j, i))
     found = []
-    for seed in range(seeds):
-        for parameters, cells in by_data.items():
-            ordered = sorted(cells)  # neighbours in η end at about the same iteration
-            for first in range(0, len(ordered), BLOCK):
-                block = ordered[first : first + BLOCK]
-                found.append(
-                    Task(
-                        parameters,
-                        seed,
-                        root_seed,
-                        tuple((eta, gamma) for eta, gamma, _, _ in block),
-                        tuple((j, i) for _, _, j, i in block),
-                        leave,
-                        backend,
-                        dtype,
-                    )
-                )
-    return found
+    for parameters, cells in by_data.items():
+        ordered = sorted(cells)  # neighbours in η end at about the same iteration
+        for first in range(0, len(ordered), BLOCK):
+            some = ordered[first : first + BLOCK]
+            pairs, places = tuple((eta, gamma) for eta, gamma, _, _ in some), tuple((j, i) for _, _, j, i in some)
+            found.append(Block(parameters, pairs, places))
+    return tuple(found)
 
 
-def _draw(parameters: Parameters, seed: int, root_seed: int) -> Projection:
-    law = "exact" if parameters.d - 1 >= parameters.n else "samples"
-    return LawProblem(parameters, law).draw(streams(root_seed, STUDY, seed)).projection()
+def _law(p: Parameters) -> str:
+    return "exact" if p.d - 1 >= p.n else "samples"
 
 
-def compute(task: Task) -> np.ndarray:
-    """(BLOCK, `MEASURED`) of one task; NaN below its cells."""
-    rng = streams(task.root_seed, STUDY, task.seed)
-    stack = CellStack(
-        _draw(task.parameters, task.seed, task.root_seed), task.parameters, rng, backend=task.backend, dtype=task.dtype
+def _draw(p: Parameters, task: Task[Settings]) -> Any:
+    from lemmascope.sims.cubic_cnn.problems import LawProblem
+
+    return LawProblem(p, _law(p)).draw(streams(task.root_seed, task.study, task.at["seed"])).projection()
+
+
+def measured(task: Task[Settings]) -> xr.Dataset:
+    """The cells of one block on one seed: (cell,) `MEASURED`, with their places."""
+    from lemmascope.sims.cubic_cnn.stack import MEASURED, CellStack
+
+    block = blocks(task.settings)[task.at["block"]]
+    rng = streams(task.root_seed, task.study, task.at["seed"])
+    drawn = _draw(block.parameters, task)
+    stack = CellStack(drawn, block.parameters, rng, backend=task.backend, dtype=task.dtype)
+    found = stack.run(block.cells, block.last, leave=not task.settings.stay, stopped=stopping.stopped)
+    rows, columns = np.array(block.places).T
+    return xr.Dataset(
+        {name: ("cell", found[:, k], {"long_name": text}) for k, (name, text) in enumerate(MEASURED.items())},
+        {"row": ("cell", rows), "column": ("cell", columns)},
     )
-    found = np.full((BLOCK, len(MEASURED)), np.nan)
-    found[: len(task.cells)] = stack.run(task.cells, task.last, leave=task.leave, stopped=STOP.is_set)
-    return found
 
 
-def clocks(parameters: Parameters, seeds: int, root_seed: int, *, workers: int | None = None) -> np.ndarray:
-    """(seeds,) ηT₁ of the median small-margin sample under GD, in η·iterations; NaN where it is not memorized.
+def plane(tasks: Sequence[Task[Settings]], parts: Sequence[xr.Dataset]) -> xr.Dataset:
+    """(seed, y, x) variables from the blocks."""
+    s = tasks[0].settings
+    y, x = s.axes
+    shape = s.seeds, len(y.values), len(x.values)
+    data = {}
+    for name, variable in parts[0].data_vars.items():
+        whole = np.full(shape, np.nan)
+        for task, part in zip(tasks, parts, strict=True):
+            whole[task.at["seed"], part.row.values, part.column.values] = part[name].values
+        data[name] = (("seed", "y", "x"), whole, variable.attrs)
+    coords = {
+        "seed": np.arange(s.seeds),
+        "y": ("y", list(y.values), {"axis": y.name, "symbol": AXES[y.name][0]}),
+        "x": ("x", list(x.values), {"axis": x.name, "symbol": AXES[x.name][0]}),
+    }
+    attrs = {"parameters": json.dumps(s.parameters.to_dict()), "eta": s.eta, "gamma": s.gamma, "x": x.name, "y": y.name}
+    return xr.Dataset(data, coords, attrs)
+
+
+def lines(task: Task[Settings]) -> xr.Dataset:
+    """What the lines of a seed are made of: ``clock``, ``c_0``, ``share``, and ``two_body`` (y, x).
+
+    ``two_body`` is the feature's share of the margin in the two-body race
+    (`theory.cubic_cnn.boundaries.feature_share`).
+    """
+    s, p = task.settings, task.settings.parameters
+    y, x = s.axes
+    clock = _clock(task)
+    eta, gap = (a.ravel() for a in np.meshgrid(x.values, y.values))
+    drawn = _draw(p, task)
+    share = float(np.mean(drawn.small))
+    two_body = np.full(eta.shape, np.nan)
+    if math.isfinite(clock):
+        longest = np.maximum(REACH / eta, COAST / gap)
+        with np.errstate(all="ignore"):
+            two_body = feature_share(p, drawn.c_0, share, eta, 1 - gap, clock, longest)
+    return xr.Dataset(
+        {
+            "clock": ((), clock, {"long_name": "ηT₁ of the median small-margin sample under GD"}),
+            "c_0": ("neuron", drawn.c_0, {"long_name": "initial coefficients"}),
+            "share": ((), share, {"long_name": "share of small margins as drawn"}),
+            "two_body": (
+                ("y", "x"),
+                two_body.reshape(len(y.values), len(x.values)),
+                {"long_name": "the feature's share of the margin in the two-body race"},
+            ),
+        }
+    )
+
+
+def _clock(task: Task[Settings]) -> float:
+    """ηT₁ of the median small-margin sample under GD, in η·iterations; NaN where it is not memorized.
 
     Measured at a fifth of the overshoot rate, where steps are small, and interpolated between recorded iterations.
     """
-    eta = min(0.1, overshoot_rate(parameters) / 5)
-    law = "exact" if parameters.d - 1 >= parameters.n else "samples"
+    from lemmascope.sims.cubic_cnn.problems import LawProblem
+    from lemmascope.sims.cubic_cnn.simulate import simulate
+    from lemmascope.sims.schedule import Logarithmic
+    from lemmascope.theory.optimizers import GD
+
+    p = task.settings.parameters
+    eta = _clock_rate(p)
     run = simulate(
-        LawProblem(parameters, law),
+        LawProblem(p, _law(p)),
         {"GD": GD(eta)},
         iterations=math.ceil(REACH / eta),
-        seeds=seeds,
-        root_seed=root_seed,
-        study=STUDY,
+        seeds=1,
+        first_seed=task.at["seed"],
+        root_seed=task.root_seed,
+        study=task.study,
         record=Logarithmic(300),
         audit=False,
-        workers=workers,
+        workers=1,
     )
-    found = []
-    times = run.iteration.values
-    for seed in range(seeds):
-        median = run.memorization_median.sel(seed=seed, margin="small").isel(optimizer=0).values
-        after = np.flatnonzero(median >= MEMORIZATION_THRESHOLD)
-        if not after.size or after[0] == 0:
-            found.append(math.nan)
-            continue
-        k = int(after[0])
-        share = (MEMORIZATION_THRESHOLD - median[k - 1]) / (median[k] - median[k - 1])
-        found.append(eta * float(times[k - 1] + share * (times[k] - times[k - 1])))
-    return np.array(found)
+    median = run.memorization_median.sel(margin="small").isel(seed=0, optimizer=0).values
+    times, after = run.iteration.values, np.flatnonzero(median >= MEMORIZATION_THRESHOLD)
+    if not after.size or after[0] == 0:
+        return math.nan
+    k = int(after[0])
+    share = (MEMORIZATION_THRESHOLD - median[k - 1]) / (median[k] - median[k - 1])
+    return eta * float(times[k - 1] + share * (times[k] - times[k - 1]))
 
 
-def dataset(
-    values: np.ndarray, plane: Plane, made: Sequence[Task], seeds: int, root_seed: int, *, workers: int | None = None
-) -> xr.Dataset:
-    """(seed, y, x) variables of `MEASURED` from the results of the tasks.
-
-    For the (η, 1 − γ) plane also what its lines are made of: ``clock`` and ``c_0`` by seed, and ``two_body``, the
-    feature's share of the margin in the two-body race (`theory.cubic_cnn.boundaries.feature_share`).
-    """
-    shape = (seeds, len(plane.y.values), len(plane.x.values))
-    arrays = {name: np.full(shape, np.nan) for name in MEASURED}
-    for task, block in zip(made, values, strict=True):
-        for (j, i), row in zip(task.places, block, strict=False):
-            for name, value in zip(MEASURED, row, strict=True):
-                arrays[name][task.seed, j, i] = value
-    dims = ("seed", "y", "x")
-    data = {name: (dims, arrays[name], {"long_name": text}) for name, text in MEASURED.items()}
-    coords = {
-        "seed": np.arange(seeds),
-        "y": ("y", list(plane.y.values), {"axis": plane.y.name, "symbol": AXES[plane.y.name][0]}),
-        "x": ("x", list(plane.x.values), {"axis": plane.x.name, "symbol": AXES[plane.x.name][0]}),
-    }
-    optimizers = {"GD": GD(plane.eta), "GD+M": MomentumAverage(plane.eta, plane.gamma)}
-    attrs = {
-        "study": STUDY,
-        "root_seed": root_seed,
-        "lemmascope_version": version("lemmascope"),
-        "iterations": int(np.nanmax(arrays["iterations"])),
-        "parameters": json.dumps(plane.base.to_dict()),
-        "optimizers": json.dumps({name: describe(o) for name, o in optimizers.items()}),
-        "eta": plane.eta,
-        "gamma": plane.gamma,
-        "x": plane.x.name,
-        "y": plane.y.name,
-    }
-    found = xr.Dataset(data, coords, attrs)
-    return _with_lines(found, plane, seeds, root_seed, workers) if plane.of_the_optimizer else found
+def _clock_rate(p: Parameters) -> float:
+    return min(0.1, overshoot_rate(p) / 5)
 
 
-def _with_lines(data: xr.Dataset, plane: Plane, seeds: int, root_seed: int, workers: int | None) -> xr.Dataset:
-    p = plane.base
-    clock = clocks(p, seeds, root_seed, workers=workers)
-    eta, gap = (a.ravel() for a in np.meshgrid(plane.x.values, plane.y.values))
-    longest = np.maximum(REACH / eta, COAST / gap)
-    shares = np.full(data.small.shape, np.nan)
-    start, share = np.full((seeds, p.m), np.nan), np.full(seeds, np.nan)
-    for seed in range(seeds):
-        drawn = _draw(p, seed, root_seed)
-        assert drawn.small is not None
-        start[seed], share[seed] = drawn.c_0, np.mean(drawn.small)
-        if math.isfinite(clock[seed]):
-            with np.errstate(all="ignore"):
-                found = feature_share(p, start[seed], share[seed], eta, 1 - gap, clock[seed], longest)
-            shares[seed] = found.reshape(shares.shape[1:])
-    return data.assign(
-        clock=("seed", clock, {"long_name": "ηT₁ of the median small-margin sample under GD"}),
-        c_0=(("seed", "neuron"), start, {"long_name": "initial coefficients"}),
-        share=("seed", share, {"long_name": "share of small margins as drawn"}),
-        two_body=(("seed", "y", "x"), shares, {"long_name": "the feature's share of the margin in the two-body race"}),
-    )
+def _lines_cost(settings: Settings, at: Mapping[str, Any]) -> float:
+    """Operations of the clock, and of the race on a core that does some 10⁹ of its kind a second."""
+    p, (y, x) = settings.parameters, settings.axes
+    race = max(REACH / x.values[0], COAST / y.values[0]) * len(y.values) * len(x.values) * p.m * 100
+    return 2.0 * p.n**2 * p.m * REACH / _clock_rate(p) + race
 
 
-def judge_plane(data: xr.Dataset, plane: Plane) -> tuple[list[Verdict], float]:
-    """The verdicts on the (η, 1 − γ) plane, each with its control, and the overshoot line's κ; none on other planes."""
-    if not plane.of_the_optimizer:
-        return [], math.nan
-    run = Run(data, "the plane", plane.base, None, None)
-    found = []
-    for claim in CLAIMS:
-        verdict = claim.judge(run)
-        if claim.control is not None:
-            assert callable(claim.control.kind)
-            status = "not run"
-            if verdict.status is not Status.NOT_APPLICABLE:
-                status = claim.judge(claim.control.kind(run)).status.value
-            verdict = dataclasses.replace(verdict, control={"description": claim.control.description, "status": status})
-        found.append(verdict)
-    return found, fitted_kappa(run) if bool((data.y == 1.0).any()) else math.nan
+def derive(settings: Settings, data: Data) -> Data:
+    """Cells and lines in one data set."""
+    found = data["cells"]
+    if "lines" in data:
+        found = found.assign(data["lines"].drop_vars("seed").data_vars)
+    return {"phase": found}
 
 
-@dataclass(frozen=True)
-class Phase:
-    """What the study found: the diagram (`dataset`), the verdicts, and κ of the overshoot line (NaN: not fitted)."""
-
-    data: xr.Dataset
-    verdicts: list[Verdict]
-    kappa: float
+def evidence(settings: Settings, data: Data) -> Sequence[Evidence]:
+    """The (η, 1 − γ) plane; no line is predicted for others."""
+    if not settings.of_the_optimizer:
+        return []
+    return [Evidence(data["phase"], "the plane", parameters=settings.parameters)]
 
 
-def run(
-    plane: Plane | None = None,
-    seeds: int = SEEDS,
-    root_seed: int = 0,
-    *,
-    leave: bool = True,
-    backend: str = "auto",
-    dtype: str = "float64",
-    store: Any = None,
-    cluster: Any = None,
-    workers: int | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> Phase:
-    """Measure a plane and judge it.
-
-    Args:
-        plane: default 16 × 16 cells of (η, 1 − γ) on `HEADLINE`.
-        seeds, root_seed: draws; leave, backend, dtype: see `tasks`.
-        store, cluster, workers, progress: see `sims.run.tasks.run_tasks`; results stay in memory without a store.
-    """
-    plane = Plane(*HEADLINE_PLANE["default"]) if plane is None else plane
-    made = tasks(plane, seeds, root_seed, leave=leave, backend=backend, dtype=dtype)
-    kept = Kept([task.key for task in made], SHAPE) if store is None else store
-    values = run_tasks(compute, made, kept, cluster=cluster, workers=workers, progress=progress)
-    data = dataset(values, plane, made, seeds, root_seed, workers=workers)
-    return Phase(data, *judge_plane(data, plane))
-
-
-def summary(data: xr.Dataset) -> list[str]:
+def summary(result: Result[Settings]) -> Sequence[str]:
     """What was computed, in sentences."""
+    from lemmascope.sims.cubic_cnn.stack import FATES
+
+    data = result.data["phase"]
     fates = [int((data.fate == k).sum()) for k in range(len(FATES))]
     counts = ", ".join(f"{count} {name}" for count, name in zip(fates, ("at the horizon", *FATES[1:]), strict=True))
     found = [f"Cells: {counts}; {float(data.iterations.sum()):.3g} iterations."]
     if "clock" in data:
-        found.append(
-            "ηT₁ of the median small-margin sample under GD, by seed: "
-            + ", ".join(f"{t:.0f}" for t in data.clock.values)
-        )
+        times = ", ".join(f"{t:.0f}" for t in data.clock.values)
+        found.append(f"ηT₁ of the median small-margin sample under GD, by seed: {times}")
+    else:
+        found.append("No line is predicted for this plane, and no verdict given.")
     return found
+
+
+STUDY = Study(
+    name="phase",
+    subject="cubic_cnn",
+    message=(
+        "Whether small-margin data are learnt is a race: after the large-margin data are fitted, momentum coasts "
+        "√(2ηL₁(0)/(1 − γ)), and from there the feature must outrun memorization. Plain GD learns them only far above "
+        "1/(4αβ), where one step jumps."
+    ),
+    settings=Settings,
+    experiments={
+        "cells": Experiment(
+            lambda s: {"seed": range(s.seeds), "block": range(len(blocks(s)))},
+            measured,
+            lambda s, at: blocks(s)[at["block"]].cost,
+            plane,
+        ),
+        "lines": Experiment(lambda s: {"seed": range(s.seeds)}, lines, _lines_cost, when=lambda s: s.of_the_optimizer),
+    },
+    derive=derive,
+    evidence=evidence,
+    claims=PHASE,
+    summary=summary,
+    examples=(
+        "lemmascope phase --quick",
+        "lemmascope phase",
+        "lemmascope phase --full --cluster tcp://scheduler:8786 --out results/phase-full",
+        "lemmascope phase --x mu --y beta --cells 8 --out results/mu-beta",
+        "lemmascope phase --resume",
+    ),
+    seconds=430,
+    dtypes=("float64", "float32"),
+    backends=("auto", "numpy", "compiled"),
+)

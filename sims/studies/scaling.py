@@ -1,51 +1,33 @@
-"""Hitting times and final coefficients against the dimension, by the exact law: the theorem's exponents.
+"""How hitting times and final coefficients grow with the dimension, from 10³ to 10¹², against the predicted exponents.
 
-For each d and seed GD and GD+M run from the same draw of (K, Ξ₀, c₀) in the configuration
-`theory.cubic_cnn.scaling.point`, for as many iterations as memorizing takes, 10⁷ to 10¹⁷: by fast-forward where that
+For each d and seed GD and GD+M run from the same draw of (K, Ξ₀, c₀) by the exact law, in the configuration
+`theory.cubic_cnn.scaling.point`, for as many iterations as memorizing takes, 10⁷ to 10¹⁹: by fast-forward where that
 is more than `EXACT` of them. The same is done for a deliberately wrong scaling, the negative control. Fast-forward
 itself is held to exact steps on the smallest dimension.
 """
 
 from __future__ import annotations
 
-__all__ = [
-    "DIMENSIONS",
-    "QUANTITIES",
-    "Scaling",
-    "Task",
-    "compute",
-    "dataset",
-    "judge_scaling",
-    "run",
-    "samples",
-    "summary",
-    "tasks",
-    "validate",
-]
+__all__ = ["DIMENSIONS", "QUANTITIES", "STUDY", "Settings", "fitted"]
 
-import dataclasses
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from lemmascope.sims.cubic_cnn.problems import LawProblem
-from lemmascope.sims.cubic_cnn.simulate import simulate
-from lemmascope.sims.run.tasks import Kept, run_tasks
-from lemmascope.sims.schedule import Logarithmic
-from lemmascope.sims.slopes import fit_slope
-from lemmascope.theory.cubic_cnn.scaling import CLAIMS, PAPER, WRONG, point
-from lemmascope.theory.errors import InputError
-from lemmascope.theory.optimizers import GD, MomentumAverage, describe
-from lemmascope.theory.verdict import Kind, Status, Verdict
+from lemmascope.sims.study import Data, Experiment, Result, Study, Task, grid, option
+from lemmascope.theory.claim import Evidence
+from lemmascope.theory.cubic_cnn.claims import SCALING
+from lemmascope.theory.cubic_cnn.scaling import PAPER, WRONG, point
+from lemmascope.theory.errors import InputError, check_size
 
 DIMENSIONS = tuple(10**k for k in range(3, 13))
-SEEDS = 20
 TOLERANCE = 1e-10
+LOOSE = 1e-3
+"""The control's tolerance."""
+
 EXACT = 10**5
 """Iterations up to which exact steps are taken."""
 
@@ -62,69 +44,64 @@ QUANTITIES = {
     "gradients": "gradients evaluated",
     "exact_steps": "iterations computed one by one",
 }
-LOOSE = 1e-3
-"""The control's tolerance."""
-
-DECISIVE = 15
-"""Seeds a size for a verdict: with fewer the percentile bootstrap covers too little (73 % at 5, 85 % at 10)."""
-
-SHAPE = (len(OPTIMIZERS), len(QUANTITIES))  # of a task's result
-VALIDATED = 300_000
-"""Iterations of the smallest dimension on which fast-forward is held to exact steps."""
-
-AGREEMENT = 1e-6
-"""Largest relative difference of c, Ξ and hitting times that is called agreement: beyond it slopes could be touched."""
 
 
 @dataclass(frozen=True)
-class Task:
-    """One draw at one dimension.
+class Settings:
+    """What the study is run with."""
 
-    Attributes:
-        scaling: "paper" or "wrong"; d, seed, root_seed: which draw; exact: whether every iteration is computed.
-    """
+    dimensions: tuple[int, ...] = option(
+        DIMENSIONS,
+        "Dimensions d, five or more, up to 1e12.",
+        tiny=(10**3, 10**4, 10**6, 10**9, 10**12),
+        quick=(10**3, 10**5, 10**7, 10**9, 10**12),
+    )
+    seeds: int = option(20, "Draws at each dimension; 15 or more for a verdict.", tiny=3, quick=4, full=100)
+    N: int = option(40, "Samples.", tiny=12)
+    validated: int = option(
+        300_000, "Iterations on which fast-forward is held to exact steps.", tiny=20_000, quick=50_000
+    )
+    exact: bool = option(False, "Compute every iteration; takes days beyond d = 1e4.")
 
-    scaling: str
-    d: int
-    seed: int
-    root_seed: int
-    exact: bool = False
-
-    @property
-    def key(self) -> str:
-        """Its name in the store."""
-        return f"{self.scaling} d={self.d} seed={self.seed}"
-
-    @property
-    def study(self) -> str:
-        """The name that its random streams are keyed by."""
-        return f"scaling {self.key}"
+    def __post_init__(self) -> None:
+        d = self.dimensions
+        if len(d) < 5 or list(d) != sorted(set(d)) or d[0] < 100:
+            raise InputError("dimensions", d, "give five or more, increasing, from 100 on")
+        if d[-1] > 10**12:
+            raise InputError("dimensions", d, "at most 1e12: beyond it 1 − γ is lost in the rounding of γ")
+        if check_size("seeds", self.seeds) < 2:
+            raise InputError("seeds", self.seeds, "2 or more are needed for an interval")
+        check_size("N", self.N, 5)
+        check_size("validated", self.validated, 1000)
 
 
-def tasks(dimensions: Sequence[int], seeds: int, root_seed: int, *, exact: bool = False) -> list[Task]:
-    """Every draw of the study, the control's too."""
-    return [Task(name, d, seed, root_seed, exact) for name in SCALINGS for d in dimensions for seed in range(seeds)]
+def _run(task: Task[Settings], name: str, d: int, iterations: int, tolerance: float | None) -> xr.Dataset:
+    """One draw at one dimension, its streams keyed by scaling, dimension and seed; exact steps without a tolerance."""
+    from lemmascope.sims.cubic_cnn.problems import LawProblem
+    from lemmascope.sims.cubic_cnn.simulate import simulate
+    from lemmascope.sims.schedule import Logarithmic
+    from lemmascope.theory.optimizers import GD, MomentumAverage
 
-
-def _run(task: Task, iterations: int, *, fast: bool, tolerance: float = TOLERANCE) -> xr.Dataset:
-    at = point(task.d, SCALINGS[task.scaling])
+    at = point(d, SCALINGS[name], N=task.settings.N)
     return simulate(
         LawProblem(at.parameters, "exact"),
         {"GD": GD(at.eta), "GD+M": MomentumAverage(at.eta, at.gamma)},
         iterations=iterations,
         root_seed=task.root_seed,
-        study=task.study,
+        study=f"scaling {name} d={d} seed={task.at['seed']}",
         record=Logarithmic(2),
         audit=False,
         workers=1,
-        fast_forward=tolerance if fast else None,
+        fast_forward=tolerance,
     )
 
 
-def compute(task: Task) -> np.ndarray:
-    """(optimizers, quantities) of one task."""
-    iterations = point(task.d, SCALINGS[task.scaling]).iterations
-    run = _run(task, iterations, fast=not task.exact and iterations > EXACT).isel(seed=0)
+def draw(task: Task[Settings]) -> xr.Dataset:
+    """(optimizer,) `QUANTITIES` of one draw."""
+    name, d = task.at["scaling"], task.at["d"]
+    iterations = point(d, SCALINGS[name], N=task.settings.N).iterations
+    fast = not task.settings.exact and iterations > EXACT
+    run = _run(task, name, d, iterations, TOLERANCE if fast else None).isel(seed=0)
     final = run.isel(iteration=-1)
     T = float(run.iteration[-1])
     found = {
@@ -138,183 +115,50 @@ def compute(task: Task) -> np.ndarray:
         "gradients": run.get("gradients", T),
         "exact_steps": run.get("exact_steps", T),
     }
-    columns = [np.broadcast_to(np.asarray(found[name], dtype=float), len(OPTIMIZERS)) for name in QUANTITIES]
-    return np.stack(columns, axis=1)
-
-
-def dataset(values: np.ndarray, dimensions: Sequence[int], seeds: int, root_seed: int) -> xr.Dataset:
-    """(scaling, d, seed, optimizer) variables from the results of `tasks`, with η, γ and 1/α, 1/β by d."""
-    shape = (len(SCALINGS), len(dimensions), seeds, len(OPTIMIZERS))
-    data: dict[str, Any] = {
-        name: (("scaling", "d", "seed", "optimizer"), values[..., j].reshape(shape), {"long_name": text})
-        for j, (name, text) in enumerate(QUANTITIES.items())
+    columns = {
+        name: ("optimizer", np.broadcast_to(np.asarray(found[name], dtype=float), len(OPTIMIZERS)), {"long_name": text})
+        for name, text in QUANTITIES.items()
     }
-    points = {name: [point(d, e) for d in dimensions] for name, e in SCALINGS.items()}
-    for name, of in {
+    return xr.Dataset(columns, {"optimizer": list(OPTIMIZERS)})
+
+
+def gathered(tasks: Sequence[Task[Settings]], parts: Sequence[xr.Dataset]) -> xr.Dataset:
+    """(scaling, d, seed, optimizer) variables, with η, γ and α, β by scaling and d."""
+    found, N = grid(tasks, parts), tasks[0].settings.N
+    points = [[point(int(d), SCALINGS[str(name)], N=N) for d in found.d.values] for name in found.scaling.values]
+    read = {
         "eta": lambda at: at.eta,
         "gamma": lambda at: at.gamma,
         "alpha": lambda at: at.parameters.alpha,
         "beta": lambda at: at.parameters.beta,
-    }.items():
-        data[name] = (("scaling", "d"), np.array([[of(at) for at in row] for row in points.values()]), {})
-    coords = {
-        "scaling": list(SCALINGS),
-        "d": np.array(dimensions, dtype=float),
-        "seed": np.arange(seeds),
-        "optimizer": list(OPTIMIZERS),
     }
-    first = points["paper"][0]
-    attrs = {
-        "study": "scaling",
-        "root_seed": root_seed,
-        "tolerance": TOLERANCE,
-        "lemmascope_version": version("lemmascope"),
-        "iterations": max(at.iterations for row in points.values() for at in row),
-        "parameters": json.dumps(first.parameters.to_dict()),
-        "optimizers": json.dumps(
-            {"GD": describe(GD(first.eta)), "GD+M": describe(MomentumAverage(first.eta, first.gamma))}
-        ),
-    }
-    return xr.Dataset(data, coords, attrs)
+    by_point = {name: (("scaling", "d"), np.array([[of(at) for at in row] for row in points])) for name, of in read.items()}
+    return found.assign(by_point).assign_coords(d=found.d.astype(float)).assign_attrs(tolerance=TOLERANCE)
 
 
-def summary(data: xr.Dataset) -> list[str]:
-    """What the study computed, in sentences."""
-    paper = data.sel(scaling="paper")
-    T, work = float(paper.iterations.sum()), float(paper.gradients.sum())
-    hit = int(np.isfinite(paper.T_1.sel(optimizer="GD+M")).sum())
-    whole = paper.sizes["d"] * paper.sizes["seed"]
-    return [
-        f"{T:.3g} iterations represented by {work:.3g} gradients, {float(paper.exact_steps.sum()):.3g} of them "
-        "exact steps.",
-        f"GD+M memorizes all small-margin samples in {hit} of {whole} runs; GD in "
-        f"{int(np.isfinite(paper.T_1.sel(optimizer='GD')).sum())}.",
-    ]
-
-
-def samples(data: xr.Dataset, quantity: str, optimizer: str, scaling: str) -> dict[float, list[float]]:
-    """The fitted quantity by d: times in η·iterations, coefficients as they are."""
-    one = data.sel(scaling=scaling, optimizer=optimizer)
-    values = one[quantity] * one.eta if quantity.startswith("T_") else one[quantity]
-    return {float(d): [float(x) for x in values.sel(d=d).values] for d in data.d.values}
-
-
-def judge_scaling(data: xr.Dataset) -> list[Verdict]:
-    """The verdict on each exponent, with the wrong scaling as control."""
-    found = []
-    root = int(data.attrs["root_seed"])
-    for claim in CLAIMS:
-        values = samples(data, claim.quantity, claim.optimizer, "paper")
-        missing = {f"{d:g}": sum(not np.isfinite(x) for x in row) for d, row in values.items()}
-        left_out = {d: count for d, count in missing.items() if count}
-        try:
-            control = fit_slope(samples(data, claim.quantity, claim.optimizer, "wrong"), root_seed=root)
-        except InputError:
-            control = None
-        verdict = claim.judge(
-            fit_slope(values, root_seed=root),
-            seeds=[int(s) for s in data.seed.values],
-            control=control,
-            evidence={"seeds left out, by d": left_out} if left_out else None,
-        )
-        fewest = min(len(row) for row in values.values())
-        if fewest < DECISIVE and verdict.status in (Status.HOLDS, Status.REFUTED):
-            verdict = dataclasses.replace(
-                verdict,
-                status=Status.INCONCLUSIVE,
-                reason=f"{fewest} seeds a size are too few for the interval, take {DECISIVE}; {verdict.reason}",
-            )
-        share = sum(left_out.values()) / max(1, sum(len(row) for row in values.values()))
-        if share > 0.1:
-            # What is left out is not left out at random: those are the slow ones.
-            verdict = dataclasses.replace(
-                verdict,
-                status=Status.INCONCLUSIVE,
-                reason=f"{share:.0%} of the runs never reach it within T, and cannot be left out; {verdict.reason}",
-            )
-        found.append(verdict)
-    return found
-
-
-def _differences(task: Task, tolerance: float) -> dict[str, float]:
-    """Fast-forward against exact steps on one draw: the largest relative difference of each quantity."""
-    exact, fast = (_run(task, VALIDATED, fast=chosen, tolerance=tolerance) for chosen in (False, True))
+def differences(task: Task[Settings]) -> xr.Dataset:
+    """Fast-forward against exact steps on one draw of the smallest dimension: the largest relative difference of each
+    quantity, with windows held tightly, as they are in the study, and loosely."""
+    d, T = task.settings.dimensions[0], task.settings.validated
+    exact = _run(task, "paper", d, T, None)
     found = {}
-    for name, variable in {"T_0": "T_0", "T_1": "T_1", "c": "c", "Xi": "Xi_abs_max"}.items():
-        a, b = exact[variable].values, fast[variable].values
-        same = (a == b) | (np.isnan(a) & np.isnan(b))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            gap = np.where(same, 0.0, np.abs(a - b) / np.abs(a))
-        found[name] = float(np.max(np.where(np.isnan(gap), np.inf, gap)))
-    return found
-
-
-def validate(root_seed: int, seeds: int = 3, d: int = DIMENSIONS[0]) -> Verdict:
-    """Fast-forward against exact steps, on the first `VALIDATED` iterations of some seeds.
-
-    The control holds its windows to `LOOSE` only.
-    """
-    tasks_ = [Task("paper", d, seed, root_seed) for seed in range(seeds)]
-    each = [_differences(task, TOLERANCE) for task in tasks_]
-    worst = {name: max(one[name] for one in each) for name in each[0]}
-    by_seed = [max(one.values()) for one in each]
-    holding = tuple(s for s, x in enumerate(by_seed) if x <= AGREEMENT)
-    status = Status.HOLDS if len(holding) == seeds else Status.REFUTED
-    loose = max(max(_differences(task, LOOSE).values()) for task in tasks_)
-    text = f"fast-forward and exact steps agree to {AGREEMENT:g} in c, Ξ, T₀ and T₁ over {VALIDATED} iterations"
-    return Verdict(
-        claim="scaling.fast_forward",
-        optimizer="GD and GD+M",
-        statement=text,
-        kind=Kind.BOUND,
-        source="derived",
-        status=status,
-        expected=Status.HOLDS,
-        reason=f"largest relative differences {worst}",
-        plain=text,
-        computed=max(by_seed),
-        upper=AGREEMENT,
-        margin=AGREEMENT - max(by_seed),
-        seeds=tuple(range(seeds)),
-        holding=holding,
-        by_seed={"seed": [float(s) for s in range(seeds)], "computed": by_seed},
-        evidence=worst | {"control": loose},
-        witness=None if status is Status.HOLDS else worst,
-        control={
-            "description": f"the same with windows held to {LOOSE:g} only",
-            "status": (Status.REFUTED if loose > AGREEMENT else Status.HOLDS).value,
-        },
+    for held, tolerance in (("tight", TOLERANCE), ("loose", LOOSE)):
+        fast = _run(task, "paper", d, T, tolerance)
+        found[held] = [_apart(exact[x].values, fast[x].values) for x in ("T_0", "T_1", "c", "Xi_abs_max")]
+    return xr.Dataset(
+        {"difference": (("held", "quantity"), np.array(list(found.values())))},
+        {"held": list(found), "quantity": ["T_0", "T_1", "c", "Xi"]},
     )
 
 
-@dataclass(frozen=True)
-class Scaling:
-    """What the study found: the quantities (`dataset`) and the verdicts."""
+def _apart(a: np.ndarray, b: np.ndarray) -> float:
+    same = (a == b) | (np.isnan(a) & np.isnan(b))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gap = np.where(same, 0.0, np.abs(a - b) / np.abs(a))
+    return float(np.max(np.where(np.isnan(gap), np.inf, gap)))
 
-    data: xr.Dataset
-    verdicts: list[Verdict]
 
-
-def run(
-    dimensions: Sequence[int] = DIMENSIONS,
-    seeds: int = SEEDS,
-    root_seed: int = 0,
-    *,
-    exact: bool = False,
-    store: Any = None,
-    cluster: Any = None,
-    workers: int | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> Scaling:
-    """Measure and judge.
-
-    Args:
-        dimensions: five or more, increasing; seeds, root_seed: draws at each.
-        exact: compute every iteration.
-        store, cluster, workers, progress: see `sims.run.tasks.run_tasks`; results stay in memory without a store.
-    """
-    made = tasks(dimensions, seeds, root_seed, exact=exact)
-    kept = Kept([task.key for task in made], SHAPE) if store is None else store
-    values = run_tasks(compute, made, kept, cluster=cluster, workers=workers, progress=progress)
-    data = dataset(values, dimensions, seeds, root_seed)
-    return Scaling(data, [validate(root_seed), *judge_scaling(data)])
+def samples(data: xr.Dataset, optimizer: str, scaling: str) -> xr.Dataset:
+    """(d, seed) what is fitted: times in η·iterations, coefficients as they are."""
+    one = data.sel(scaling=scaling, optimizer=optimizer, drop=True)
+    return one.assign(T_0=one.T_0 * one.eta, T_1=one.T_1 * one.eta)

@@ -103,8 +103,13 @@ class _Interpolation:
     """Polynomials through q + 1 steps of [0, M], the Chebyshev–Lobatto points rounded to integers."""
 
     def __init__(self, length: int, degree: int) -> None:
-        if degree < 1 or not 4 * degree <= length <= 2**53:
-            raise InputError("length", length, f"a window of degree {degree} ≥ 1 needs {4 * degree} to 2⁵³ steps")
+        if degree < 1 or length < 4 * degree or int(float(length)) != length:
+            raise InputError(
+                "length",
+                length,
+                f"a window of degree {degree} ≥ 1 needs {4 * degree} steps or more, in 53 bits or less: its nodes are"
+                " rounded from floating-point numbers",
+            )
         nodes = [round(length * (1 - np.cos(np.pi * i / degree)) / 2) for i in range(degree + 1)]
         middles = [(a + b) // 2 for a, b in pairwise(nodes)]
         self.nodes, self.checks = nodes, [s for s in middles if s not in nodes]

@@ -1,1 +1,72 @@
-"""The figures of a trajectory of the cubic CNN."""
+"""The figures of a trajectory of the cubic CNN: feature against memorization, the stages, test accuracy, the data."""
+
+from __future__ import annotations
+
+__all__ = ["PICTURES", "save_all"]
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+from matplotlib.figure import Figure
+
+from lemmascope.sims.figures.common import save
+from lemmascope.sims.figures.headline import accuracy, coefficients, data, stages
+from lemmascope.sims.pictures import Picture
+from lemmascope.sims.study import Result
+from lemmascope.theory.cubic_cnn.parameters import Parameters
+
+LARGEST = 10**7
+"""Numbers (d N P) of one data set up to which it is drawn."""
+
+
+def _law(trajectory: xr.Dataset) -> tuple[Parameters, int] | None:
+    """Law and root seed of the data that are drawn; None for a user's own, and for large ones."""
+    values = json.loads(trajectory.attrs["parameters"])
+    if values is None or values["d"] * values["N"] * values["P"] > LARGEST:
+        return None
+    return Parameters.from_dict(values), int(trajectory.attrs["root_seed"])
+
+
+def _draw_data(trajectory: xr.Dataset) -> Figure | None:
+    law = _law(trajectory)
+    return None if law is None else data.draw(*law)
+
+
+def _caption_data(trajectory: xr.Dataset) -> str:
+    law = _law(trajectory)
+    return "" if law is None else data.caption(*law)
+
+
+def _draw_accuracy(trajectory: xr.Dataset) -> Figure | None:
+    return accuracy.draw(trajectory) if "test_accuracy" in trajectory else None
+
+
+DRAWN: dict[str, tuple[Callable[[xr.Dataset], Figure | None], Callable[[xr.Dataset], str]]] = {
+    "coefficients": (coefficients.draw, coefficients.caption),
+    "stages": (stages.draw, stages.caption),
+    "accuracy": (_draw_accuracy, accuracy.caption),
+    "data": (_draw_data, _caption_data),
+}
+
+
+def save_all(trajectory: xr.Dataset, folder: str | Path) -> list[Path]:
+    """Write every figure that the trajectory has the quantities for; return the paths.
+
+    The data are drawn where they come from the law and one data set has at most 10⁷ numbers (d N P).
+    """
+    made: list[Path] = []
+    for name, (draw, caption) in DRAWN.items():
+        figure = draw(trajectory)
+        if figure is not None:
+            made += save(figure, caption(trajectory), folder, name)
+    return made
+
+
+def _of(function: Callable[[xr.Dataset], Any]) -> Callable[[Result[Any]], Any]:
+    return lambda result: function(result.data["trajectory"])
+
+
+PICTURES = tuple(Picture(name, _of(draw), _of(caption)) for name, (draw, caption) in DRAWN.items())

@@ -1,0 +1,221 @@
+"""A study carried out: its tasks run, its parts kept, gathered and judged, and its results written."""
+
+from __future__ import annotations
+
+__all__ = ["Compute", "fingerprint", "judge_again", "run_study"]
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+import xarray as xr
+
+from lemmascope.sims import netcdf, pictures, registry
+from lemmascope.sims.files import PROVENANCE, ResultsError, ResultsFolder, write_json
+from lemmascope.sims.judge import as_evidence, judge
+from lemmascope.sims.own import load_source
+from lemmascope.sims.report.verdicts import verdicts_json
+from lemmascope.sims.run.parts import Kept, Parts
+from lemmascope.sims.run.provenance import code_of, machine_of
+from lemmascope.sims.run.store import Store
+from lemmascope.sims.run.tasks import Executor, Threads, run_tasks
+from lemmascope.sims.study import Data, Result, Study, Task, check_dtype, experiment_tasks, plain
+from lemmascope.theory.errors import InputError
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class Compute:
+    """From a task of a study to its part; on another machine the study is found again by its name or its file."""
+
+    study: Study[Any]
+
+    def __call__(self, task: Task[Any]) -> xr.Dataset:
+        """The part of a task."""
+        return self.study.experiments[task.experiment].compute(task)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        source = Path(self.study.file).read_text(encoding="utf-8") if self.study.file else ""
+        return _compute, (self.study.name, self.study.file, source)
+
+
+def _compute(name: str, file: str, source: str) -> Compute:
+    if not file:
+        return Compute(registry.study(name))
+    if Path(file).is_file():
+        return Compute(registry.load(file))
+    return Compute(registry.found_in(load_source(source, Path(file)), file))
+
+
+def fingerprint(study: Study[S], settings: S, root_seed: int, dtype: str, backend: str) -> dict[str, Any]:
+    """What makes a study the same study, as JSON."""
+    return {
+        "study": study.name,
+        "settings": plain(settings),
+        "root_seed": root_seed,
+        "dtype": dtype,
+        "backend": backend,
+        "lemmascope_version": version("lemmascope"),
+    }
+
+
+def run_study(
+    study: Study[S] | str,
+    settings: S | None = None,
+    *,
+    root_seed: int = 0,
+    out: str | Path | None = None,
+    resume: bool = False,
+    force: bool = False,
+    executor: Executor | None = None,
+    dtype: str = "float64",
+    backend: str = "auto",
+    progress: Callable[[Task[S]], None] | None = None,
+    begin: Callable[[list[Task[S]]], None] | None = None,
+    notice: Callable[[str], None] | None = None,
+) -> Result[S]:
+    """Compute what is missing of a study, gather, judge, and write the results.
+
+    Args:
+        study: a `Study`, the name of one of the house, or the path of a file of one's own.
+        settings: default those of the size "default" (`sims.study.settings_of` makes those of other sizes).
+        root_seed: root of all random streams.
+        out: folder for parts and results; default none, everything stays in memory.
+        resume: go on with the parts that lie there; force: replace what lies there.
+        executor: where tasks run, default `Threads`; `sims.run.cluster.Dask` for a cluster. The same bits anywhere.
+        dtype, backend: what the study computes in.
+        progress: called with each task after its part is kept; begin: before, with all that are to be computed.
+        notice: called with a sentence on what is there already, and on what was damaged and is computed again.
+
+    Returns:
+        The result, with data by experiment and the verdicts, each with its control.
+
+    Raises:
+        InputError: settings or flags outside their range, or a folder that holds something else.
+        sims.run.cluster.ClusterLost: the cluster ended before the study; finished parts are kept.
+        KeyboardInterrupt: finished parts are kept.
+        OSError: something could not be written.
+    """
+    if isinstance(study, str):
+        study = registry.find(study)
+    if settings is None:
+        settings = study.settings()
+    if not isinstance(settings, study.settings):
+        raise InputError("settings", type(settings).__name__, f"they must be a {study.settings.__name__} of the study")
+    check_dtype(study, dtype, backend)
+    say = notice or (lambda sentence: None)
+    started = time.monotonic()
+    by_experiment = experiment_tasks(study, settings, root_seed, dtype=dtype, backend=backend)
+    tasks = [task for some in by_experiment.values() for task in some]
+    keys = [task.key for task in tasks]
+    with ExitStack() as around:
+        parts: Parts = Kept(keys)
+        folder: ResultsFolder | None = None
+        if out is not None:
+            same = fingerprint(study, settings, root_seed, dtype, backend)
+            store = Store.create_or_open(out, same, code_of(study), keys, resume=resume, force=force)
+            parts = around.enter_context(store)
+            folder = around.enter_context(ResultsFolder(out, same, force=True))
+            for key in store.damaged:
+                say(f"the part {key} was damaged, and is computed again")
+            if store.done:
+                say(f"{store.done} of {len(tasks)} parts are there already")
+        if begin is not None:
+            begin([tasks[index] for index in parts.missing()])
+        run_tasks(Compute(study), tasks, parts, executor or Threads(), progress)
+        result = _judged(study, settings, root_seed, _gathered(study, settings, by_experiment, parts, root_seed))
+        if folder is not None:
+            _write(folder, result, dtype=dtype, backend=backend, seconds=time.monotonic() - started)
+    return result
+
+
+def _gathered(
+    study: Study[S], settings: S, by_experiment: Mapping[str, list[Task[S]]], parts: Parts, root_seed: int
+) -> Data:
+    places = {key: index for index, key in enumerate(parts.keys)}
+    data: dict[str, xr.Dataset] = {}
+    for name, tasks in by_experiment.items():
+        data[name] = study.experiments[name].gather(tasks, [parts.read(places[task.key]) for task in tasks])
+    found = dict(study.derive(settings, data))
+    own = {"study": study.name, "root_seed": root_seed, "lemmascope_version": version("lemmascope")}
+    return {name: one.assign_attrs(own) for name, one in found.items()}
+
+
+def _judged(study: Study[S], settings: S, root_seed: int, data: Data) -> Result[S]:
+    evidence = as_evidence(study.evidence(settings, data))
+    verdicts = judge(study.claims, evidence, study.controls, study.expected)
+    return Result(study, settings, root_seed, data, evidence, verdicts)
+
+
+def _write(folder: ResultsFolder, result: Result[Any], *, dtype: str, backend: str, seconds: float) -> None:
+    """Data, verdicts, pictures and, last, where they come from."""
+    for name, one in result.data.items():
+        netcdf.save(one, folder.partial / f"{name}.nc")
+    write_json(folder.partial / "verdicts.json", verdicts_json(result))
+    pictures.save(result, folder.partial / "figures")
+    folder.provenance(
+        {
+            "study": result.study.name,
+            "file": result.study.file,
+            "settings": plain(result.settings),
+            "root_seed": result.root_seed,
+            "dtype": dtype,
+            "backend": backend,
+            "code": code_of(result.study),
+            "data": sorted(result.data),
+            **machine_of(seconds),
+        }
+    )
+
+
+def judge_again(path: str | Path, study: Study[Any] | None = None) -> Result[Any]:
+    """The saved results of a study, held against today's claims.
+
+    Args:
+        path: the folder of the results.
+        study: whose they are; default the study of the house that the folder names. A file that it names is never run.
+
+    Raises:
+        ResultsError: there are no whole results.
+        InputError: they are those of a study that is not known here.
+    """
+    path = Path(path)
+    try:
+        found = json.loads((path / PROVENANCE).read_text(encoding="utf-8"))
+        name, settings, root_seed = str(found["study"]), found["settings"], int(found["root_seed"])
+        files = [str(one) for one in found["data"]]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise ResultsError(f"{path} holds no whole results of a study ({PROVENANCE} is missing or damaged)") from error
+    if study is None:
+        if name not in registry.names():
+            raise InputError("results", str(path), f"they are of the study {name!r}, which is yours: give its file")
+        study = registry.study(name)
+    if study.name != name:
+        raise InputError("results", str(path), f"they are of the study {name!r}, and not of {study.name!r}")
+    data = {one: netcdf.load(path / f"{one}.nc", f"the data of {name}") for one in files if "/" not in one}
+    return _judged(study, _restored(study.settings, settings, str(path)), root_seed, data)
+
+
+def _restored(kind: type, values: Any, where: str) -> Any:
+    """Settings from `plain`: tuples from lists, dataclasses from tables."""
+    try:
+        hints = get_type_hints(kind)
+        given = {}
+        for f in dataclasses.fields(kind):
+            if f.name in values:
+                x, hint = values[f.name], hints[f.name]
+                if dataclasses.is_dataclass(hint) and isinstance(x, dict):
+                    x = _restored(hint, x, where)
+                elif isinstance(x, list) and tuple in (hint, get_origin(hint), *map(get_origin, get_args(hint))):
+                    x = tuple(x)
+                given[f.name] = x
+        return kind(**given)
+    except (TypeError, AttributeError) as error:
+        raise ResultsError(f"the settings in {where} are not those of this study ({error})") from error
