@@ -21,6 +21,7 @@ import xarray as xr
 from threadpoolctl import threadpool_limits
 
 from lemmascope.sims.run.parts import longest_first
+from lemmascope.sims.run.tasks import ClusterLost
 from lemmascope.sims.study import Task
 from lemmascope.theory.errors import InputError
 
@@ -41,10 +42,6 @@ WITHOUT_WORKERS = 120.0
 
 ALLOWED_FAILURES = 10
 """Workers that may die while they hold a task, before the task is blamed; for a local cluster."""
-
-
-class ClusterLost(RuntimeError):
-    """The cluster ended, or could not go on, before the study was done; what was finished has been handed over."""
 
 
 @contextmanager

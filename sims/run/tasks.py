@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Executor", "Threads", "run_tasks"]
+__all__ = ["ClusterLost", "Executor", "Threads", "run_tasks"]
 
 import os
 from collections.abc import Callable, Sequence
@@ -20,6 +20,10 @@ from lemmascope.theory.errors import InputError, check_size
 
 Compute = Callable[[Task], xr.Dataset]
 Done = Callable[[int, xr.Dataset], None]
+
+
+class ClusterLost(RuntimeError):
+    """Where the tasks ran is gone, or could not go on, before they were done; what was finished has been kept."""
 
 
 class Executor(Protocol):
@@ -91,7 +95,7 @@ def run_tasks(
         progress: called with a task after its part is in the store.
 
     Raises:
-        sims.run.cluster.ClusterLost: the cluster ended before the study.
+        ClusterLost: the cluster ended before the study; the message says how much is kept.
         OSError: a part could not be written.
     """
     if [task.key for task in tasks] != parts.keys:
@@ -106,4 +110,8 @@ def run_tasks(
         if progress is not None:
             progress(todo[index])
 
-    executor.run(compute, todo, done)
+    try:
+        executor.run(compute, todo, done)
+    except ClusterLost as error:
+        kept = f"{parts.done} of {len(tasks)} parts are in {parts.path}, and --resume continues from there."
+        raise ClusterLost(f"{error}; {kept}") from error
