@@ -1,5 +1,7 @@
 r"""How the theorem's quantities grow with the dimension: the configuration at each d, and the exponents (derived).
 
+What is claimed of them is in `theory.cubic_cnn.claims.scaling`.
+
 α = d^a, β = d^{−b}, σ = d^{−s}, σ₀ = d^{−s₀} with a = 0.249, b = 0.251, s = 0.509, s₀ = 1/2 (second hand, those of σ
 and σ₀ unconfirmed). N, P, m, μ are fixed. GD takes η = ε/α², so that a step near 1/α is small beside 1/α; GD+M the
 same η and 1 − γ = 2ηL₁(0)β²/f², so that it coasts to f/β.
@@ -14,7 +16,7 @@ The second T₀ is the time in which c̈ = 1.5η(1 − γ)(1 − μ)α³c² runs
 
 from __future__ import annotations
 
-__all__ = ["CLAIMS", "PAPER", "WRONG", "Exponents", "Point", "point"]
+__all__ = ["PAPER", "WRONG", "Exponents", "Point", "point"]
 
 import math
 from dataclasses import dataclass
@@ -23,7 +25,6 @@ from lemmascope.theory.cubic_cnn.boundaries import coasting_line
 from lemmascope.theory.cubic_cnn.parameters import Parameters
 from lemmascope.theory.cubic_cnn.predictions import memorization_scale
 from lemmascope.theory.errors import InputError, check_size
-from lemmascope.theory.order import OrderClaim
 
 
 @dataclass(frozen=True)
@@ -87,33 +88,3 @@ def point(d: int, exponents: Exponents = PAPER, *, N: int = 40, P: int = 2, m: i
     if gamma == 1:
         raise InputError("d", d, "1 − γ is lost in the rounding of γ; the paper's exponents allow 10¹³")
     return Point(p, eta, gamma, math.ceil(HORIZON * memorization_scale(p) / eta))
-
-
-_STATEMENTS = {
-    ("T_0", "GD"): (r"\eta T_0 = \tilde\Theta(1/(\alpha^3\sigma_0)) = \tilde\Theta(d^{-0.247})", "ηT₀ = Θ̃(1/(α³σ₀))"),
-    ("T_1", "GD"): (
-        r"\eta T_1 = \tilde\Theta(N/(\sigma_0\sigma^3 d^{3/2})) = \tilde\Theta(d^{0.527})",
-        "ηT₁ = Θ̃(N/(σ₀σ³d^{3/2}))",
-    ),
-    ("c_max", "GD"): (r"\max_r c_r(T) = \tilde\Theta(1/\alpha) = \tilde\Theta(d^{-0.249})", "max c(T) = Θ̃(1/α)"),
-    ("T_0", "GD+M"): (
-        r"\eta T_0 = \tilde\Theta(\eta(\eta(1-\gamma)\alpha^3\sigma_0)^{-1/2}) = \tilde\Theta(d^{0.1275})",
-        "ηT₀ = Θ̃(η (η(1−γ)α³σ₀)^{−1/2})",
-    ),
-    ("c_max", "GD+M"): (r"\max_r c_r(T) = \tilde\Theta(1/\beta) = \tilde\Theta(d^{0.251})", "max c(T) = Θ̃(1/β)"),
-}
-
-CLAIMS: tuple[OrderClaim, ...] = tuple(
-    OrderClaim(
-        id=f"scaling.{'gd' if optimizer == 'GD' else 'gdm'}.{quantity}",
-        statement=f"${latex}$",
-        plain=f"{plain}, that is d^{exponent:.4g} up to factors of log d",
-        source="second hand" if quantity == "c_max" else "derived",
-        quantity=quantity,
-        optimizer=optimizer,
-        exponent=exponent,
-        control="a deliberately wrong scaling: α = d^0.15, β = d^−0.35, σ₀ = d^−0.375",
-    )
-    for (quantity, optimizer), exponent in PAPER.predicted().items()
-    for latex, plain in [_STATEMENTS[quantity, optimizer]]
-)

@@ -16,12 +16,14 @@ __all__ = ["CLAIMS"]
 
 import math
 
+from lemmascope.theory.claim import Claim, Hypothesis, Measurement
+from lemmascope.theory.cubic_cnn.claims.controls import TWINS
 from lemmascope.theory.cubic_cnn.claims.hypotheses import KNOWN_LAW, STAYED_FINITE
 from lemmascope.theory.cubic_cnn.claims.readings import WHP
-from lemmascope.theory.verdict import Claim, Control, Hypothesis, Kind, Measurement, Run
+from lemmascope.theory.cubic_cnn.run import Run
+from lemmascope.theory.verdict import Kind
 
 DELTA = 0.01
-TWINS = Control("planted:twin_noise", "a run whose noise patches are copies of one")
 
 
 def deviation(n: int) -> float:
@@ -49,26 +51,28 @@ def cross_terms_small(run: Run) -> Measurement:
 
 CLAIMS = (
     Claim(
-        "lemma.cross_terms",
-        r"$|\sum_{k' \ne k} K_{kk'} u_{k'}| \le \sigma \sqrt{K_{kk}} \sqrt{2\log(n^2/\delta)} \sum_{k'\ne k} |u_{k'}|$,"
-        r" $u_k = y\,\ell\,\Xi_k^2$, $\delta = 0.01$",
-        Kind.BOUND,
-        "derived",
-        cross_terms,
-        (KNOWN_LAW, STAYED_FINITE),
+        id="lemma.cross_terms",
+        statement=(
+            r"$|\sum_{k' \ne k} K_{kk'} u_{k'}| \le \sigma \sqrt{K_{kk}} \sqrt{2\log(n^2/\delta)} \sum_{k'\ne k}"
+            r" |u_{k'}|$, $u_k = y\,\ell\,\Xi_k^2$, $\delta = 0.01$"
+        ),
+        plain="|Σ_{k'≠k} K_kk' u_k'| ≤ √(2 log(n²/δ)) · σ √K_kk Σ_{k'≠k} |u_k'|, u = yℓΞ², δ = 0.01, as recorded",
+        kind=Kind.BOUND,
+        source="derived",
+        measure=cross_terms,
+        assumes=(KNOWN_LAW, STAYED_FINITE),
         probability=WHP,
         control=TWINS,
-        plain="|Σ_{k'≠k} K_kk' u_k'| ≤ √(2 log(n²/δ)) · σ √K_kk Σ_{k'≠k} |u_k'|, u = yℓΞ², δ = 0.01, as recorded",
     ),
     Claim(
-        "lemma.cross_terms_small",
-        r"$\max_k |\sum_{k' \ne k} K_{kk'} u_{k'}| \le \frac12 \max_k K_{kk} |u_k|$",
-        Kind.BOUND,
-        "derived",
-        cross_terms_small,
-        (KNOWN_LAW, STAYED_FINITE, MANY_DIMENSIONS),
+        id="lemma.cross_terms_small",
+        statement=r"$\max_k |\sum_{k' \ne k} K_{kk'} u_{k'}| \le \frac12 \max_k K_{kk} |u_k|$",
+        plain="max_k |Σ_{k'≠k} K_kk' u_k'| ≤ ½ max_k K_kk |u_k|, as recorded",
+        kind=Kind.BOUND,
+        source="derived",
+        measure=cross_terms_small,
+        assumes=(KNOWN_LAW, STAYED_FINITE, MANY_DIMENSIONS),
         probability=WHP,
         control=TWINS,
-        plain="max_k |Σ_{k'≠k} K_kk' u_k'| ≤ ½ max_k K_kk |u_k|, as recorded",
     ),
 )

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 __all__ = ["CLAIMS"]
 
+from lemmascope.theory.claim import Claim, Measurement
+from lemmascope.theory.cubic_cnn.claims.controls import ASCENT, AT_START, MOMENTUM_RUN
 from lemmascope.theory.cubic_cnn.claims.hypotheses import BELOW_OVERSHOOT, THEOREM
 from lemmascope.theory.cubic_cnn.claims.readings import CHANCE, GENERALIZES, WHP, fits_training_set, test_high, test_low
-from lemmascope.theory.verdict import Claim, Control, Kind, Measurement, Run
+from lemmascope.theory.cubic_cnn.run import Run
+from lemmascope.theory.verdict import Kind
 
 ASSUMED = (*THEOREM, BELOW_OVERSHOOT)
-MOMENTUM_RUN = Control("counterpart", "the GD+M run from the same data and weights")
-ASCENT = Control("planted:wrong_sign", "a run whose gradient has the wrong sign")
-AT_START = Control("initial_state", "the same run before its first step")
 
 
 def partially_learns(run: Run) -> Measurement:
@@ -53,64 +53,69 @@ def fails_on_small_margin(run: Run) -> Measurement:
 
 CLAIMS = (
     Claim(
-        "gd.partially_learns",
-        r"$\frac{1}{\log d} \le \alpha \max_r |c_r(T)| \le \log d$: the feature is learnt to $\tilde\Theta(1/\alpha)$"
-        r" from $Z_1$, and no further",
-        Kind.BOUND,
-        "talk",
-        partially_learns,
-        ASSUMED,
-        "gd",
-        WHP,
-        MOMENTUM_RUN,
+        id="gd.partially_learns",
+        statement=(
+            r"$\frac{1}{\log d} \le \alpha \max_r |c_r(T)| \le \log d$: the feature is learnt to"
+            r" $\tilde\Theta(1/\alpha)$ from $Z_1$, and no further"
+        ),
         plain="1/log d ≤ α max_r |c_r(T)| ≤ log d: the feature is learnt to 1/α from Z₁, and no further",
+        kind=Kind.BOUND,
+        source="talk",
+        measure=partially_learns,
+        assumes=ASSUMED,
+        about="gd",
+        probability=WHP,
+        control=MOMENTUM_RUN,
     ),
     Claim(
-        "gd.memorizes_small_margin",
-        r"$\min_{i \in Z_2} y_i \sum_j \sum_r \Xi_{i,j,r}(T)^3 \ge \frac{1}{\log d}$: the noise of $Z_2$ is memorized",
-        Kind.BOUND,
-        "talk",
-        memorizes_small_margin,
-        ASSUMED,
-        "gd",
-        WHP,
-        MOMENTUM_RUN,
+        id="gd.memorizes_small_margin",
+        statement=(
+            r"$\min_{i \in Z_2} y_i \sum_j \sum_r \Xi_{i,j,r}(T)^3 \ge \frac{1}{\log d}$: the noise of $Z_2$ is"
+            r" memorized"
+        ),
         plain="min over Z₂ of y_i Σ_j Σ_r Ξ³(T) ≥ 1/log d: the noise of Z₂ is memorized",
+        kind=Kind.BOUND,
+        source="talk",
+        measure=memorizes_small_margin,
+        assumes=ASSUMED,
+        about="gd",
+        probability=WHP,
+        control=MOMENTUM_RUN,
     ),
     Claim(
-        "gd.fits_training_set",
-        r"$y_i f(X_i) > 0$ for every training sample at $T$",
-        Kind.BOUND,
-        "talk",
-        fits_training_set,
-        ASSUMED,
-        "gd",
-        WHP,
-        AT_START,
+        id="gd.fits_training_set",
+        statement=r"$y_i f(X_i) > 0$ for every training sample at $T$",
         plain="y_i f(X_i) > 0 for every training sample at T",
+        kind=Kind.BOUND,
+        source="talk",
+        measure=fits_training_set,
+        assumes=ASSUMED,
+        about="gd",
+        probability=WHP,
+        control=AT_START,
     ),
     Claim(
-        "gd.generalizes_on_large_margin",
-        r"test accuracy on large-margin data $\ge 0.99$ at $T$",
-        Kind.BOUND,
-        "talk",
-        generalizes_on_large_margin,
-        ASSUMED,
-        "gd",
-        WHP,
-        ASCENT,
+        id="gd.generalizes_on_large_margin",
+        statement=r"test accuracy on large-margin data $\ge 0.99$ at $T$",
         plain="test accuracy on large-margin data ≥ 0.99 at T",
+        kind=Kind.BOUND,
+        source="talk",
+        measure=generalizes_on_large_margin,
+        assumes=ASSUMED,
+        about="gd",
+        probability=WHP,
+        control=ASCENT,
     ),
     Claim(
-        "gd.fails_on_small_margin",
-        r"test accuracy on small-margin data $\le 0.55$ (near chance) at $T$",
-        Kind.BOUND,
-        "talk",
-        fails_on_small_margin,
-        ASSUMED,
-        "gd",
-        WHP,
-        MOMENTUM_RUN,
+        id="gd.fails_on_small_margin",
+        statement=r"test accuracy on small-margin data $\le 0.55$ (near chance) at $T$",
         plain="test accuracy on small-margin data ≤ 0.55 (near chance) at T",
+        kind=Kind.BOUND,
+        source="talk",
+        measure=fails_on_small_margin,
+        assumes=ASSUMED,
+        about="gd",
+        probability=WHP,
+        control=MOMENTUM_RUN,
     ),
 )

@@ -15,13 +15,14 @@ __all__ = ["CLAIMS"]
 
 import math
 
+from lemmascope.theory.claim import Claim, Measurement
+from lemmascope.theory.cubic_cnn.claims.controls import AT_START, GD_RUN
 from lemmascope.theory.cubic_cnn.claims.hypotheses import ENOUGH_MOMENTUM, THEOREM, WEAK_FRICTION
 from lemmascope.theory.cubic_cnn.claims.readings import GENERALIZES, WHP, fits_training_set, test_low
-from lemmascope.theory.verdict import Claim, Control, Kind, Measurement, Run
+from lemmascope.theory.cubic_cnn.run import Run
+from lemmascope.theory.verdict import Kind
 
 ASSUMED = (*THEOREM, ENOUGH_MOMENTUM, WEAK_FRICTION)
-GD_RUN = Control("counterpart", "the GD run from the same data and weights")
-AT_START = Control("initial_state", "the same run before its first step")
 
 
 def learns_feature(run: Run) -> Measurement:
@@ -54,51 +55,51 @@ def generalizes(run: Run) -> Measurement:
 
 CLAIMS = (
     Claim(
-        "gdm.learns_feature",
-        r"$\beta \max_r c_r(T) \ge \frac{1}{\log d}$: the feature is learnt to $\tilde\Omega(1/\beta)$",
-        Kind.BOUND,
-        "talk",
-        learns_feature,
-        ASSUMED,
-        "momentum",
-        WHP,
-        GD_RUN,
+        id="gdm.learns_feature",
+        statement=r"$\beta \max_r c_r(T) \ge \frac{1}{\log d}$: the feature is learnt to $\tilde\Omega(1/\beta)$",
         plain="β max_r c_r(T) ≥ 1/log d: the feature is learnt to 1/β",
+        kind=Kind.BOUND,
+        source="talk",
+        measure=learns_feature,
+        assumes=ASSUMED,
+        about="momentum",
+        probability=WHP,
+        control=GD_RUN,
     ),
     Claim(
-        "gdm.barely_memorizes",
-        r"$\max |\Xi(T)| \le \log d \cdot \max |\Xi(0)|$: the noise is barely memorized",
-        Kind.BOUND,
-        "second hand",
-        barely_memorizes,
-        ASSUMED,
-        "momentum",
-        WHP,
-        GD_RUN,
+        id="gdm.barely_memorizes",
+        statement=r"$\max |\Xi(T)| \le \log d \cdot \max |\Xi(0)|$: the noise is barely memorized",
         plain="max |Ξ(T)| ≤ log d · max |Ξ(0)|: the noise is barely memorized",
+        kind=Kind.BOUND,
+        source="second hand",
+        measure=barely_memorizes,
+        assumes=ASSUMED,
+        about="momentum",
+        probability=WHP,
+        control=GD_RUN,
     ),
     Claim(
-        "gdm.fits_training_set",
-        r"$y_i f(X_i) > 0$ for every training sample at $T$",
-        Kind.BOUND,
-        "talk",
-        fits_training_set,
-        ASSUMED,
-        "momentum",
-        WHP,
-        AT_START,
+        id="gdm.fits_training_set",
+        statement=r"$y_i f(X_i) > 0$ for every training sample at $T$",
         plain="y_i f(X_i) > 0 for every training sample at T",
+        kind=Kind.BOUND,
+        source="talk",
+        measure=fits_training_set,
+        assumes=ASSUMED,
+        about="momentum",
+        probability=WHP,
+        control=AT_START,
     ),
     Claim(
-        "gdm.generalizes",
-        r"test accuracy on large- and on small-margin data $\ge 0.99$ at $T$",
-        Kind.BOUND,
-        "talk",
-        generalizes,
-        ASSUMED,
-        "momentum",
-        WHP,
-        GD_RUN,
+        id="gdm.generalizes",
+        statement=r"test accuracy on large- and on small-margin data $\ge 0.99$ at $T$",
         plain="test accuracy on large- and on small-margin data ≥ 0.99 at T",
+        kind=Kind.BOUND,
+        source="talk",
+        measure=generalizes,
+        assumes=ASSUMED,
+        about="momentum",
+        probability=WHP,
+        control=GD_RUN,
     ),
 )

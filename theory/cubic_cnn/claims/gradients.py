@@ -8,8 +8,10 @@ from __future__ import annotations
 
 __all__ = ["CLAIMS"]
 
+from lemmascope.theory.claim import Claim, Control, Hypothesis, Measurement
 from lemmascope.theory.cubic_cnn.claims.hypotheses import KNOWN_LAW, STAYED_FINITE
-from lemmascope.theory.verdict import Claim, Control, Hypothesis, Kind, Measurement, Run
+from lemmascope.theory.cubic_cnn.run import Run
+from lemmascope.theory.verdict import Kind
 
 AUDITED = Hypothesis(
     "audited", "the run holds weights in R^d and was audited", lambda run: "signal_gradient_ratio" in run
@@ -34,24 +36,26 @@ def noise_gradient(run: Run) -> Measurement:
 
 CLAIMS = (
     Claim(
-        "lemma.signal_gradient",
-        r"$-\langle \nabla_{w_r} L, w^* \rangle = 3 c_r^2 (\alpha^3 \nu_1 + \beta^3 \nu_2) - \lambda c_r$",
-        Kind.IDENTITY,
-        "derived",
-        signal_gradient,
-        (KNOWN_LAW, AUDITED, STAYED_FINITE),
-        control=Control("planted:missing_three", "a run whose gradient lacks its factor 3"),
+        id="lemma.signal_gradient",
+        statement=r"$-\langle \nabla_{w_r} L, w^* \rangle = 3 c_r^2 (\alpha^3 \nu_1 + \beta^3 \nu_2) - \lambda c_r$",
         plain="−⟨∇L, w*⟩ = 3c_r² (α³ν₁ + β³ν₂) − λc_r: largest residual over its rounding bound",
+        kind=Kind.IDENTITY,
+        source="derived",
+        measure=signal_gradient,
+        assumes=(KNOWN_LAW, AUDITED, STAYED_FINITE),
+        control=Control("a run whose gradient lacks its factor 3", made="planted:missing_three"),
     ),
     Claim(
-        "lemma.noise_gradient",
-        r"$-\langle \nabla_{w_r} L, x_k \rangle = \frac{3}{N} \sum_{k'} K_{kk'} y_{i(k')} \ell_{i(k')} \Xi_{k',r}^2"
-        r" - \lambda \Xi_{k,r}$",
-        Kind.IDENTITY,
-        "derived",
-        noise_gradient,
-        (KNOWN_LAW, AUDITED, STAYED_FINITE),
-        control=Control("planted:tilted_noise", "a run whose noise patches are not orthogonal to the feature"),
+        id="lemma.noise_gradient",
+        statement=(
+            r"$-\langle \nabla_{w_r} L, x_k \rangle = \frac{3}{N} \sum_{k'} K_{kk'} y_{i(k')} \ell_{i(k')} \Xi_{k',r}^2"
+            r" - \lambda \Xi_{k,r}$"
+        ),
         plain="−⟨∇L, x_k⟩ = (3/N) Σ_k' K_kk' y ℓ Ξ_k'² − λΞ_k: largest residual over its rounding bound",
+        kind=Kind.IDENTITY,
+        source="derived",
+        measure=noise_gradient,
+        assumes=(KNOWN_LAW, AUDITED, STAYED_FINITE),
+        control=Control("a run whose noise patches are not orthogonal to the feature", made="planted:tilted_noise"),
     ),
 )

@@ -19,8 +19,8 @@ __all__ = [
     "WEAK_FRICTION",
 ]
 
+from lemmascope.theory.claim import Hypothesis
 from lemmascope.theory.cubic_cnn import predictions
-from lemmascope.theory.verdict import Hypothesis
 
 KNOWN_LAW = Hypothesis(
     "known_law",

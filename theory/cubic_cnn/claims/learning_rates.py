@@ -8,6 +8,7 @@ from __future__ import annotations
 
 __all__ = ["CLAIMS"]
 
+from lemmascope.theory.claim import FAMILY, Claim, Control, Hypothesis, Measurement
 from lemmascope.theory.cubic_cnn import predictions
 from lemmascope.theory.cubic_cnn.claims.hypotheses import (
     BOTH_MARGINS,
@@ -17,7 +18,8 @@ from lemmascope.theory.cubic_cnn.claims.hypotheses import (
     SEPARATED_MARGINS,
 )
 from lemmascope.theory.cubic_cnn.claims.readings import GENERALIZES, WHP, test_high
-from lemmascope.theory.verdict import Claim, Control, Hypothesis, Kind, Measurement, Run
+from lemmascope.theory.cubic_cnn.run import Run
+from lemmascope.theory.verdict import Kind
 
 
 def rates(run: Run) -> dict[str, float]:
@@ -55,15 +57,26 @@ def no_learning_rate_rescues(run: Run) -> Measurement:
 
 CLAIMS = (
     Claim(
-        "gd.no_learning_rate_rescues",
-        r"GD's test accuracy on small-margin data $\le 0.99$ for every $\eta \le 1/(4\alpha\beta)$ of the grid",
-        Kind.BOUND,
-        "talk",
-        no_learning_rate_rescues,
-        (KNOWN_LAW, BOTH_MARGINS, NO_PENALTY, SEPARATED_MARGINS, LUCKY_NEURON, GRID, ALL_LONG_ENOUGH, ALL_FINITE),
-        "family",
-        WHP,
-        Control("momentum_as_gd", "the same grid with the GD+M run counted as one of its cells"),
+        id="gd.no_learning_rate_rescues",
+        statement=(
+            r"GD's test accuracy on small-margin data $\le 0.99$ for every $\eta \le 1/(4\alpha\beta)$ of the grid"
+        ),
         plain="GD's test accuracy on small-margin data is ≤ 0.99 at T for every η ≤ 1/(4αβ) of the grid",
+        kind=Kind.BOUND,
+        source="talk",
+        measure=no_learning_rate_rescues,
+        assumes=(
+            KNOWN_LAW,
+            BOTH_MARGINS,
+            NO_PENALTY,
+            SEPARATED_MARGINS,
+            LUCKY_NEURON,
+            GRID,
+            ALL_LONG_ENOUGH,
+            ALL_FINITE,
+        ),
+        about=FAMILY,
+        probability=WHP,
+        control=Control("the same grid with the GD+M run counted as one of its cells", made="momentum_as_gd"),
     ),
 )

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 __all__ = ["CLAIMS"]
 
+from lemmascope.theory.claim import Claim, Hypothesis, Measurement
+from lemmascope.theory.cubic_cnn.claims.controls import ASCENT
 from lemmascope.theory.cubic_cnn.claims.hypotheses import KNOWN_LAW, NO_PENALTY, STAYED_FINITE
-from lemmascope.theory.verdict import Claim, Control, Hypothesis, Kind, Measurement, Run
+from lemmascope.theory.cubic_cnn.run import Run
+from lemmascope.theory.verdict import Kind
 
 AVERAGE_FORM = Hypothesis(
     "gd_or_momentum",
@@ -32,13 +35,13 @@ def signal_monotone(run: Run) -> Measurement:
 
 CLAIMS = (
     Claim(
-        "lemma.signal_monotone",
-        r"$c_r(t+1) \ge c_r(t)$ for every neuron $r$ and iteration $t$, with $\lambda = 0$",
-        Kind.BOUND,
-        "derived",
-        signal_monotone,
-        (KNOWN_LAW, NO_PENALTY, STAYED_FINITE, AVERAGE_FORM),
-        control=Control("planted:wrong_sign", "a run whose gradient has the wrong sign"),
+        id="lemma.signal_monotone",
+        statement=r"$c_r(t+1) \ge c_r(t)$ for every neuron $r$ and iteration $t$, with $\lambda = 0$",
         plain="no c_r decreases from one recorded iteration to the next: smallest increase",
+        kind=Kind.BOUND,
+        source="derived",
+        measure=signal_monotone,
+        assumes=(KNOWN_LAW, NO_PENALTY, STAYED_FINITE, AVERAGE_FORM),
+        control=ASCENT,
     ),
 )

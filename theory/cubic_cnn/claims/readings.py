@@ -11,7 +11,8 @@ __all__ = ["CHANCE", "ERRORS", "GENERALIZES", "WHP", "fits_training_set", "test_
 
 import xarray as xr
 
-from lemmascope.theory.verdict import Measurement, Run
+from lemmascope.theory.claim import Measurement
+from lemmascope.theory.cubic_cnn.run import Run
 
 GENERALIZES = 0.99
 CHANCE = 0.55

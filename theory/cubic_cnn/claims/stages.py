@@ -8,9 +8,11 @@ from __future__ import annotations
 
 __all__ = ["CLAIMS"]
 
+from lemmascope.theory.claim import Claim, Control, Measurement
 from lemmascope.theory.cubic_cnn.claims.hypotheses import THEOREM
 from lemmascope.theory.cubic_cnn.claims.readings import WHP
-from lemmascope.theory.verdict import Claim, Control, Kind, Measurement, Run
+from lemmascope.theory.cubic_cnn.run import Run
+from lemmascope.theory.verdict import Kind
 
 MOVED = 0.9
 
@@ -30,14 +32,17 @@ def stages_ordered(run: Run) -> Measurement:
 
 CLAIMS = (
     Claim(
-        "lemma.stages_ordered",
-        r"$\nu_1(t) \le \nu_1(0)/\log d$ when first $\nu_2(t) \le 0.9\,\nu_2(0)$: $Z_1$ is fitted before $Z_2$ is felt",
-        Kind.BOUND,
-        "talk",
-        stages_ordered,
-        THEOREM,
-        probability=WHP,
-        control=Control("swapped_margins", "the same run with the names of the two margins exchanged"),
+        id="lemma.stages_ordered",
+        statement=(
+            r"$\nu_1(t) \le \nu_1(0)/\log d$ when first $\nu_2(t) \le 0.9\,\nu_2(0)$: $Z_1$ is fitted before $Z_2$ is"
+            r" felt"
+        ),
         plain="ν₁/ν₁(0) ≤ 1/log d when ν₂ first loses a tenth: Z₁ is fitted before Z₂ is felt",
+        kind=Kind.BOUND,
+        source="talk",
+        measure=stages_ordered,
+        assumes=THEOREM,
+        probability=WHP,
+        control=Control("the same run with the names of the two margins exchanged", made="swapped_margins"),
     ),
 )

@@ -17,9 +17,11 @@ import math
 
 import xarray as xr
 
+from lemmascope.theory.claim import Claim, Control, Hypothesis, Measurement
 from lemmascope.theory.cubic_cnn import predictions
 from lemmascope.theory.cubic_cnn.claims.hypotheses import KNOWN_LAW, NO_PENALTY, STAYED_FINITE
-from lemmascope.theory.verdict import Claim, Control, Hypothesis, Kind, Measurement, Run
+from lemmascope.theory.cubic_cnn.run import Run
+from lemmascope.theory.verdict import Kind
 
 
 def _leader(run: Run) -> xr.DataArray:
@@ -73,15 +75,18 @@ def tensor_power(run: Run) -> Measurement:
 
 CLAIMS = (
     Claim(
-        "lemma.tensor_power",
-        r"$\frac{1/c_0 - 1/v}{A} \le \tau \le \lceil \frac{1/c_0 - 1/v}{a} + \log\frac{v}{c_0} \rceil$ for the first"
-        r" $\tau$ with $\max_r c_r \ge v = \frac{1}{2\alpha}$, $a \le 3\eta(\alpha^3\nu_1 + \beta^3\nu_2) \le A$",
-        Kind.BOUND,
-        "derived",
-        tensor_power,
-        (KNOWN_LAW, NO_PENALTY, STAYED_FINITE, STARTS_BELOW, LEADS, RECORDED_DENSELY),
-        "gd",
-        control=Control("counterpart", "the GD+M run, which does not follow this recursion"),
+        id="lemma.tensor_power",
+        statement=(
+            r"$\frac{1/c_0 - 1/v}{A} \le \tau \le \lceil \frac{1/c_0 - 1/v}{a} + \log\frac{v}{c_0} \rceil$ for the"
+            r" first $\tau$ with $\max_r c_r \ge v = \frac{1}{2\alpha}$,"
+            r" $a \le 3\eta(\alpha^3\nu_1 + \beta^3\nu_2) \le A$"
+        ),
         plain="(1/c₀ − 1/v)/A ≤ τ ≤ ⌈(1/c₀ − 1/v)/a + log(v/c₀)⌉ for the first τ with max c ≥ v = 1/(2α)",
+        kind=Kind.BOUND,
+        source="derived",
+        measure=tensor_power,
+        assumes=(KNOWN_LAW, NO_PENALTY, STAYED_FINITE, STARTS_BELOW, LEADS, RECORDED_DENSELY),
+        about="gd",
+        control=Control("the GD+M run, which does not follow this recursion", made="counterpart"),
     ),
 )
