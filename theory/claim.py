@@ -25,6 +25,7 @@ from __future__ import annotations
 
 __all__ = ["FAMILY", "Claim", "Control", "Estimate", "Evidence", "Hypothesis", "Measurement"]
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -231,7 +232,12 @@ class Claim:
         with _named(self.id):
             measured = self.measure(evidence, **(constants or {}))
         if isinstance(measured, Estimate):
-            return self._estimated(evidence, checked, [s for s in applicable if s is not None], measured)
+            seeds = [s for s, ok in applicable.items() if ok and s is not None]
+            if not all(applicable.values()):
+                # One number stands for all seeds: it is to be that of those on which it is claimed.
+                with _named(self.id):
+                    measured = self.measure(_of_seeds(evidence, seeds), **(constants or {}))
+            return self._estimated(evidence, checked, seeds, measured)
         if not isinstance(measured, Measurement):
             found = type(measured).__name__
             raise InputError("claim", self.id, f"its measure must return a Measurement or an Estimate, not {found}")
@@ -389,6 +395,10 @@ class _named:
             self.claim,
             f"its {self.what} must take this evidence, and failed ({type(error).__name__}: {error})",
         ) from error
+
+
+def _of_seeds(evidence: Evidence, seeds: list[int]) -> Evidence:
+    return dataclasses.replace(evidence, data=evidence.data.isel(seed=evidence.data["seed"].isin(seeds)))
 
 
 def _by_case(x: Any, cases: list[int | None], kind: type) -> list[Any]:
