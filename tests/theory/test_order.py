@@ -1,20 +1,21 @@
 """Exponents: the fit finds those that are there, its interval covers them, and a claim comes out as constructed."""
 
-import dataclasses
 import json
 import math
 
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 from tolerances import assert_close, tolerance
 
 from lemmascope.sims import slopes
-from lemmascope.sims.report.verdicts import verdict_json
-from lemmascope.sims.slopes import fit_slope
+from lemmascope.sims.judge import judge
+from lemmascope.sims.slopes import fit_slope, fit_slopes
+from lemmascope.theory.claim import Evidence
 from lemmascope.theory.errors import InputError
-from lemmascope.theory.order import OrderClaim, Slope, log_allowance
+from lemmascope.theory.order import Slope, beside, estimate, exponent_claim, log_allowance, slope_of
 from lemmascope.theory.verdict import Kind, Status
 
 SIZES = tuple(10.0**k for k in range(3, 9))
@@ -112,6 +113,94 @@ def test_too_few_sizes_are_refused(spoil):
         fit_slope(samples)
 
 
+@pytest.mark.parametrize("size", [0.0, -1.0, math.inf, math.nan])
+def test_a_size_without_a_logarithm_is_refused(size):
+    with pytest.raises(InputError, match=r"sizes = .*finite number > 0"):
+        fit_slope({**noisy(0.5, 3, 5), size: [1.0, 2.0]})
+
+
+def test_where_the_axis_crosses_one_its_logarithm_has_none():
+    """log |log x| is a straight way up or down on either side of 1, and infinite there."""
+    up = {d: [d**0.5, 2 * d**0.5] for d in SIZES}
+    down = {1 / d: [d**0.5, 2 * d**0.5] for d in SIZES}
+    assert_close(fit_slope(down).value, -0.5)
+    assert_close(fit_slope(down).logarithm, -fit_slope(up).logarithm, scale=1.0)
+    for low in (1.0, 0.1):
+        assert math.isnan(fit_slope({**up, low: [low, 2 * low]}).logarithm)
+
+
+# --- the fits of labelled data -------------------------------------------------------------------------------------
+
+
+def labelled(exponents=(0.5, -0.25), seeds=20, stream=0, axis="d", sizes=SIZES):
+    """Variables a, b, … with these exponents, over (axis, seed)."""
+    data = {}
+    for k, (name, exponent) in enumerate(zip("abcdef", exponents, strict=False)):
+        samples = noisy(exponent, seeds, 10 * stream + k, sizes=sizes)
+        data[name] = ((axis, "seed"), np.array([samples[d] for d in sizes]))
+    return xr.Dataset(data, {axis: list(sizes), "seed": np.arange(seeds)})
+
+
+def test_labelled_data_are_fitted_as_samples_are():
+    data = labelled(axis="width").isel(width=[3, 0, 5, 1, 2, 4])
+    data["b"].loc[{"width": 1e3, "seed": 4}] = np.nan
+    data["b"].loc[{"width": 1e4, "seed": 4}] = 0.0
+    found = fit_slopes(data, ["b", "a"], "width", root_seed=3)
+    assert found["quantity"].values.tolist() == ["b", "a"]
+    for name in ("a", "b"):
+        samples = {float(d): data[name].sel(width=d).values.tolist() for d in data.width.values}
+        assert slope_of(found, name) == fit_slope(samples, root_seed=3)
+    assert found["missing"].sel(quantity="b").values.tolist() == [1, 0, 0, 0, 0, 0]
+    assert found["count"].sel(quantity="b").values.tolist() == [19, 19, 20, 20, 20, 20]
+    assert found["seed"].values.tolist() == data["seed"].values.tolist()
+
+
+def test_the_order_of_dimensions_does_not_matter():
+    data = labelled()
+    xr.testing.assert_identical(fit_slopes(data, ["a"]), fit_slopes(data.transpose("seed", "d"), ["a"]))
+
+
+def test_what_cannot_be_fitted_has_no_slope():
+    data = labelled()
+    data["b"][1:3] = np.nan
+    found = fit_slopes(data, ["a", "b"])
+    assert found["slope"].notnull().values.tolist() == [True, False]
+    assert slope_of(found, "b").counts == (20,) * 4
+
+
+def test_a_control_is_fitted_beside():
+    data, control = labelled(), labelled((0.9, 0.9), seeds=5, stream=1)
+    found = fit_slopes(data, ["a", "b"], control=control, root_seed=2)
+    for of, each in (("data", data), ("control", control)):
+        alone = fit_slopes(each, ["a", "b"], root_seed=2)
+        for name in ("a", "b"):
+            assert slope_of(found.sel(of=of), name) == slope_of(alone, name)
+    made = beside(Evidence(found, "GD"), quantity="a")
+    assert made.label == "GD"
+    assert slope_of(made.data, "a") == slope_of(found.sel(of="control"), "a")
+    assert beside(Evidence(fit_slopes(data, ["a"]), "GD"), quantity="a") is None
+    control["b"][1:3] = np.nan
+    found = Evidence(fit_slopes(data, ["a", "b"], control=control), "GD")
+    assert beside(found, quantity="b") is None
+    assert beside(found, quantity="a") is not None
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: fit_slopes(labelled(), ["z"]), "quantity = 'z'.*variable over d and seed"),
+        (lambda: fit_slopes(labelled().expand_dims("case"), ["a"]), "quantity = 'a'.*variable over d and seed"),
+        (lambda: fit_slopes(labelled(), ["a"], "width"), "data = .*must have the dimension width"),
+        (lambda: fit_slopes(labelled().isel(seed=0), ["a"]), "data = .*must have the dimension seed"),
+        (lambda: fit_slopes(labelled().isel(d=[0, 0, 1, 2, 3, 4]), ["a"]), "d = .*each value must occur once"),
+        (lambda: fit_slopes(labelled(), ["a"], control=labelled().isel(d=slice(5))), "control = .*values of d"),
+    ],
+)
+def test_wrong_data_are_refused(make, said):
+    with pytest.raises(InputError, match=said):
+        make()
+
+
 # --- logarithms ----------------------------------------------------------------------------------------------------
 
 
@@ -136,24 +225,36 @@ def test_a_fit_with_equal_weights_moves_by_no_more(sizes):
 # --- claims --------------------------------------------------------------------------------------------------------
 
 FREE = log_allowance(1e3, 1e7)
-CLAIM = OrderClaim(
-    id="test.order",
-    statement="$q = \\tilde\\Theta(d^{0.5})$",
-    plain="q = Θ̃(d^0.5)",
-    source="derived",
-    quantity="q",
-    optimizer="GD",
-    exponent=0.5,
-    control="another one",
-)
+FIVE = (1e3, 1e4, 1e5, 1e6, 1e7)
 
 
 def slope(low, high):
-    sizes = (1e3, 1e4, 1e5, 1e6, 1e7)
-    return Slope((low + high) / 2, low, high, sizes, (4,) * 5, (0.0, 1.0, 2.0, 3.0, 4.0), (0.1,) * 5)
+    return Slope((low + high) / 2, low, high, FIVE, (4,) * 5, (0.0, 1.0, 2.0, 3.0, 4.0), (0.1,) * 5)
 
 
-BAND = CLAIM.band(slope(0, 1))
+def slopes_of(*each, seeds=20, missing=0):
+    """Data as fitted, made of the slopes of one quantity q: the data's own, and a control's or None."""
+    made = []
+    for one in each:
+        one = one or Slope(*(math.nan,) * 3, FIVE, (1,) * 5, (math.nan,) * 5, (math.nan,) * 5)
+        values = {"slope": one.value, "low": one.low, "high": one.high, "logarithm": log_allowance(1e3, 1e7)}
+        by = {"count": one.counts, "mean": one.means, "error": one.errors, "missing": (missing, 0, 0, 0, 0)}
+        made.append(
+            xr.Dataset(
+                {name: ("quantity", [x]) for name, x in values.items()}
+                | {name: (("quantity", "d"), [row]) for name, row in by.items()},
+                {"quantity": ["q"], "d": list(FIVE), "seed": range(seeds)},
+            )
+        )
+    if len(made) == 1:
+        return made[0]
+    index = xr.DataArray(["data", "control"], dims="of", name="of")
+    return xr.concat(made, index, data_vars="all", coords="minimal", compat="override", join="override")
+
+
+CLAIM = exponent_claim("test.order", "q", 0.5, source="derived", control="another one")
+FOUND = estimate(slope(0, 1), 0.5)
+BAND = FOUND.lower, FOUND.upper
 OUTSIDE = math.nextafter(BAND[0], 0), math.nextafter(BAND[1], 1)
 CASES = [
     (0.5, 0.5, "HOLDS"),
@@ -170,56 +271,119 @@ CASES = [
 ]
 
 
+def judged(*each, claim=CLAIM, **rest):
+    (found,) = judge(claim, Evidence(slopes_of(*each, **rest), "GD"))
+    return found
+
+
 def test_the_band():
     assert_close(BAND, (0.5 - FREE, 0.5 + FREE))
-    twice, none = (dataclasses.replace(CLAIM, factors=k).band(slope(0, 1)) for k in (2.0, 0.0))
-    assert_close(twice, (0.5 - 2 * FREE, 0.5 + 2 * FREE))
-    assert none == (0.5, 0.5)
+    for rest, free in (
+        ({"factors": 2.0}, 2 * FREE),
+        ({"factors": 0.0}, 0.0),
+        ({"factors": 0.0, "within": 0.1}, 0.1),
+        ({"within": 0.1}, FREE + 0.1),
+    ):
+        found = estimate(slope(0, 1), 0.5, **rest)
+        assert_close((found.lower, found.upper), (0.5 - free, 0.5 + free))
+        assert f" in [{found.lower:.3f}, {found.upper:.3f}]" in found.says
+        assert ("factors of log d" in found.says) == (rest.get("factors", 1) > 0)
 
 
 @pytest.mark.parametrize(("low", "high", "status"), CASES)
 def test_the_status_by_construction(low, high, status):
-    found = CLAIM.judge(slope(low, high), seeds=[0, 1, 2, 3])
-    assert CLAIM.status(slope(low, high)) is found.status is Status(status)
+    found = judged(slope(low, high))
+    assert found.status is Status(status)
     assert (found.margin >= 0) == (status == "HOLDS")
-    assert found.holding == ((0, 1, 2, 3) if status == "HOLDS" else ())
-    assert found.witness == ({"slope": (low + high) / 2, "low": low, "high": high} if status == "REFUTED" else None)
+    assert found.seeds == tuple(range(20))
+    assert found.holding == (tuple(range(20)) if status == "HOLDS" else ())
+    assert found.witness == ({"value": (low + high) / 2, "low": low, "high": high} if status == "REFUTED" else None)
 
 
 @pytest.mark.parametrize("control", [None, (2.0, 2.1), (0.5, 0.5), (0.0, 1.0)])
 @pytest.mark.parametrize("own", [(0.5, 0.5), (2.0, 2.1), (0.0, 1.0)])
 def test_the_verdict_is_complete(own, control):
     other = None if control is None else slope(*control)
-    found = CLAIM.judge(slope(*own), seeds=range(3), control=other, evidence={"of": "the study"})
-    assert (found.claim, found.optimizer, found.kind) == ("test.order", "GD", Kind.ORDER)
-    assert (found.statement, found.plain, found.source) == (CLAIM.statement, CLAIM.plain, CLAIM.source)
+    found = judged(slope(*own), other)
+    assert (found.claim, found.label, found.kind) == ("test.order", "GD", Kind.ORDER)
+    assert (found.statement, found.plain) == (r"$q = \tilde\Theta(d^{0.5})$", "q = Θ̃(d^0.5) up to factors of log d")
+    assert found.source == "derived"
     assert found.expected is Status.HOLDS
-    assert (found.computed, found.lower, found.upper, found.seeds) == (sum(own) / 2, *BAND, (0, 1, 2))
+    assert (found.computed, found.lower, found.upper) == (sum(own) / 2, *BAND)
     assert found.margin == min(own[0] - BAND[0], BAND[1] - own[1])
-    outcome = "not run" if other is None else CLAIM.status(other).value
+    outcome = "not run" if other is None else judged(other).status.value
     assert found.control == {"description": "another one", "status": outcome}
     assert found.as_expected == (own == (0.5, 0.5) and control == (2.0, 2.1))
     assert found.control_undecided == (control in (None, (0.0, 1.0)))
     assert found.evidence == {
-        "slope interval": list(own),
+        "interval": list(own),
+        "counts": [4] * 5,
         "sizes": [1e3, 1e4, 1e5, 1e6, 1e7],
-        "seeds a size": [4] * 5,
         "mean log": [0.0, 1.0, 2.0, 3.0, 4.0],
         "standard error": [0.1] * 5,
         "control slope": None if control is None else [sum(control) / 2, *control],
-        "of": "the study",
     }
     for number in (f"{sum(own) / 2:.3f}", f"{own[0]:.3f}", "5 sizes", "predicted 0.500"):
         assert number in found.reason
-    text = verdict_json(found)
-    assert json.loads(json.dumps(text, allow_nan=False)) == text
-    assert (text["status"], text["as_expected"]) == (found.status.value, found.as_expected)
+    assert json.dumps(found.evidence, allow_nan=False)
 
 
-def test_without_a_control_there_is_none():
-    found = dataclasses.replace(CLAIM, control="").judge(slope(0.5, 0.5), seeds=[0])
-    assert found.control is None
-    assert found.as_expected
+@pytest.mark.parametrize("own", [(0.5, 0.5), (2.0, 2.1), (0.0, 1.0)])
+def test_few_seeds_decide_nothing(own):
+    """An interval that decides nothing anyway needs no other reason; the control is what it is."""
+    found = judged(slope(*own), slope(2.0, 2.1), seeds=14)
+    assert found.status is Status.INCONCLUSIVE
+    words = "14 seeds a size are too few for the interval, take 15; slope"
+    assert found.reason.startswith(words) == (own != (0.0, 1.0))
+    assert found.control["status"] == "REFUTED"
+
+
+def test_missing_values_cannot_be_left_out():
+    """More than a tenth of them; they are the slow ones."""
+    for missing, status in ((10, Status.HOLDS), (11, Status.INCONCLUSIVE)):
+        found = judged(slope(0.5, 0.5), slope(2.0, 2.1), missing=missing)
+        assert found.status is status
+        assert found.evidence["seeds left out, by d"] == {"1000": missing}
+        assert found.control["status"] == "REFUTED"
+    assert found.reason.startswith("11% of the runs have no value, and cannot be left out; slope 0.500")
+    both = judged(slope(0.5, 0.5), slope(2.0, 2.1), missing=11, seeds=14)
+    assert both.reason.startswith("16% of the runs have no value, and cannot be left out; 14 seeds a size are too few")
+
+
+def test_too_few_sizes_decide_nothing():
+    found = judged(None, slope(2.0, 2.1))
+    assert found.status is Status.INCONCLUSIVE
+    assert found.reason.startswith("a slope needs 5 sizes with two seeds or more, and has 0; slope nan")
+    assert found.control["status"] == "REFUTED"
+
+
+def test_an_exponent_of_ones_own_in_three_lines():
+    """Any quantity against any axis, with a control that comes with it."""
+    data = labelled((-0.5, 0.25), axis="width")
+    claim = exponent_claim("mine.risk", "a", -0.5, axis="width")
+    (verdict,) = judge(claim, fit_slopes(data, ["a", "b"], axis="width"))
+    assert (verdict.status, verdict.control["status"]) == (Status.HOLDS, "REFUTED")
+    assert verdict.as_expected
+    assert "log width" in verdict.reason
+    assert "width" in verdict.plain
+    assert verdict.control["description"] == "the exponent 1.5 in its place"
+
+
+def test_an_axis_on_both_sides_of_one_is_given_its_room():
+    data = labelled((0.5,), axis="rate", sizes=(0.1, 0.3, 1.0, 3.0, 10.0, 30.0))
+    fitted = fit_slopes(data, ["a"], axis="rate")
+    (verdict,) = judge(exponent_claim("mine.a", "a", 0.5, axis="rate"), fitted)
+    assert verdict.status is Status.INCONCLUSIVE
+    (verdict,) = judge(exponent_claim("mine.a", "a", 0.5, axis="rate", factors=0, within=0.15), fitted)
+    assert verdict.status is Status.HOLDS
+    assert verdict.as_expected
+
+
+def test_other_data_and_unknown_quantities_are_refused():
+    with pytest.raises(InputError, match=r"slopes that sims\.slopes\.fit_slopes fitted"):
+        judge(CLAIM, labelled())
+    with pytest.raises(InputError, match=r"test\.order.*KeyError"):
+        judge(CLAIM, fit_slopes(labelled(), ["a"]))
 
 
 @pytest.mark.parametrize(
@@ -227,18 +391,18 @@ def test_without_a_control_there_is_none():
 )
 def test_from_samples_to_a_verdict(exponent, status):
     """A wrong exponent is refuted, and is what a control must be."""
-    found = fit_slope(noisy(0.5, 20, 0))
-    control = fit_slope(noisy(exponent + 0.3, 20, 1))
-    claim = dataclasses.replace(CLAIM, exponent=exponent)
-    verdict = claim.judge(found, seeds=range(20), control=control)
+    claim = exponent_claim("test.a", "a", exponent, control="another exponent")
+    control = labelled((exponent + 0.3,), stream=1)
+    (verdict,) = judge(claim, fit_slopes(labelled(), ["a"], control=control))
     assert verdict.status is Status(status)
     assert verdict.control["status"] == "REFUTED"
     assert verdict.as_expected == (status == "HOLDS")
-    assert json.dumps(verdict_json(verdict), allow_nan=False)
 
 
 def test_one_logarithm_too_many_is_told_apart_by_the_factors():
     """q = d^0.5 log² d: with one factor free it is refuted, with two it holds."""
-    found = fit_slope({d: [d**0.5 * math.log(d) ** 2] * 2 for d in SIZES})
-    assert CLAIM.status(found) is Status.REFUTED
-    assert dataclasses.replace(CLAIM, factors=2.001).status(found) is Status.HOLDS  # 2 is the edge itself
+    values = np.array([[d**0.5 * math.log(d) ** 2] * 15 for d in SIZES])
+    fitted = fit_slopes(xr.Dataset({"q": (("d", "seed"), values)}, {"d": list(SIZES), "seed": range(15)}), ["q"])
+    for factors, status in ((1.0, Status.REFUTED), (2.001, Status.HOLDS)):  # 2 is the edge itself
+        (verdict,) = judge(exponent_claim("test.q", "q", 0.5, factors=factors), fitted)
+        assert verdict.status is status
