@@ -8,10 +8,20 @@ import pytest
 import xarray as xr
 from tolerances import assert_close
 
+from lemmascope.theory.claim import FAMILY, Evidence
 from lemmascope.theory.cubic_cnn import predictions
-from lemmascope.theory.cubic_cnn.claims import CLAIMS, cross_terms, hypotheses, learning_rates
+from lemmascope.theory.cubic_cnn.claims import (
+    CLAIMS,
+    PHASE,
+    SCALING,
+    TRAJECTORY,
+    cross_terms,
+    hypotheses,
+    learning_rates,
+)
 from lemmascope.theory.cubic_cnn.parameters import HEADLINE, Parameters
-from lemmascope.theory.verdict import Kind, Run, Status
+from lemmascope.theory.cubic_cnn.run import Run, role_of
+from lemmascope.theory.verdict import Kind, Status
 
 # log d = 5.01, 1/α = 1/4, 1/β = 5, 1/(2α) = 1/8.
 P = Parameters(d=150, N=20, P=2, m=2, alpha=4.0, beta=0.2, mu=0.25, sigma=2 / math.sqrt(150), sigma_0=0.5)
@@ -57,7 +67,8 @@ def run_of(label="GD", eta=0.2, gamma=0.0, parameters=P, seeds=SEEDS, without=()
         if name not in without
     }
     dataset = xr.Dataset(data, coords={"seed": range(seeds), "iteration": T, "margin": MARGINS})
-    return Run(dataset, label, parameters, eta, gamma)
+    pair = None if eta is None or gamma is None else (eta, gamma)
+    return Run(dataset, label, role_of(pair), parameters, eta=eta, gamma=gamma)
 
 
 def last(name, *values):
@@ -146,9 +157,15 @@ def test_a_claim_is_refuted(claim, changes):
 
 
 def test_every_claim_is_seen_from_both_sides():
-    elsewhere = {"gd.no_learning_rate_rescues", "lemma.tensor_power"}
-    assert set(HOLDING) | elsewhere == set(CLAIMS)
-    assert {claim for claim, _ in REFUTED} | elsewhere == set(CLAIMS)
+    """Here or in a file of its own: the grid and the recursion below, the plane, the slopes."""
+    below = {"gd.no_learning_rate_rescues", "lemma.tensor_power"}
+    assert set(HOLDING) | below == {claim.id for claim in TRAJECTORY}
+    assert {claim for claim, _ in REFUTED} == set(HOLDING)
+
+
+def test_all_claims_have_an_id_of_their_own_and_are_listed_in_order():
+    assert list(CLAIMS) == [claim.id for claim in (*TRAJECTORY, *PHASE, *SCALING)]
+    assert (len(TRAJECTORY), len(PHASE), len(SCALING)) == (17, 4, 6)
 
 
 @pytest.mark.parametrize("claim", CLAIMS)
@@ -156,16 +173,36 @@ def test_a_claim_is_well_formed(claim):
     c = CLAIMS[claim]
     assert c.id == claim
     assert c.statement.count("$") % 2 == 0
-    assert "$" in c.statement
+    assert ("$" in c.statement) == (claim not in ("boundary.two_body", "scaling.fast_forward"))  # of words alone
     assert c.plain
     assert "$" not in c.plain
     assert c.control is not None  # each has a negative control
+    assert len(c.control.description) > 10
     assert c.expected is Status.HOLDS
-    assert c.hypotheses[0] is hypotheses.KNOWN_LAW  # those behind may use the parameters
-    assert len({h.name for h in c.hypotheses}) == len(c.hypotheses)
+    assert len({h.name for h in c.assumes}) == len(c.assumes)
     assert (c.kind is Kind.IDENTITY) <= (c.probability is None)
-    own = Run(xr.Dataset(coords={"seed": [0], "iteration": [0]}), "user", None, 0.1, 0.0)
-    assert c.judge(own).status is Status.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize("claim", TRAJECTORY, ids=lambda claim: claim.id)
+def test_nothing_is_claimed_where_the_law_is_not_known(claim):
+    assert claim.assumes[0] is hypotheses.KNOWN_LAW  # those behind may use the parameters
+    own = Run(xr.Dataset(coords={"seed": [0], "iteration": [0]}), "user", "gd", None, eta=0.1, gamma=0.0)
+    assert claim.judge(own).status is Status.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize(
+    ("pair", "role"), [(None, "other"), ((0.1, 0.0), "gd"), ((0.1, 1e-9), "momentum"), ((0.1, 0.9), "momentum")]
+)
+def test_the_role_of_a_run(pair, role):
+    assert role_of(pair) == role
+    run = Run(xr.Dataset(), "one", role)
+    assert isinstance(run, Evidence)
+    assert (run.eta, run.gamma, run.optimizers, run.parameters) == (None, None, {}, None)
+    concerned = {"gd": {"gd", "any"}, "momentum": {"momentum", "any"}, "other": {"any"}}[role]
+    assert {claim.about for claim in TRAJECTORY if claim.concerns(run)} == concerned & {c.about for c in TRAJECTORY}
+    assert {claim.id for claim in TRAJECTORY if claim.concerns(Run(xr.Dataset(), "all", FAMILY))} == {
+        "gd.no_learning_rate_rescues"
+    }
 
 
 @pytest.mark.parametrize(("bad", "status"), [(0, "HOLDS"), (1, "INCONCLUSIVE"), (3, "INCONCLUSIVE"), (6, "REFUTED")])
@@ -255,7 +292,8 @@ def recursion(rate_1=0.01, steps=60, other=-0.01, **changes):
         "nu": (("seed", "iteration", "margin"), [[[x, 0.0] for x in nu]]),
         "diverged_at": (("seed",), [-1]),
     }
-    run = Run(xr.Dataset(data, coords={"seed": [0], "iteration": range(steps), "margin": MARGINS}), "GD", P, 0.2, 0.0)
+    dataset = xr.Dataset(data, coords={"seed": [0], "iteration": range(steps), "margin": MARGINS})
+    run = Run(dataset, "GD", "gd", P, eta=0.2, gamma=0.0)
     return dataclasses.replace(run, **changes)
 
 
@@ -319,7 +357,7 @@ def family(accuracies, etas=(0.01, 0.1, 0.3, 5.0), gammas=(0.0, 0.0, 0.0, 0.0), 
     data = xr.concat(cells, xr.IndexVariable("optimizer", labels))
     data["diverged_at"] = data["diverged_at"].where(data.optimizer != labels[0], diverged)
     pairs = dict(zip(labels, zip(etas, gammas, strict=True), strict=True))
-    return Run(data, "family", P, None, None, {**pairs, "Nesterov": None})
+    return Run(data, "family", FAMILY, P, optimizers={**pairs, "Nesterov": None})
 
 
 def rescues(run):

@@ -1,7 +1,6 @@
 """The scaling study's configurations and exponents: each exponent is what its formula does between two dimensions."""
 
 import math
-import re
 
 import pytest
 from hypothesis import given
@@ -10,11 +9,9 @@ from tolerances import assert_close, tolerance
 
 from lemmascope.theory.cubic_cnn import boundaries, predictions, scaling
 from lemmascope.theory.cubic_cnn.parameters import paper_regime
-from lemmascope.theory.cubic_cnn.scaling import CLAIMS, PAPER, WRONG, Exponents, point
+from lemmascope.theory.cubic_cnn.scaling import PAPER, WRONG, Exponents, point
 from lemmascope.theory.errors import InputError
 from lemmascope.theory.optimizers import MomentumAverage
-from lemmascope.theory.order import log_allowance
-from lemmascope.theory.verdict import SOURCES, Status
 
 STUDIED = tuple(10**k for k in range(3, 13))
 EXPONENTS = st.builds(Exponents, st.floats(0, 0.4), st.floats(1e-3, 0.4), st.floats(0.3, 0.7), st.floats(0.2, 0.6))
@@ -126,48 +123,3 @@ def test_the_law_is_the_papers_regime():
 def test_a_wrong_dimension_is_refused(d):
     with pytest.raises(InputError, match="d = "):
         point(d)
-
-
-# --- claims --------------------------------------------------------------------------------------------------------
-
-
-def test_a_claim_for_each_exponent():
-    assert {(claim.quantity, claim.optimizer): claim.exponent for claim in CLAIMS} == PAPER.predicted()
-    assert len({claim.id for claim in CLAIMS}) == len(CLAIMS) == 5
-    for claim in CLAIMS:
-        assert claim.source in SOURCES
-        assert claim.id.startswith("scaling.gdm." if claim.optimizer == "GD+M" else "scaling.gd.")
-        assert claim.id.endswith(claim.quantity)
-        assert claim.factors == 1
-        assert claim.statement.count("$") == 2
-        assert "$" not in claim.plain
-
-
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_the_statements_numbers_are_the_exponents(claim):
-    assert_close(float(re.findall(r"d\^\{(-?[0-9.]+)\}\)\$$", claim.statement)[0]), claim.exponent, scale=1.0)
-    assert_close(float(re.findall(r"d\^(-?[0-9.]+) up to", claim.plain)[0]), claim.exponent, scale=1.0)
-
-
-@pytest.mark.parametrize("sizes", [STUDIED, STUDIED[:5]], ids=["ten sizes", "five sizes"])
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_the_control_is_wrong_by_more_than_a_logarithm(claim, sizes):
-    wrong = WRONG.predicted()[claim.quantity, claim.optimizer]
-    assert abs(wrong - claim.exponent) > log_allowance(sizes[0], sizes[-1])
-    assert f"d^{WRONG.alpha:g}" in claim.control
-    assert f"d^−{WRONG.beta:g}" in claim.control
-    assert f"d^−{WRONG.sigma_0:g}" in claim.control
-
-
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_data_from_the_formulas_hold_and_those_of_the_control_are_refuted(claim):
-    """From the formulas at each of the study's dimensions to the status."""
-    from lemmascope.sims.slopes import fit_slope
-
-    key = claim.quantity, claim.optimizer
-    found, control = (
-        fit_slope({float(d): [quantities(point(d, exponents))[key] * x for x in (0.9, 1.0, 1.1)] for d in STUDIED})
-        for exponents in (PAPER, WRONG)
-    )
-    assert claim.status(found) is Status.HOLDS
-    assert claim.status(control) is Status.REFUTED
