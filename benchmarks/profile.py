@@ -25,7 +25,9 @@ from lemmascope.sims.cubic_cnn.simulate import simulate
 from lemmascope.sims.machine.limits import best_of
 from lemmascope.sims.schedule import Logarithmic
 from lemmascope.sims.studies import headline
-from lemmascope.theory.cubic_cnn.parameters import HEADLINE
+
+SETTINGS = headline.Settings()
+"""Of the central experiment."""
 
 REPEATS = 200
 
@@ -118,11 +120,12 @@ def loop_parts(kernel: CompiledKernel) -> dict[str, float]:
     return found
 
 
-def profile(iterations: int = headline.ITERATIONS) -> str:
+def profile(iterations: int = SETTINGS.iterations) -> str:
     """One seed of the central experiment on one thread, by task; then the compiled loop by part."""
+    p, optimizers = SETTINGS.parameters, headline.optimizers(SETTINGS, "trajectory")
 
     def run(T: int) -> None:
-        simulate(HEADLINE, headline.OPTIMIZERS, iterations=T, study=headline.STUDY, record=Logarithmic(120), workers=1)
+        simulate(p, optimizers, iterations=T, study=headline.STUDY.name, record=Logarithmic(120), workers=1)
 
     kept: list[CompiledKernel] = []
     profiler = cProfile.Profile()
@@ -150,12 +153,12 @@ def profile(iterations: int = headline.ITERATIONS) -> str:
     }
     tasks["everything else"] = wall - sum(tasks.values())
     rate, parts = one_thread_rate(), loop_parts(kept[0])
-    p, rows = HEADLINE, len(headline.OPTIMIZERS) * HEADLINE.m
+    rows = len(optimizers) * p.m
     each = tasks["compiled loop"] / iterations
     parts["watching, threads' meetings, calls"] = each - sum(parts.values())
     flops = 2.0 * p.n**2 * rows
     lines = [
-        f"HEADLINE, {' and '.join(headline.OPTIMIZERS)}, one seed on one thread, {iterations} iterations: {wall:.2f} s",
+        f"HEADLINE, {' and '.join(optimizers)}, one seed on one thread, {iterations} iterations: {wall:.2f} s",
         "",
         *(f"  {100 * took / wall:5.1f} %  {took:7.3f} s  {name}" for name, took in tasks.items()),
         "",
