@@ -1,246 +1,210 @@
-"""Verdicts on small networks: the theorems come out where their hypotheses hold, and name the one that fails."""
+"""The one judge, on plain labelled data: claims in order, each on the evidence that it concerns, with its control."""
 
-import dataclasses
 import math
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from lemmascope.sims.cubic_cnn.problems import LawProblem
-from lemmascope.sims.cubic_cnn.simulate import simulate
-from lemmascope.sims.cubic_cnn.trajectory import load, save
-from lemmascope.sims.judge import family, judge, runs
-from lemmascope.sims.schedule import Every, Logarithmic
-from lemmascope.theory.cubic_cnn.claims import CLAIMS
-from lemmascope.theory.optimizers import GD, MomentumAverage, MomentumVelocity, Nesterov
-from lemmascope.theory.verdict import Status
+from lemmascope.sims.judge import as_evidence, judge
+from lemmascope.theory.claim import FAMILY, Claim, Control, Estimate, Evidence, Hypothesis, Measurement
+from lemmascope.theory.errors import InputError
+from lemmascope.theory.verdict import Kind, Status
 
-PAIR = {"GD": GD(0.2), "GD+M": MomentumAverage(0.2, 0.998)}
-RATES = {**{f"GD {eta:g}": GD(eta) for eta in (0.1, 0.2, 0.3)}, "GD+M": MomentumAverage(0.2, 0.998)}
-ELSEWHERE = {"gd.no_learning_rate_rescues", "lemma.cross_terms_small"}
-"""Judged on runs of their own: a grid of learning rates, and d ≫ n²."""
+HOLDS, REFUTED, UNDECIDED, OUTSIDE = Status.HOLDS, Status.REFUTED, Status.INCONCLUSIVE, Status.NOT_APPLICABLE
 
 
-@pytest.fixture(scope="module")
-def trajectory(learning):
-    return simulate(learning(), PAIR, iterations=3000, seeds=8, record=Logarithmic(60))
+def data_of(*values, **attrs):
+    """A quantity x by seed."""
+    return xr.Dataset({"x": ("seed", np.array(values, dtype=float))}, {"seed": range(len(values))}, attrs)
 
 
-@pytest.fixture(scope="module")
-def verdicts(trajectory):
-    return judge(trajectory)
+def at_most(evidence, *, upper=5.0):
+    return Measurement(evidence["x"], upper=upper)
 
 
-@pytest.fixture(scope="module")
-def grid(learning):
-    return judge(
-        simulate(learning(), RATES, iterations=2000, seeds=8, record=Logarithmic(10), audit=False),
-        [CLAIMS["gd.no_learning_rate_rescues"]],
-    )
+def claim_of(id="test.x", **rest):
+    values = {"statement": "$x \\le 5$", "plain": "x ≤ 5", "kind": Kind.BOUND, "source": "user", "measure": at_most}
+    return Claim(id=id, **{**values, **rest})
 
 
-@pytest.fixture(scope="module")
-def many_dimensions():
-    """d = 10⁷ against n = 8: the regime of the small cross terms, drawn from the exact law."""
-    from lemmascope.theory.cubic_cnn.parameters import Parameters
-
-    d = 10**7
-    p = Parameters(d=d, N=8, P=2, m=4, alpha=2.0, beta=0.2, mu=0.25, sigma=2 / math.sqrt(d), sigma_0=0.1)
-    run = simulate(LawProblem(p, "exact"), PAIR, iterations=60, seeds=5, record=Every(5))
-    return judge(run, [CLAIMS["lemma.cross_terms_small"], CLAIMS["lemma.cross_terms"]])
+LOWERED = Control("the bound lowered to 2", constants={"upper": 2.0})
+RAISED = Control("x raised by 10", made="raised")
+CONTROLS = {"raised": lambda one, everyone: Evidence(one.data + 10, one.label, one.role)}
 
 
-@pytest.mark.parametrize("name", sorted(set(CLAIMS) - ELSEWHERE))
-def test_every_claim_holds_on_a_small_network(verdicts, name):
-    found = [v for v in verdicts if v.claim == name]
-    concerned = {"gd": ["GD"], "momentum": ["GD+M"], "any": ["GD", "GD+M"]}
-    assert [v.optimizer for v in found] == concerned[CLAIMS[name].subject]
-    for verdict in found:
-        assert verdict.status is Status.HOLDS, (verdict.reason, verdict.by_seed)
-        assert len(verdict.seeds) >= 5
-        assert len(verdict.holding) >= (7 if CLAIMS[name].probability is not None else len(verdict.seeds))
+# --- what is evidence ----------------------------------------------------------------------------------------------
 
 
-def test_no_learning_rate_rescues_gd(grid):
-    (verdict,) = grid
-    assert verdict.status is Status.HOLDS, verdict.by_seed
-    assert set(verdict.evidence) == {"eta = 0.1", "eta = 0.2", "eta = 0.3"}
+@pytest.mark.parametrize("attrs", [{"label": "mine"}, {"study": "mine"}, {"label": "mine", "study": "other"}])
+def test_a_data_set_is_evidence_under_its_label(attrs):
+    (one,) = as_evidence(data_of(1, 2, **attrs))
+    assert (one.label, one.role, one.parameters) == ("mine", "", None)
+    assert as_evidence(data_of(1))[0].label == "the data"
 
 
-def test_cross_terms_are_small_where_dimensions_are_many(many_dimensions):
-    assert len(many_dimensions) == 4
-    for verdict in many_dimensions:
-        assert verdict.status is Status.HOLDS, (verdict.claim, verdict.reason)
-
-
-def test_every_verdict_on_real_runs_had_its_control_refuted(verdicts, grid, many_dimensions):
-    judged = [v for v in (*verdicts, *grid, *many_dimensions) if v.status is not Status.NOT_APPLICABLE]
-    assert {v.claim for v in judged} == set(CLAIMS)
-    for verdict in judged:
-        assert verdict.control["status"] == "REFUTED", (verdict.claim, verdict.optimizer)
-        assert verdict.as_expected
-
-
-def test_gd_and_momentum_differ_as_in_the_talk(trajectory):
-    """Fits, large margin, small margin: ✓ ✓ ✗ for GD and ✓ ✓ ✓ for GD+M."""
-    final = trajectory.isel(iteration=-1)
-    accuracy = final.test_accuracy.median("seed")
-    assert float(final.train_accuracy.median("seed").min()) == 1
-    assert float(accuracy.sel(margin="large").min()) > 0.99
-    assert float(accuracy.sel(optimizer="GD", margin="small")) < 0.55
-    assert float(accuracy.sel(optimizer="GD+M", margin="small")) > 0.99
-
-
-def test_a_saved_trajectory_is_judged_alike(trajectory, verdicts, tmp_path):
-    again = judge(load(save(trajectory, tmp_path / "run.nc")))
-    for a, b in zip(verdicts, again, strict=True):
-        first, second = (
-            {k: v for k, v in dataclasses.asdict(x).items() if k not in ("by_seed", "evidence")} for x in (a, b)
-        )
-        assert first == second
-
-
-def test_runs_carry_the_average_form(tiny):
-    optimizers = {
-        "GD": GD(0.1),
-        "GD+M": MomentumAverage(0.1, 0.9),
-        "velocity": MomentumVelocity(0.01, 0.9),
-        "Nesterov": Nesterov(0.01, 0.9),
-    }
-    found = {run.label: run for run in runs(simulate(tiny(), optimizers, iterations=5))}
-    assert {name: run.role for name, run in found.items()} == {
-        "GD": "gd",
-        "GD+M": "momentum",
-        "velocity": "momentum",
-        "Nesterov": "other",
-    }
-    assert (found["GD"].eta, found["GD"].gamma) == (0.1, 0.0)
-    assert np.isclose(found["velocity"].eta, 0.1, rtol=1e-15)
-    assert found["GD"].parameters == tiny()
-
-
-def test_the_family_is_all_optimizers_at_once(tiny):
-    whole = family(simulate(tiny(), {"a": GD(0.1), "b": GD(0.2)}, iterations=5))
-    assert (whole.role, whole.optimizers) == ("family", {"a": (0.1, 0.0), "b": (0.2, 0.0)})
-
-
-def test_claims_are_judged_in_order_and_once_a_run(verdicts):
-    order = list(CLAIMS)
-    places = [order.index(v.claim) for v in verdicts]
-    assert places == sorted(places)
-    assert len({(v.claim, v.optimizer) for v in verdicts}) == len(verdicts)
-
-
-# --- where a theorem is not claimed --------------------------------------------------------------------------------
-
-
-def theorem(run, prefix):
-    return [v for v in judge(run, controls=False) if v.claim.startswith(prefix) and "rescues" not in v.claim]
-
-
-NOT_CLAIMED = [
-    ("no_penalty", {"lam": 0.01}, PAIR, 30, ("gd.", "gdm.", "lemma.signal_monotone", "lemma.tensor", "lemma.stages")),
-    ("separated_margins", {"alpha": 1.0}, PAIR, 30, ("gd.", "gdm.", "lemma.stages")),
-    ("long_enough", {}, PAIR, 30, ("gd.", "gdm.", "lemma.stages")),
-    ("below_overshoot", {}, {"GD": GD(0.7)}, 300, ("gd.",)),
-    ("enough_momentum", {"sigma": 1.0, "sigma_0": 0.1}, {"GD+M": MomentumAverage(0.2, 0.99)}, 300, ("gdm.",)),
-    (
-        "weak_friction",
-        {"sigma": 1.0, "sigma_0": 0.1, "alpha": 40.0, "beta": 1.0},
-        {"GD+M": MomentumAverage(0.2, 0.99)},
-        300,
-        ("gdm.",),
-    ),
-    ("recorded_densely", {}, {"GD": GD(0.01)}, 30, ("lemma.tensor",)),
-    ("starts_below", {"sigma_0": 2.0}, {"GD": GD(0.01)}, 30, ("lemma.tensor",)),
-    ("many_dimensions", {}, PAIR, 30, ("lemma.cross_terms_small",)),
-    ("audited", {}, PAIR, 30, ("lemma.signal_gradient", "lemma.noise_gradient")),
-]
+def test_evidence_stays_what_it_is():
+    first, second = Evidence(data_of(1), "a"), Evidence(data_of(2), "b", "role")
+    assert as_evidence([first, second]) == (first, second)
+    assert as_evidence(second) == (second,)
+    mixed = as_evidence(iter([first, data_of(3)]))
+    assert [one.label for one in mixed] == ["a", "the data"]
 
 
 @pytest.mark.parametrize(
-    ("hypothesis", "changes", "optimizers", "iterations", "claims"), NOT_CLAIMED, ids=[case[0] for case in NOT_CLAIMED]
+    ("found", "said"),
+    [
+        ([1.0, 2.0], "evidence = 'float'.*an Evidence, an xarray Dataset"),
+        ([data_of(1)["x"]], "evidence = 'DataArray'"),
+        (data_of(1, 2).isel(seed=[0, 0]), "evidence = 'the data'.*each must occur once"),
+        (Evidence(data_of(1, 2).isel(seed=[1, 1]), "mine"), "evidence = 'mine'.*each must occur once"),
+    ],
 )
-def test_a_failing_hypothesis_is_named(learning, hypothesis, changes, optimizers, iterations, claims):
-    p, record = learning(**changes), Every(iterations)
-    run = simulate(p, optimizers, iterations=iterations, seeds=5, record=record, audit=False)
-    found = theorem(run, claims)
-    assert found
-    for verdict in found:
-        assert verdict.status is Status.NOT_APPLICABLE, (verdict.claim, verdict.reason)
-        assert verdict.reason == f"hypothesis {hypothesis} fails", verdict.claim
-        assert not verdict.as_expected
+def test_what_is_no_evidence_is_refused(found, said):
+    with pytest.raises(InputError, match=said):
+        judge(claim_of(), found)
 
 
-def test_both_margins_must_be_there(tiny):
-    run = simulate(tiny(N=4, mu=0.25, sigma=0.7, sigma_0=0.5), {"GD": GD(0.1)}, iterations=20, seeds=12, audit=False)
-    both = np.flatnonzero(((run.small_count > 0) & (run.small_count < 4)).values)
-    assert 0 < both.size < 12
-    found = [v for v in theorem(run, ("gd.",)) if v.seeds]
-    assert found
-    assert all(set(v.seeds) <= set(both) for v in found)
-    one_margin = run.isel(seed=sorted(set(range(12)) - set(both)))
-    assert {v.reason for v in theorem(one_margin, ("gd.",))} == {"hypothesis both_margins fails"}
+# --- verdicts ------------------------------------------------------------------------------------------------------
 
 
-def test_an_unlucky_draw_of_all_neurons_is_left_out(tiny):
-    """With one neuron c(0) < 0 has probability one half: these seeds are no counterexamples."""
-    run = simulate(tiny(m=1, sigma=0.7, sigma_0=0.5), {"GD": GD(0.1)}, iterations=20, seeds=12, audit=False)
-    lucky = np.flatnonzero((run.c.isel(iteration=0, neuron=0, optimizer=0) > 0).values)
-    assert 0 < lucky.size < 12
-    found = theorem(run, ("gd.fits",))
-    assert [v.seeds for v in found] == [tuple(lucky)]
-    unlucky = run.isel(seed=sorted(set(range(12)) - set(lucky)))
-    assert {v.reason for v in theorem(unlucky, ("gd.fits",))} == {"hypothesis lucky_neuron fails"}
+def test_a_users_own_data_are_judged():
+    (verdict,) = judge(claim_of(control=LOWERED), data_of(3, 4, label="mine"))
+    assert (verdict.claim, verdict.label, verdict.status) == ("test.x", "mine", HOLDS)
+    assert verdict.by_seed["computed"] == [3, 4]
+    assert verdict.control == {"description": "the bound lowered to 2", "status": "REFUTED"}
+    assert verdict.as_expected
 
 
-def test_a_sample_without_an_aligned_neuron_counts_against_memorization(learning):
-    """It is no hypothesis that each small-margin sample has a neuron of its sign: the evidence has the number."""
-    run = simulate(learning(m=2, sigma=0.3, sigma_0=0.3), {"GD": GD(0.2)}, iterations=100, seeds=8, audit=False)
-    start = run.alignment_min.isel(iteration=0, optimizer=0).sel(margin="small")
-    (verdict,) = theorem(run, ("gd.memorizes",))
-    assert (start < 0).all()
-    assert verdict.evidence["min over Z2 of max y Xi(0)"] == start.values.tolist()
-    assert len(verdict.seeds) >= 5
-    assert verdict.holding == ()
-    assert verdict.status is Status.REFUTED
+def test_an_exact_statement_needs_no_seeds():
+    exact = xr.Dataset({"x": 4.0})
+    (verdict,) = judge(claim_of(control=LOWERED), exact)
+    assert (verdict.status, verdict.seeds, verdict.control["status"]) == (HOLDS, (), "REFUTED")
+    assert judge(claim_of(), exact + 2)[0].status is REFUTED
 
 
-def test_a_grid_of_rates_must_be_a_grid(tiny):
-    run = simulate(tiny(), PAIR, iterations=5, seeds=5, audit=False)
-    (verdict,) = [v for v in judge(run) if v.claim == "gd.no_learning_rate_rescues"]
-    assert (verdict.status, verdict.reason) == (Status.NOT_APPLICABLE, "hypothesis grid fails")
-    assert verdict.control["status"] == "not run"
+def test_an_estimate_is_judged_like_a_measurement():
+    def mean(evidence, *, upper=5.0):
+        x, error = float(evidence["x"].mean()), float(evidence["x"].std())
+        return Estimate(x, x - error, x + error, upper=upper)
+
+    (verdict,) = judge(claim_of(measure=mean, control=LOWERED), data_of(3, 4))
+    assert (verdict.status, verdict.computed, verdict.control["status"]) == (HOLDS, 3.5, "REFUTED")
 
 
-@pytest.mark.parametrize("known", [{}, {"w_star": "known"}, {"w_star": "known", "small": "known"}])
-def test_nothing_is_claimed_for_own_data(patches, known):
-    found = judge(simulate(patches(**known), PAIR, iterations=20, seeds=5))
-    assert {v.claim for v in found} == set(CLAIMS)
-    for verdict in found:
-        assert (verdict.status, verdict.reason) == (Status.NOT_APPLICABLE, "hypothesis known_law fails")
-        assert verdict.hypotheses[0] == {
-            "name": "known_law",
-            "statement": verdict.hypotheses[0]["statement"],
-            "holds": 0,
-            "of": 5,
-        }
+def test_verdicts_come_in_the_order_of_the_claims_and_then_of_the_evidence():
+    evidence = [Evidence(data_of(1), label, role) for label, role in (("b", "r"), ("a", "r"), ("all", FAMILY))]
+    claims = [claim_of("z"), claim_of("compare", about=FAMILY), claim_of("y", about="r"), claim_of("no", about="s")]
+    found = [(v.claim, v.label) for v in judge(claims, evidence)]
+    assert found == [("z", "b"), ("z", "a"), ("compare", "all"), ("y", "b"), ("y", "a")]
+    assert judge([], evidence) == judge(claims, []) == ()
 
 
-def test_a_wrong_trajectory_is_refuted_with_its_witness(trajectory):
-    """One seed that unlearns in one recorded step refutes a deterministic lemma, and is shown."""
-    broken = trajectory.copy(deep=True)
-    broken["c"].values[3, 0, -1, 2] -= 0.5
-    found = {v.optimizer: v for v in judge(broken, [CLAIMS["lemma.signal_monotone"]], controls=False)}
-    assert found["GD"].status is Status.REFUTED
-    assert found["GD"].witness["seed"] == 3
-    assert found["GD"].witness["computed"] == float(broken["c"].values[3, 0, -1, 2] - broken["c"].values[3, 0, -2, 2])
-    assert found["GD+M"].status is Status.HOLDS
+def test_a_study_may_expect_another_status():
+    claims = [claim_of("a"), claim_of("b")]
+    a, b = judge(claims, data_of(9), expected={"a": REFUTED})
+    assert (a.expected, a.as_expected) == (REFUTED, True)
+    assert (b.expected, b.as_expected) == (HOLDS, False)
 
 
-def test_an_undefined_number_decides_nothing(trajectory):
-    broken = trajectory.copy(deep=True)
-    broken["c"].values[3, 0, -1, 2] = np.nan
-    found = judge(broken, [CLAIMS["gd.partially_learns"], CLAIMS["lemma.signal_monotone"]], controls=False)
-    assert xr.DataArray([v.status is Status.REFUTED for v in found]).any().item() is False
+# --- controls ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "control",
+    [
+        LOWERED,
+        RAISED,
+        Control("x raised by 10", made=lambda one: Evidence(one.data + 10, one.label)),
+        Control("x lowered, and the bound more", constants={"upper": -9.0}, made="lowered"),
+    ],
+    ids=lambda control: control.description,
+)
+def test_a_control_changes_the_statement_or_the_evidence_or_both(control):
+    ways = {**CONTROLS, "lowered": lambda one, everyone: Evidence(one.data - 5, one.label)}
+    (verdict,) = judge(claim_of(control=control), data_of(3, 4), ways)
+    assert (verdict.status, verdict.computed) == (HOLDS, 3)
+    assert verdict.control == {"description": control.description, "status": "REFUTED"}
+
+
+def test_a_way_is_shown_the_evidence_and_all_of_it():
+    seen = []
+
+    def made(one, everyone):
+        seen.append((one.label, [other.label for other in everyone]))
+        return one
+
+    evidence = [Evidence(data_of(1), "a", "r"), Evidence(data_of(2), "b")]
+    judge(claim_of(about="r", control=Control("the same", made="same")), evidence, {"same": made})
+    assert seen == [("a", ["a", "b"])]
+
+
+def test_a_controls_hypotheses_are_waived():
+    small = Hypothesis("small", "x < 9", lambda evidence: evidence["x"] < 9)
+    (verdict,) = judge(claim_of(assumes=(small,), control=RAISED), data_of(3, 4), CONTROLS)
+    assert (verdict.status, verdict.control["status"]) == (HOLDS, "REFUTED")
+
+
+def test_a_control_is_left_out_where_nothing_is_claimed():
+    def never(one, everyone):
+        raise AssertionError("made")
+
+    none = Hypothesis("none", "x < 0", lambda evidence: evidence["x"] < 0)
+    (verdict,) = judge(claim_of(assumes=(none,), control=RAISED), data_of(3), {"raised": never})
+    assert (verdict.status, verdict.control["status"]) == (OUTSIDE, "not run")
+    assert not verdict.control_undecided
+
+
+@pytest.mark.parametrize("made", ["other", lambda one: None], ids=["by name", "by a function"])
+def test_a_control_that_cannot_be_made_is_undecided(made):
+    (verdict,) = judge(claim_of(control=Control("another", made=made)), data_of(3), {"other": lambda one, all_: None})
+    assert (verdict.status, verdict.control["status"]) == (HOLDS, "not run")
+    assert verdict.control_undecided
+    assert not verdict.as_expected
+
+
+def test_a_control_that_the_claim_does_not_reject_spoils_the_verdict():
+    (verdict,) = judge(claim_of(control=Control("the bound raised", constants={"upper": 9.0})), data_of(3))
+    assert (verdict.status, verdict.control["status"], verdict.as_expected) == (HOLDS, "HOLDS", False)
+
+
+@pytest.mark.parametrize(("controls", "known"), [(None, "none"), ({}, "none"), (CONTROLS, "raised")])
+def test_an_unknown_control_is_refused(controls, known):
+    claim = claim_of(control=Control("another", made="gremlin"))
+    with pytest.raises(InputError, match=rf"control = 'gremlin'.*test\.x asks for it.*are: {known}"):
+        judge(claim, data_of(3), controls)
+
+
+def test_a_claim_without_a_control_has_none():
+    (verdict,) = judge(claim_of(), data_of(3))
+    assert verdict.control is None
+    assert verdict.as_expected
+
+
+# --- what fails is told by claim -----------------------------------------------------------------------------------
+
+
+def fails(evidence):
+    return Measurement(evidence["y"])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"measure": fails}, "its measure must take this evidence.*KeyError"),
+        ({"measure": lambda evidence: math.pi}, "its measure must return a Measurement or an Estimate, not float"),
+        ({"assumes": (Hypothesis("h", "h", fails),)}, "its hypothesis h must take this evidence.*KeyError"),
+        ({"control": Control("c", constants={"lower": 1})}, "its measure must take this evidence.*TypeError.*lower"),
+    ],
+)
+def test_a_claim_that_fails_is_named(change, said):
+    claims = [claim_of("fine"), claim_of("test.broken", **change)]
+    with pytest.raises(InputError, match=rf"claim = 'test\.broken' is not accepted: {said}"):
+        judge(claims, data_of(3))
+
+
+@pytest.mark.parametrize(("k", "status"), [(5, HOLDS), (4, UNDECIDED), (0, REFUTED)])
+def test_a_probability_is_that_of_the_seeds(k, status):
+    """At five seeds 5 of 5 hold and 0 of 5 refute, against one half."""
+    (verdict,) = judge(claim_of(probability=0.5), data_of(*[1] * k, *[9] * (5 - k)))
+    assert verdict.status is status
