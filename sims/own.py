@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["load_module", "load_source", "own_function", "own_objects"]
+__all__ = ["SOURCE", "load_module", "load_source", "own_function", "own_objects"]
 
 import hashlib
 import importlib
 import importlib.util
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,11 @@ from types import ModuleType
 from typing import Any
 
 from lemmascope.theory.errors import InputError
+
+SOURCE = "__lemmascope_source__"
+"""Where a module keeps the text that was run."""
+
+_LOADING = threading.RLock()  # a worker may have many threads, and all want the study at once
 
 
 @contextmanager
@@ -46,19 +52,29 @@ def load_module(path: str | Path) -> ModuleType:
 
 
 def load_source(source: str, path: Path) -> ModuleType:
-    """Run a file's text as the module that it would be; for a worker on a machine where the file is not."""
-    module = ModuleType(_name(path))
-    module.__file__ = str(path)
-    sys.modules[module.__name__] = module
-    try:
-        with _beside(path.resolve().parent):
-            exec(compile(source, str(path), "exec"), module.__dict__)
-    except Exception as error:
-        del sys.modules[module.__name__]
-        raise InputError(
-            "module", str(path), f"it must run without error ({type(error).__name__}: {error}{_line(error, path)})"
-        ) from error
-    return module
+    """Run a file's text as the module that it would be; for a worker on a machine where the file is not.
+
+    The same text is run once in a process: its classes are then the same wherever they are asked for.
+    """
+    with _LOADING:
+        found = sys.modules.get(_name(path))
+        if found is not None and getattr(found, SOURCE, None) == source:
+            return found
+        module = ModuleType(_name(path))
+        module.__file__ = str(path)
+        setattr(module, SOURCE, source)
+        sys.modules[module.__name__] = module
+        try:
+            with _beside(path.resolve().parent):
+                exec(compile(source, str(path), "exec"), module.__dict__)
+        except BaseException as error:
+            del sys.modules[module.__name__]
+            if not isinstance(error, Exception):
+                raise
+            raise InputError(
+                "module", str(path), f"it must run without error ({type(error).__name__}: {error}{_line(error, path)})"
+            ) from error
+        return module
 
 
 def _line(error: BaseException, path: Path) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from lemmascope.sims.own import load_module
+from lemmascope.sims.own import SOURCE, load_module
 from lemmascope.sims.study import Study
 from lemmascope.theory.errors import InputError
 
@@ -61,13 +61,14 @@ def load(path: str | Path) -> Study[Any]:
 
 def found_in(module: ModuleType, path: str | Path) -> Study[Any]:
     """The one `Study` of a module that was loaded from a user's file; see `load`."""
-    found = {id(x): x for x in vars(module).values() if isinstance(x, Study)}
+    # By its type: `isinstance` would load the packages whose import the command has put off.
+    found = {id(x): x for x in vars(module).values() if issubclass(type(x), Study)}
     if len(found) != 1:
         raise InputError("study", str(path), f"it must define one Study, and has {len(found)}")
     (one,) = found.values()
     if one.name in names():
         raise InputError("study", one.name, "a study of the house has this name; choose another")
-    return dataclasses.replace(one, file=str(Path(path).resolve()))
+    return dataclasses.replace(one, file=str(Path(path).resolve()), source=getattr(module, SOURCE))
 
 
 def find(which: str | Path) -> Study[Any]:

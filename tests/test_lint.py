@@ -1,4 +1,4 @@
-"""The code is clean under the linter and the type checker."""
+"""The code is clean under the linter, the formatter and the type checker."""
 
 import subprocess
 import sys
@@ -9,8 +9,18 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("tool", [["ruff", "check", "."], ["mypy"]], ids=["ruff", "mypy"])
+TOOLS = {"linter": ["ruff", "check", "."], "formatter": ["ruff", "format", "--check", "."], "types": ["mypy"]}
+
+
+@pytest.mark.parametrize("tool", TOOLS.values(), ids=TOOLS)
 def test_clean(tool, tmp_path):
     cache = ["--cache-dir", str(tmp_path)]
     done = subprocess.run([sys.executable, "-m", *tool, *cache], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_line_is_kept_from_the_formatter():
+    sources = [path for path in ROOT.rglob("*.py") if ".venv" not in path.parts and "build" not in path.parts]
+    mark = "fmt: " + "skip"
+    assert len(sources) > 200
+    assert not [path for path in sources if mark in path.read_text(encoding="utf-8")]

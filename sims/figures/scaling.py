@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["caption", "draw"]
+__all__ = ["PICTURES", "caption", "draw"]
 
 from typing import Any
 
@@ -13,9 +13,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from lemmascope.sims.figures.common import FEATURE, NOISE, settle, shade, styled
-from lemmascope.sims.studies.scaling import samples
-from lemmascope.theory.cubic_cnn.scaling import CLAIMS
-from lemmascope.theory.verdict import Verdict
+from lemmascope.sims.pictures import Picture
+from lemmascope.sims.studies.scaling import Settings, samples
+from lemmascope.sims.study import Result
+from lemmascope.theory.cubic_cnn.claims.scaling import EXPONENTS
+from lemmascope.theory.cubic_cnn.scaling import PAPER
 
 PANELS = {
     "T_0": r"$\eta T_0$: the feature is found",
@@ -27,10 +29,10 @@ MARKS = {"GD": "o", "GD+M": "s"}
 WRONG = "0.6"
 
 
-def _points(axis: Axes, values: dict[float, list[float]], colour: str, mark: str, filled: bool) -> np.ndarray:
+def _points(axis: Axes, values: xr.DataArray, colour: str, mark: str, filled: bool) -> np.ndarray:
     """Geometric means with twice their standard error; (sizes, 2) of d and mean."""
     found = []
-    for d, row in values.items():
+    for d, row in zip(values.d.values, values.transpose("d", "seed").values, strict=True):
         logs = np.log([x for x in row if np.isfinite(x) and x > 0])
         if logs.size:
             error = logs.std(ddof=1) / np.sqrt(logs.size) if logs.size > 1 else 0.0
@@ -52,28 +54,28 @@ def _points(axis: Axes, values: dict[float, list[float]], colour: str, mark: str
     return points[:, :2]
 
 
-def draw(data: xr.Dataset, verdicts: list[Verdict]) -> Figure:
+def draw(result: Result[Settings]) -> Figure:
     """The figure of a scaling study; one panel a quantity."""
-    by_claim = {v.claim: v for v in verdicts}
+    data, by_claim = result.data["scaling"], {v.claim: v for v in result.verdicts}
     with styled():
         figure = Figure(figsize=(6.75, 2.6), layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.subplots(1, 3, sharex=True)
         for axis, (quantity, title) in zip(axes, PANELS.items(), strict=True):
             texts: list[tuple[str, Any]] = []
-            for claim in CLAIMS:
-                if claim.quantity != quantity:
+            for id, (of, name) in EXPONENTS.items():
+                if of != quantity:
                     continue
-                name, colour = claim.optimizer, COLOURS[claim.optimizer]
-                _points(axis, samples(data, quantity, name, "wrong"), WRONG, MARKS[name], filled=False)
-                points = _points(axis, samples(data, quantity, name, "paper"), colour, MARKS[name], filled=True)
+                colour, exponent = COLOURS[name], PAPER.predicted()[of, name]
+                _points(axis, samples(data, name, "wrong")[quantity], WRONG, MARKS[name], filled=False)
+                points = _points(axis, samples(data, name, "paper")[quantity], colour, MARKS[name], filled=True)
                 if len(points):
                     # The predicted exponent through the middle of the points: only its slope is predicted.
-                    middle = np.exp(np.mean(np.log(points[:, 1])) - claim.exponent * np.mean(np.log(points[:, 0])))
-                    axis.plot(points[:, 0], middle * points[:, 0] ** claim.exponent, color=colour, linewidth=1.0)
-                verdict = by_claim[claim.id]
-                low, high = verdict.evidence["slope interval"]
-                text = f"{name}  {verdict.computed:.3f} [{low:.3f}, {high:.3f}], predicted {claim.exponent:.3f}"
+                    middle = np.exp(np.mean(np.log(points[:, 1])) - exponent * np.mean(np.log(points[:, 0])))
+                    axis.plot(points[:, 0], middle * points[:, 0] ** exponent, color=colour, linewidth=1.0)
+                verdict = by_claim[id]
+                low, high = verdict.evidence["interval"]
+                text = f"{name}  {verdict.computed:.3f} [{low:.3f}, {high:.3f}], predicted {exponent:.3f}"
                 texts.append((text.replace("-", "−"), shade(colour)))
             for k, (text, colour) in enumerate(texts):
                 axis.text(
@@ -93,8 +95,9 @@ def draw(data: xr.Dataset, verdicts: list[Verdict]) -> Figure:
         return figure
 
 
-def caption(data: xr.Dataset, verdicts: list[Verdict]) -> str:
+def caption(result: Result[Settings]) -> str:
     """What is seen, with the horizon and the work."""
+    data = result.data["scaling"]
     d, T = data.d.values, data.iterations.sel(scaling="paper").max("seed")
     hit = int(np.isfinite(data.T_1.sel(scaling="paper", optimizer="GD+M")).sum())
     return (
@@ -105,3 +108,6 @@ def caption(data: xr.Dataset, verdicts: list[Verdict]) -> str:
         f"{float(T.min()):.1g} to {float(T.max()):.1g} iterations long, followed by fast-forward. GD+M need not "
         f"memorize: T₁ is reached on {hit} of {data.sizes['d'] * data.sizes['seed']} of its runs."
     )
+
+
+PICTURES = (Picture("scaling", draw, caption),)

@@ -143,8 +143,8 @@ def _gathered(
     data: dict[str, xr.Dataset] = {}
     for name, tasks in by_experiment.items():
         data[name] = study.experiments[name].gather(tasks, [parts.read(places[task.key]) for task in tasks])
-    found = dict(study.derive(settings, data))
     own = {"study": study.name, "root_seed": root_seed, "lemmascope_version": version("lemmascope")}
+    found = study.derive(settings, {name: one.assign_attrs(own) for name, one in data.items()})
     return {name: one.assign_attrs(own) for name, one in found.items()}
 
 
