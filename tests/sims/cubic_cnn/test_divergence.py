@@ -7,12 +7,13 @@ import math
 import numpy as np
 import pytest
 
+from lemmascope.sims.cubic_cnn.evidence import judge
 from lemmascope.sims.cubic_cnn.problems import LawProblem
 from lemmascope.sims.cubic_cnn.simulate import simulate
 from lemmascope.sims.cubic_cnn.trajectory import advice, load, save
-from lemmascope.sims.judge import judge
 from lemmascope.sims.schedule import Every
 from lemmascope.theory.cubic_cnn import predictions
+from lemmascope.theory.cubic_cnn.claims import TRAJECTORY
 from lemmascope.theory.cubic_cnn.parameters import HEADLINE
 from lemmascope.theory.optimizers import GD, MomentumAverage, Nesterov
 from lemmascope.theory.verdict import Status
@@ -23,6 +24,9 @@ survive: one leap to huge weights that happen to fit every sample ends all gradi
 
 AT_ONCE = 1e150
 """The first step overflows, with λ = 0 too."""
+
+BARE = [dataclasses.replace(claim, control=None) for claim in TRAJECTORY]
+"""The claims without their controls."""
 
 
 def run(p, optimizers, **rest):
@@ -138,12 +142,13 @@ def test_a_users_data_have_no_noise_level(patches):
 def test_claims_do_not_apply_to_a_diverged_run(tiny, label):
     optimizers = {"GD": GD(0.1), "bad": GD(AT_ONCE), "bad momentum": MomentumAverage(AT_ONCE, 0.9)}
     found = run(tiny(), optimizers, seeds=5)
-    verdicts = {v.claim: v for v in judge(found, controls=False) if v.optimizer == label}
+    judged = judge(found, BARE)
+    verdicts = {v.claim: v for v in judged if v.label == label}
     assert len(verdicts) >= 8
     for verdict in verdicts.values():
         assert verdict.status is Status.NOT_APPLICABLE
         assert verdict.reason == "hypothesis stayed_finite fails"
-    assert not any(v.optimizer == "GD" and "stayed_finite" in v.reason for v in judge(found, controls=False))
+    assert not any(v.label == "GD" and "stayed_finite" in v.reason for v in judged)
 
 
 def test_a_seed_that_diverged_is_left_out_of_the_verdict(tiny):
@@ -153,7 +158,7 @@ def test_a_seed_that_diverged_is_left_out_of_the_verdict(tiny):
         stopped = (found.diverged_at.isel(optimizer=0) >= 0).values
         if 0 < stopped.sum() < 8:
             break
-    verdict = next(v for v in judge(found, controls=False) if v.claim == "lemma.signal_monotone")
+    (verdict,) = judge(found, [claim for claim in BARE if claim.id == "lemma.signal_monotone"])
     assert verdict.seeds == tuple(np.flatnonzero(~stopped))
     count = {h["name"]: h["holds"] for h in verdict.hypotheses}["stayed_finite"]
     assert count == 8 - stopped.sum()

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
+from lemmascope.sims.cubic_cnn.evidence import judge
 from lemmascope.sims.cubic_cnn.problems import LawProblem
 from lemmascope.sims.cubic_cnn.simulate import simulate
-from lemmascope.sims.judge import judge
 from lemmascope.sims.schedule import Every
+from lemmascope.theory.claim import Claim, Hypothesis, Measurement
 from lemmascope.theory.errors import InputError
 from lemmascope.theory.optimizers import GD, MomentumAverage, PiecewiseConstant
-from lemmascope.theory.verdict import Claim, Hypothesis, Kind, Measurement, Status
+from lemmascope.theory.verdict import Kind, Status
 
 TRAJECTORY = 1e-10
 """Relative, float64, 100 steps; see test_simulate."""
@@ -186,7 +187,7 @@ def test_claims_about_gd_leave_other_optimizers_alone(tiny):
     assert found
     assert not any(v.claim.startswith(("gd.p", "gd.m", "gd.f", "gd.g", "gdm.")) for v in found)
     monotone = [v for v in found if v.claim == "lemma.signal_monotone"]
-    assert [v.optimizer for v in monotone] == ["decay", "steps"]
+    assert [v.label for v in monotone] == ["decay", "steps"]
     assert {v.reason for v in monotone} == {"hypothesis gd_or_momentum fails"}
 
 
@@ -231,10 +232,19 @@ def test_an_own_claim(tiny):
         return Measurement(run["loss"].sum("margin").diff("iteration").max("iteration"), upper=0.0)
 
     long = Hypothesis("ten_steps", "at least ten steps", lambda run: run.iterations >= 10)
-    mine = Claim("mine.descent", r"$L(t+1) \le L(t)$", Kind.BOUND, "user", rise, (long,), "gd")
+    mine = Claim(
+        id="mine.descent",
+        statement=r"$L(t+1) \le L(t)$",
+        plain="the loss never rises",
+        kind=Kind.BOUND,
+        source="user",
+        measure=rise,
+        assumes=(long,),
+        about="gd",
+    )
     optimizers = {"slow": GD(0.01), "fast": GD(30.0), "GD+M": MomentumAverage(0.1, 0.9)}
     run = simulate(tiny(), optimizers, iterations=30, seeds=3, record=Every(1))
-    found = {v.optimizer: v for v in judge(run, [mine])}
+    found = {v.label: v for v in judge(run, [mine])}
     assert set(found) == {"slow", "fast"}
     assert found["slow"].status is Status.HOLDS
     assert found["slow"].as_expected
@@ -250,7 +260,15 @@ def test_an_own_claim_on_own_quantity_with_high_probability(tiny):
     def grows(run):
         return Measurement(run.final["energy"] - run.initial["energy"], lower=0.0)
 
-    mine = Claim("mine.grows", "margins grow", Kind.BOUND, "user", grows, probability=0.5)
+    mine = Claim(
+        id="mine.grows",
+        statement="margins grow",
+        plain="margins grow",
+        kind=Kind.BOUND,
+        source="user",
+        measure=grows,
+        probability=0.5,
+    )
     run = simulate(
         tiny(),
         {"GD": GD(0.1)},
@@ -263,5 +281,6 @@ def test_an_own_claim_on_own_quantity_with_high_probability(tiny):
 
 
 def test_a_claim_without_a_source_of_ours_is_refused():
+    values = {"statement": "?", "plain": "?", "kind": Kind.BOUND, "measure": lambda run: Measurement(run["T_0"])}
     with pytest.raises(InputError, match="source"):
-        Claim("mine", "?", Kind.BOUND, "hearsay", lambda run: Measurement(run["T_0"]))
+        Claim(id="mine", source="hearsay", **values)

@@ -6,13 +6,14 @@ import xarray as xr
 from typer.testing import CliRunner
 
 from lemmascope.cli.main import app
+from lemmascope.sims.cubic_cnn.evidence import judge
 from lemmascope.sims.cubic_cnn.simulate import simulate
-from lemmascope.sims.judge import judge
+from lemmascope.theory.claim import Claim, Measurement
 from lemmascope.theory.cubic_cnn.claims import CLAIMS
 from lemmascope.theory.cubic_cnn.parameters import HEADLINE, Parameters
 from lemmascope.theory.errors import InputError
 from lemmascope.theory.optimizers import GD, MomentumAverage, Nesterov
-from lemmascope.theory.verdict import Claim, Kind, Measurement, Status
+from lemmascope.theory.verdict import Kind, Status
 
 TINY = Parameters(d=60, N=12, P=2, m=3, alpha=3, beta=0.2, mu=0.3, sigma=0.2, sigma_0=0.05)
 
@@ -71,14 +72,14 @@ def test_a_trajectory_without_its_start_is_refused(run):
 
 
 def test_one_seed_or_one_optimizer_can_be_judged(run):
-    assert {v.optimizer for v in judge(run.sel(optimizer="GD"))} == {"GD", "1 optimizers"}
+    assert {v.label for v in judge(run.sel(optimizer="GD"))} == {"GD", "1 optimizers"}
     assert all(v.seeds in ((), (2,)) for v in judge(run.sel(seed=2)))
 
 
 @pytest.mark.parametrize("measure", [lambda run: run["none"], lambda run: 3.0, lambda run: Measurement(run["c"])])
 def test_a_failing_claim_is_named(run, measure):
     with pytest.raises(InputError, match=r"claim = 'mine\.x'"):
-        judge(run, [Claim("mine.x", "$x$", Kind.BOUND, "user", measure)])
+        judge(run, Claim(id="mine.x", statement="$x$", plain="x", kind=Kind.BOUND, source="user", measure=measure))
 
 
 def test_an_untrained_grid_says_nothing_about_learning_rates():

@@ -11,10 +11,10 @@ from lemmascope.sims.cubic_cnn.settings import (
     settings,
 )
 from lemmascope.sims.schedule import Every, Logarithmic
+from lemmascope.theory.claim import Claim
 from lemmascope.theory.cubic_cnn.parameters import HEADLINE, paper_regime
 from lemmascope.theory.errors import InputError
 from lemmascope.theory.optimizers import GD, MomentumAverage, Nesterov, PiecewiseConstant
-from lemmascope.theory.verdict import Claim
 
 STUDY = """
 regime = "HEADLINE"

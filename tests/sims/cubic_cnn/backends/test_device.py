@@ -246,11 +246,11 @@ def test_on_a_real_device_a_thousand_iterations_of_headline_are_the_reference(re
 
 @pytest.mark.skipif(WHY_NOT is not None, reason=f"no device: {WHY_NOT}")
 def test_on_a_real_device_the_verdicts_are_those_of_the_reference(learning):
-    from lemmascope.sims.judge import judge
+    from lemmascope.sims.cubic_cnn.evidence import judge
 
     pair = {"GD": GD(0.2), "GD+M": MomentumAverage(0.2, 0.998)}
     both = [judge(simulate(learning(), pair, iterations=3000, seeds=5, backend=b)) for b in ("cupy", "numpy")]
-    assert [(v.claim, v.optimizer, v.status) for v in both[0]] == [(v.claim, v.optimizer, v.status) for v in both[1]]
+    assert [(v.claim, v.label, v.status) for v in both[0]] == [(v.claim, v.label, v.status) for v in both[1]]
 
 
 def test_the_least_memory_is_a_reasonable_number():
