@@ -230,7 +230,7 @@ class Claim:
             reason = f"hypothesis {failed[0]} fails" if failed else "no seed meets all hypotheses"
             return self._verdict(evidence, Status.NOT_APPLICABLE, reason, hypotheses=checked)
         with _named(self.id):
-            measured = self.measure(evidence, **(constants or {}))
+            measured: Any = self.measure(evidence, **(constants or {}))
         if isinstance(measured, Estimate):
             seeds = [s for s, ok in applicable.items() if ok and s is not None]
             if not all(applicable.values()):
