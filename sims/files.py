@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-__all__ = ["PROVENANCE", "ResultsError", "ResultsFolder", "check_writable", "refuse_other", "whole_file", "write_json"]
+__all__ = [
+    "LOCK",
+    "PROVENANCE",
+    "ResultsError",
+    "ResultsFolder",
+    "check_ours",
+    "check_writable",
+    "digest",
+    "refuse_other",
+    "whole_file",
+    "write_json",
+]
 
+import hashlib
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any
 
 from lemmascope.theory.errors import InputError
 
 PROVENANCE = "provenance.json"
+LOCK = "parts/parts.lock"
+"""Marks a folder as that of a study, before its results are there."""
 
 
 class ResultsError(ValueError):
@@ -50,7 +64,38 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Write JSON (strict: no NaN or infinity), whole or not at all."""
     with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+        temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def check_ours(folder: Path) -> None:
+    """Raise `InputError` unless a folder may be written to.
+
+    That is so if it is not there, holds no file, or holds results of ours, even damaged or unfinished ones.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError("out", str(folder), "it must be a folder, and this is a file")
+    ours = (folder / LOCK).is_file() or isinstance(_found(folder).get("fingerprint"), dict)
+    if not ours and not _empty(folder):
+        raise InputError("out", str(folder), "it holds files that are no results of lemmascope; choose another folder")
+
+
+def _empty(folder: Path) -> bool:
+    """Whether there is no file in it, or no folder."""
+    return all(path.is_dir() and not path.is_symlink() for path in folder.rglob("*"))
+
+
+def _found(folder: Path) -> dict[str, Any]:
+    """What a folder's ``provenance.json`` says; nothing where it is missing or damaged."""
+    try:
+        found = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def refuse_other(path: Path, field: str, fingerprint: dict[str, Any] | None, found: dict[str, Any] | None) -> None:
@@ -63,7 +108,8 @@ class ResultsFolder:
     """A folder of results, filled aside and moved into place in one go at the end.
 
     Within the block, `partial` is an empty folder on the same disk. On a clean end its files replace those of the same
-    name in ``path``, ``provenance.json`` last; other files there are left alone. On an error or an interrupt
+    name in ``path``, and those that earlier results had and these have not are deleted, ``provenance.json`` coming
+    last; it lists what belongs to the results, and other files there are left alone. On an error or an interrupt
     nothing of ``path`` has changed.
 
     The move is one file after the other. While it lasts ``provenance.json`` says ``"complete": false``; a folder that
@@ -73,41 +119,43 @@ class ResultsFolder:
         path: the folder.
         fingerprint: what makes a run the same run; kept in ``provenance.json``.
         force: replace the results of another run.
+        aside: the folder in which it is filled, on the same disk; default that of ``path``.
 
     Raises:
-        InputError: the folder holds other results, or is a file.
+        InputError: the folder holds other results and there is no ``force``, holds files that are no results of ours,
+            or is a file.
         OSError: it cannot be written.
     """
 
     SPACE = 32 * 2**20
 
-    def __init__(self, path: str | os.PathLike[str], fingerprint: dict[str, Any], *, force: bool = False) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        fingerprint: dict[str, Any],
+        *,
+        force: bool = False,
+        aside: Path | None = None,
+    ) -> None:
         self.path, self.fingerprint = Path(path), json.loads(json.dumps(fingerprint))
-        if self.path.exists() and not self.path.is_dir():
-            raise InputError("out", str(self.path), "it must be a folder, and this is a file")
-        if not force and self.path.is_dir() and any(self.path.iterdir()):
-            found = self._found()
-            if found.get("complete") is not False:
-                refuse_other(self.path, "out", self.fingerprint, found.get("fingerprint"))
-
-    def _found(self) -> dict[str, Any]:
-        try:
-            found = json.loads((self.path / PROVENANCE).read_text())
-        except (OSError, ValueError):
-            return {}
-        return found if isinstance(found, dict) else {}
+        self._aside = aside or self.path.parent
+        self._values: dict[str, Any] = {}
+        check_ours(self.path)
+        found = _found(self.path)
+        if not force and found.get("complete") is not False and not _empty(self.path):
+            refuse_other(self.path, "out", self.fingerprint, found.get("fingerprint"))
 
     def __enter__(self) -> ResultsFolder:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(self.path.parent).free
+        self._aside.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self._aside).free
         if free < self.SPACE:
             raise InputError("out", str(self.path), f"its disk has {free / 2**20:.0f} MiB free, and 32 MiB are needed")
-        self.partial = Path(tempfile.mkdtemp(prefix=f".{self.path.name}.", suffix=".partial", dir=self.path.parent))
+        self.partial = Path(tempfile.mkdtemp(prefix=f".{self.path.name}.", suffix=".partial", dir=self._aside))
         return self
 
     def provenance(self, values: dict[str, Any]) -> None:
-        """Write ``provenance.json`` with the fingerprint."""
-        write_json(self.partial / PROVENANCE, {"fingerprint": self.fingerprint, **values})
+        """What ``provenance.json`` is to say, beside the fingerprint and the SHA-256 of each file."""
+        self._values = values
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -119,15 +167,36 @@ class ResultsFolder:
             shutil.rmtree(self.partial, ignore_errors=True)
 
     def _move(self) -> None:
-        files = sorted(f for f in self.partial.rglob("*") if f.is_file() and f.name != PROVENANCE)
+        paths = sorted(path for path in self.partial.rglob("*") if path.is_file())
+        files = {path.relative_to(self.partial).as_posix(): digest(path) for path in paths}
+        before = self._listed()
+        written = {"fingerprint": self.fingerprint, **self._values, "files": files}
+        write_json(self.partial / PROVENANCE, written)
         moving = self.partial / f"{PROVENANCE}.moving"
-        write_json(moving, {"fingerprint": self.fingerprint, "complete": False})
+        # What is left by an interrupt belongs to the old results or to the new ones.
+        write_json(moving, {"fingerprint": self.fingerprint, "complete": False, "files": sorted({*before, *files})})
         self.path.mkdir(parents=True, exist_ok=True)
         os.replace(moving, self.path / PROVENANCE)
-        for file in [*files, self.partial / PROVENANCE]:
-            target = self.path / file.relative_to(self.partial)
+        for name in files:
+            target = self.path / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(file, target)
+            os.replace(self.partial / name, target)
+        for name in set(before) - set(files):
+            (self.path / name).unlink(missing_ok=True)
+            with suppress(OSError):  # other files are in it
+                if (self.path / name).parent != self.path:
+                    (self.path / name).parent.rmdir()
+        os.replace(self.partial / PROVENANCE, self.path / PROVENANCE)
+
+    def _listed(self) -> list[str]:
+        """The files of earlier results that lie in the folder and nowhere else, whatever its provenance says."""
+        found, inside = _found(self.path).get("files", ()), self.path.resolve()
+        if not isinstance(found, dict | list):
+            return []
+        paths = [PurePosixPath(name) for name in found if isinstance(name, str)]
+        names = [path.as_posix() for path in paths if ".." not in path.parts]
+        there = [name for name in names if name not in (PROVENANCE, LOCK) and (self.path / name).is_file()]
+        return sorted(name for name in there if (self.path / name).parent.resolve().is_relative_to(inside))
 
 
 def check_writable(path: Path) -> None:

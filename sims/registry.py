@@ -61,8 +61,7 @@ def load(path: str | Path) -> Study[Any]:
 
 def found_in(module: ModuleType, path: str | Path) -> Study[Any]:
     """The one `Study` of a module that was loaded from a user's file; see `load`."""
-    # By its type: `isinstance` would load the packages whose import the command has put off.
-    found = {id(x): x for x in vars(module).values() if issubclass(type(x), Study)}
+    found = {id(x): x for x in vars(module).values() if isinstance(x, Study)}
     if len(found) != 1:
         raise InputError("study", str(path), f"it must define one Study, and has {len(found)}")
     (one,) = found.values()

@@ -32,9 +32,13 @@ import itertools
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from lemmascope.sims.grid import grid, spell
 from lemmascope.theory.claim import Claim, Evidence
 from lemmascope.theory.errors import InputError, check_size
 from lemmascope.theory.verdict import Status, Verdict
@@ -115,24 +119,19 @@ class Task(Generic[S]):
         """Its name: "cells seed=0 block=3"."""
         return " ".join([self.experiment, *(f"{name}={spell(x)}" for name, x in self.at.items())])
 
-    def rng(self, what: str) -> np.random.Generator:
-        """The generator of what is drawn: keyed by root seed, study, ``at["seed"]`` (0 where there is none) and name.
+    def rng(self, what: str, seed: int | None = None) -> np.random.Generator:
+        """The generator of what is drawn: keyed by root seed, study, seed and name.
 
         Draws do not depend on the order, on the batch or on the other tasks; tasks of the same seed share them, unless
         ``what`` names their other axes too.
+
+        Args:
+            what: is drawn.
+            seed: default ``at["seed"]``, or 0 where there is none; one of a task that has a range of them.
         """
         from lemmascope.sims.seeds import streams
 
-        return streams(self.root_seed, self.study, int(self.at.get("seed", 0)))(what)
-
-
-def spell(x: Any) -> str:
-    """A place on an axis as text: a range by its ends, numbers as short as they read back."""
-    if isinstance(x, range):
-        return f"{x[0]}…{x[-1]}" if len(x) > 1 else str(x[0])
-    if isinstance(x, float):
-        return repr(x) if not x.is_integer() or abs(x) > 1e15 else str(int(x))
-    return str(x)
+        return streams(self.root_seed, self.study, self.at.get("seed", 0) if seed is None else seed)(what)
 
 
 def _no_cost(settings: Any, at: Mapping[str, Any]) -> float:
@@ -141,51 +140,6 @@ def _no_cost(settings: Any, at: Mapping[str, Any]) -> float:
 
 def _always(settings: Any) -> bool:
     return True
-
-
-def grid(tasks: Sequence[Task], parts: Sequence[xr.Dataset]) -> xr.Dataset:
-    """Every part at its place: the axes of the tasks become dimensions in front of the parts' own.
-
-    An axis that a part has as a dimension itself (a range of seeds) is joined along it. Attributes are those that all
-    parts share.
-    """
-    import numpy as np
-    import xarray as xr
-
-    names = list(tasks[0].at)
-    own = [name for name in names if name in parts[0].dims]
-    new = [name for name in names if name not in own]
-
-    def joined(some: list[int], axes: list[str]) -> xr.Dataset:
-        if not axes:
-            return parts[some[0]].drop_vars([n for n in new if n in parts[some[0]].coords])
-        name, rest = axes[0], axes[1:]
-        groups: dict[Any, list[int]] = {}
-        for k in some:
-            groups.setdefault(spell(tasks[k].at[name]) if name in own else tasks[k].at[name], []).append(k)
-        each = [joined(group, rest) for group in groups.values()]
-        if name in own:
-            return xr.concat(
-                each,
-                name,
-                data_vars="minimal",
-                coords="minimal",
-                compat="override",
-                join="override",
-                combine_attrs="drop_conflicts",
-            )
-        index = xr.DataArray(np.array(list(groups)), dims=name, name=name)
-        return xr.concat(
-            each,
-            index,
-            data_vars="all",
-            coords="minimal",
-            compat="override",
-            join="override",
-            combine_attrs="drop_conflicts",
-        )
-
-    return joined(list(range(len(tasks))), [*new, *own])
 
 
 @dataclass(frozen=True)
@@ -255,7 +209,7 @@ class Study(Generic[S]):
         examples: command lines for ``--help``.
         seconds: about how long the default size takes on two cores.
         dtypes, backends: what ``--dtype`` and ``--backend`` may be.
-        file: path of a user's own study; the registry sets it.
+        file, source: path of a user's own study, and its text as it was run; the registry sets them.
 
     Raises:
         InputError: a name that cannot be a file's, no experiment, claims that share an id, a control that is unknown.
@@ -279,12 +233,16 @@ class Study(Generic[S]):
     dtypes: Sequence[str] = ("float64",)
     backends: Sequence[str] = ("auto", "numpy")
     file: str = ""
+    source: str = ""
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
             raise InputError("study", self.name, "its name must be letters, digits and _, as a file's")
         if not self.experiments:
             raise InputError("study", self.name, "it must have at least one experiment")
+        for name in self.experiments:
+            if not name.isidentifier():
+                raise InputError("experiment", name, "its name must be letters, digits and _, as a file's")
         ids = [claim.id for claim in self.claims]
         twice = {name for name in ids if ids.count(name) > 1}
         if twice:
@@ -343,16 +301,66 @@ def check_dtype(study: Study[Any], dtype: str, backend: str) -> None:
 
 
 def plain(settings: Any) -> Any:
-    """Settings as JSON values; what JSON has no word for by its ``repr``."""
+    """Settings as JSON values; what JSON has no word for by its ``repr``. `restored` is the way back."""
     if dataclasses.is_dataclass(settings) and not isinstance(settings, type):
         return {f.name: plain(getattr(settings, f.name)) for f in dataclasses.fields(settings)}
     if isinstance(settings, Mapping):
         return {str(k): plain(v) for k, v in settings.items()}
     if isinstance(settings, list | tuple | range):
         return [plain(v) for v in settings]
+    if isinstance(settings, Path):
+        return str(settings)
+    if type(settings).__module__ == "numpy" and getattr(settings, "shape", None) == ():
+        return plain(settings.item())
     if isinstance(settings, float) and not math.isfinite(settings):
         return repr(settings)
     try:
         return json.loads(json.dumps(settings))
     except TypeError:
         return repr(settings)
+
+
+AS_IT_IS = {None: (NoneType,), NoneType: (NoneType,), bool: (bool,), int: (int,), float: (float, int), str: (str,)}
+"""Types that JSON has a word for, and what is read there."""
+
+
+def restored(hint: Any, x: Any) -> Any:
+    """A value from what `plain` made of it, by its type: tuples from lists, dataclasses from tables.
+
+    Args:
+        hint: the type, as a field of settings declares it.
+        x: JSON.
+
+    Raises:
+        TypeError: it is not of that type, or the type is one that JSON cannot tell.
+    """
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        for one in inner:
+            with suppress(TypeError):
+                return restored(one, x)
+    elif dataclasses.is_dataclass(hint) and isinstance(x, dict):
+        return _restored_fields(hint, x)
+    elif tuple in (hint, origin) and isinstance(x, list):
+        each = (inner[:1] or (Any,)) * len(x) if Ellipsis in inner or not inner else inner
+        if len(each) == len(x):
+            return tuple(restored(one, v) for one, v in zip(each, x, strict=True))
+    elif list in (hint, origin) and isinstance(x, list):
+        return [restored(inner[0] if inner else Any, v) for v in x]
+    elif (dict in (hint, origin) or origin is Mapping) and isinstance(x, dict):
+        return {name: restored(inner[1] if inner else Any, v) for name, v in x.items()}
+    elif hint is float and x in ("inf", "-inf", "nan"):
+        return float(x)
+    elif hint is Path and isinstance(x, str):
+        return Path(x)
+    elif hint is Any or type(x) in AS_IT_IS.get(hint, ()) or (origin is Literal and x in inner):
+        return x
+    raise TypeError(f"{x!r} is no {getattr(hint, '__name__', hint)}")
+
+
+def _restored_fields(kind: Any, values: Mapping[str, Any]) -> Any:
+    """A dataclass; fields that are not there have their defaults."""
+    hints, fields = get_type_hints(kind), {f.name: f for f in dataclasses.fields(kind)}
+    if unknown := set(values) - set(fields):
+        raise TypeError(f"{kind.__name__} has no {', '.join(sorted(unknown))}")
+    return kind(**{name: restored(hints[name], x) for name, x in values.items() if fields[name].init})

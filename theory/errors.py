@@ -15,6 +15,9 @@ class InputError(ValueError):
         self.field, self.value, self.accepted = field, value, accepted
         super().__init__(f"{field} = {value!r} is not accepted: {accepted}.")
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return InputError, (self.field, self.value, self.accepted)  # as it comes from another machine
+
 
 def check_size(field: str, value: object, at_least: int = 1) -> int:
     """Return ``value`` as an int; raise `InputError` unless it is an integer ≥ ``at_least``."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = ["Compute", "fingerprint", "judge_again", "run_study"]
 
-import dataclasses
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -12,20 +11,20 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar
 
 import xarray as xr
 
 from lemmascope.sims import netcdf, pictures, registry
-from lemmascope.sims.files import PROVENANCE, ResultsError, ResultsFolder, write_json
+from lemmascope.sims.files import PROVENANCE, ResultsError, ResultsFolder, digest, write_json
 from lemmascope.sims.judge import as_evidence, judge
 from lemmascope.sims.own import load_source
 from lemmascope.sims.report.verdicts import verdicts_json
-from lemmascope.sims.run.parts import Kept, Parts
+from lemmascope.sims.run.parts import Kept, Parts, check_labelled
 from lemmascope.sims.run.provenance import code_of, machine_of
 from lemmascope.sims.run.store import Store
 from lemmascope.sims.run.tasks import Executor, Threads, run_tasks
-from lemmascope.sims.study import Data, Result, Study, Task, check_dtype, experiment_tasks, plain
+from lemmascope.sims.study import Data, Result, Study, Task, check_dtype, experiment_tasks, plain, restored
 from lemmascope.theory.errors import InputError
 
 S = TypeVar("S")
@@ -42,16 +41,12 @@ class Compute:
         return self.study.experiments[task.experiment].compute(task)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        source = Path(self.study.file).read_text(encoding="utf-8") if self.study.file else ""
-        return _compute, (self.study.name, self.study.file, source)
+        return _compute, (self.study.name, self.study.file, self.study.source)
 
 
 def _compute(name: str, file: str, source: str) -> Compute:
-    if not file:
-        return Compute(registry.study(name))
-    if Path(file).is_file():
-        return Compute(registry.load(file))
-    return Compute(registry.found_in(load_source(source, Path(file)), file))
+    """A user's own study from its text, whatever the file is by now, or where it is not."""
+    return Compute(registry.found_in(load_source(source, Path(file)), file) if file else registry.study(name))
 
 
 def fingerprint(study: Study[S], settings: S, root_seed: int, dtype: str, backend: str) -> dict[str, Any]:
@@ -112,6 +107,7 @@ def run_study(
     check_dtype(study, dtype, backend)
     say = notice or (lambda sentence: None)
     started = time.monotonic()
+    code = code_of(study)
     by_experiment = experiment_tasks(study, settings, root_seed, dtype=dtype, backend=backend)
     tasks = [task for some in by_experiment.values() for task in some]
     keys = [task.key for task in tasks]
@@ -120,9 +116,9 @@ def run_study(
         folder: ResultsFolder | None = None
         if out is not None:
             same = fingerprint(study, settings, root_seed, dtype, backend)
-            store = Store.create_or_open(out, same, code_of(study), keys, resume=resume, force=force)
+            store = Store.create_or_open(out, same, code, keys, resume=resume, force=force)
             parts = around.enter_context(store)
-            folder = around.enter_context(ResultsFolder(out, same, force=True))
+            folder = around.enter_context(ResultsFolder(out, same, force=True, aside=store.path))
             for key in store.damaged:
                 say(f"the part {key} was damaged, and is computed again")
             if store.done:
@@ -132,7 +128,7 @@ def run_study(
         run_tasks(Compute(study), tasks, parts, executor or Threads(), progress)
         result = _judged(study, settings, root_seed, _gathered(study, settings, by_experiment, parts, root_seed))
         if folder is not None:
-            _write(folder, result, dtype=dtype, backend=backend, seconds=time.monotonic() - started)
+            _write(folder, result, dtype=dtype, backend=backend, code=code, seconds=time.monotonic() - started)
     return result
 
 
@@ -144,8 +140,16 @@ def _gathered(
     for name, tasks in by_experiment.items():
         data[name] = study.experiments[name].gather(tasks, [parts.read(places[task.key]) for task in tasks])
     own = {"study": study.name, "root_seed": root_seed, "lemmascope_version": version("lemmascope")}
-    found = study.derive(settings, {name: one.assign_attrs(own) for name, one in data.items()})
-    return {name: one.assign_attrs(own) for name, one in found.items()}
+    return _labelled(study.derive(settings, _labelled(data, own)), own)
+
+
+def _labelled(data: Data, attrs: Mapping[str, Any]) -> Data:
+    """Data that can be saved, with attributes."""
+    for name, one in data.items():
+        if not str(name).isidentifier():
+            raise InputError("data", name, "their name must be letters, digits and _, as a file's")
+        check_labelled(one, f"data {name}")
+    return {name: one.assign_attrs(attrs) for name, one in data.items()}
 
 
 def _judged(study: Study[S], settings: S, root_seed: int, data: Data) -> Result[S]:
@@ -154,7 +158,7 @@ def _judged(study: Study[S], settings: S, root_seed: int, data: Data) -> Result[
     return Result(study, settings, root_seed, data, evidence, verdicts)
 
 
-def _write(folder: ResultsFolder, result: Result[Any], *, dtype: str, backend: str, seconds: float) -> None:
+def _write(folder: ResultsFolder, result: Result[Any], *, dtype: str, backend: str, code: str, seconds: float) -> None:
     """Data, verdicts, pictures and, last, where they come from."""
     for name, one in result.data.items():
         netcdf.save(one, folder.partial / f"{name}.nc")
@@ -168,8 +172,8 @@ def _write(folder: ResultsFolder, result: Result[Any], *, dtype: str, backend: s
             "root_seed": result.root_seed,
             "dtype": dtype,
             "backend": backend,
-            "code": code_of(result.study),
-            "data": sorted(result.data),
+            "code": code,
+            "data": list(result.data),
             **machine_of(seconds),
         }
     )
@@ -183,14 +187,15 @@ def judge_again(path: str | Path, study: Study[Any] | None = None) -> Result[Any
         study: whose they are; default the study of the house that the folder names. A file that it names is never run.
 
     Raises:
-        ResultsError: there are no whole results.
+        ResultsError: there are no whole results, they were changed since, or the study has other settings now.
         InputError: they are those of a study that is not known here.
     """
     path = Path(path)
     try:
         found = json.loads((path / PROVENANCE).read_text(encoding="utf-8"))
-        name, settings, root_seed = str(found["study"]), found["settings"], int(found["root_seed"])
-        files = [str(one) for one in found["data"]]
+        name, root_seed = str(found["study"]), int(found["root_seed"])
+        written = {str(one): str(found["files"][f"{one}.nc"]) for one in found["data"]}
+        values = dict(found["settings"])
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise ResultsError(f"{path} holds no whole results of a study ({PROVENANCE} is missing or damaged)") from error
     if study is None:
@@ -199,23 +204,16 @@ def judge_again(path: str | Path, study: Study[Any] | None = None) -> Result[Any
         study = registry.study(name)
     if study.name != name:
         raise InputError("results", str(path), f"they are of the study {name!r}, and not of {study.name!r}")
-    data = {one: netcdf.load(path / f"{one}.nc", f"the data of {name}") for one in files if "/" not in one}
-    return _judged(study, _restored(study.settings, settings, str(path)), root_seed, data)
-
-
-def _restored(kind: type, values: Any, where: str) -> Any:
-    """Settings from `plain`: tuples from lists, dataclasses from tables."""
     try:
-        hints = get_type_hints(kind)
-        given = {}
-        for f in dataclasses.fields(kind):
-            if f.name in values:
-                x, hint = values[f.name], hints[f.name]
-                if dataclasses.is_dataclass(hint) and isinstance(x, dict):
-                    x = _restored(hint, x, where)
-                elif isinstance(x, list) and tuple in (hint, get_origin(hint), *map(get_origin, get_args(hint))):
-                    x = tuple(x)
-                given[f.name] = x
-        return kind(**given)
-    except (TypeError, AttributeError) as error:
-        raise ResultsError(f"the settings in {where} are not those of this study ({error})") from error
+        settings = restored(study.settings, values)
+    except TypeError as error:
+        raise ResultsError(f"the settings in {path} are not those that {name} has now ({error})") from error
+    data = {one: _unchanged(path / f"{one}.nc", written[one], f"the data of {name}") for one in written}
+    return _judged(study, settings, root_seed, data)
+
+
+def _unchanged(path: Path, written: str, what: str) -> xr.Dataset:
+    data = netcdf.load(path, what)
+    if digest(path) != written:
+        raise ResultsError(f"{path} was changed since it was written")
+    return data

@@ -11,9 +11,9 @@ import pickle
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, cast
 
@@ -201,10 +201,26 @@ def _run_on(
             del futures[future.key]
             future.release()
             done(index, result)
+    except BaseException as error:
+        if not isinstance(error, ClusterLost):
+            _hand_over(futures.values(), done)
+        raise
     finally:
         # The scheduler forgets what nobody wants; this does not wait for it.
         for _, future in futures.values():
             future.release()
+
+
+def _hand_over(futures: Iterable[tuple[int, Future]], done: Callable[[int, xr.Dataset], None]) -> None:
+    """Hand over what is finished though the rest is given up; the first that cannot be fetched ends it."""
+    for index, future in futures:
+        if future.status == "finished":
+            try:
+                result = future.result(timeout=POLL)
+            except Exception:
+                return
+            with suppress(OSError, InputError):  # if the store is what failed, it may fail here again
+                done(index, result)
 
 
 def _fetch(future: Future, key: str, watch: _Watch) -> xr.Dataset | None:
@@ -226,8 +242,8 @@ def _fetch(future: Future, key: str, watch: _Watch) -> xr.Dataset | None:
             died = f"the {error.allowed_failures + 1} workers that the task {key} was given to died"
             raise ClusterLost(f"{died} (is their memory too small?)")
         if isinstance(error, ImportError) or isinstance(error.__cause__, ImportError):
-            lacking = f"its scheduler and workers need the same lemmascope as this process ({error.__cause__ or error})"
-            raise InputError("cluster", watch.scheduler.address, lacking) from error
+            lacking = "its scheduler and workers need the same lemmascope as this process, and what the study imports"
+            raise InputError("cluster", watch.scheduler.address, f"{lacking} ({error.__cause__ or error})") from error
         error.add_note(f"in the task {key}, on a worker")
         raise error.with_traceback(future.traceback())
     watch.check()

@@ -7,12 +7,12 @@ memory take the same way, so that neither the types nor the bits of a result dep
 
 from __future__ import annotations
 
-__all__ = ["Damaged", "Kept", "Parts", "decode", "encode", "longest_first"]
+__all__ = ["Damaged", "Kept", "Parts", "check_labelled", "decode", "encode", "longest_first"]
 
 import io
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,6 +24,20 @@ LABELS = "labels"
 SCHEMA = "lemmascope-part/1"
 KINDS = "biufcU"
 """Kinds of NumPy types that a part may hold: booleans, integers, real and complex numbers, text."""
+
+RESERVED = {
+    "CLASS",
+    "NAME",
+    "DIMENSION_LIST",
+    "REFERENCE_LIST",
+    "_Netcdf4Dimid",
+    "_Netcdf4Coordinates",
+    "_NCProperties",
+}
+"""Attributes that are netCDF's own."""
+
+CHANGING = {"_FillValue", "missing_value", "scale_factor", "add_offset", "_Unsigned", "dtype", "coordinates"}
+"""Attributes of a variable by which netCDF changes what is read."""
 
 
 class Damaged(ValueError):
@@ -91,38 +105,79 @@ def longest_first(tasks: Sequence[Any], chosen: list[int]) -> list[int]:
     return sorted(chosen, key=lambda index: -float(getattr(tasks[index], "cost", 0.0)))
 
 
-def _array(name: str, key: str, x: Any) -> np.ndarray:
+def check_labelled(data: Any, what: str) -> None:
+    """Raise `InputError` unless it is a Dataset that parts and netCDF files hold without a change.
+
+    Args:
+        data: what a study's functions return.
+        what: whose it is: "part cells seed=0".
+    """
+    if not isinstance(data, xr.Dataset):
+        raise InputError(what, type(data).__name__, "it must be an xarray Dataset")
+    for name in (*data.dims, *data.variables):
+        if not _is_text(name) or not name or "/" in str(name):
+            raise InputError(f"{what}: name", name, "it must be text without /")
+    _attributes(data.attrs, what)
+    for name, variable in data.variables.items():
+        _array(variable.values, f"{what}: {name}")
+        _attributes(variable.attrs, f"{what}: {name}")
+        if CHANGING & set(variable.attrs) or " since " in str(variable.attrs.get("units")):
+            changing = sorted({*CHANGING, "units"} & set(variable.attrs))
+            raise InputError(f"{what}: attributes of {name}", changing, "netCDF changes what is read by them")
+
+
+def _array(x: Any, what: str) -> np.ndarray:
     found = np.asarray(x)
     if found.dtype.kind == "O" and all(isinstance(entry, str) for entry in found.ravel()):
         found = found.astype(str)
     if found.dtype.kind not in KINDS:
-        raise InputError(f"part {key}: {name}", str(found.dtype), "a part holds numbers, booleans and text")
+        raise InputError(what, str(found.dtype), "it must be numbers, booleans or text")
+    if found.dtype.kind == "U" and not all(map(_is_text, found.ravel().tolist())):
+        raise InputError(what, "…", "its text must be Unicode without NUL")
     return found
+
+
+def _attributes(attrs: Mapping[Any, Any], what: str) -> dict[str, Any]:
+    """Attributes as JSON."""
+    found = {}
+    for name, x in attrs.items():
+        if not _is_text(name) or not name or name in RESERVED:
+            raise InputError(f"{what}: name of an attribute", name, "it must be text, and none of netCDF's own")
+        x = x.tolist() if isinstance(x, np.generic | np.ndarray) else x
+        each = x if isinstance(x, list | tuple) else [x]
+        if not all(map(_is_text, each)) and not all(map(_is_number, each)):
+            raise InputError(f"{what}: attribute {name}", x, "it must be text, a number, or a list of one of them")
+        found[name] = x
+    return found
+
+
+def _is_text(x: Any) -> bool:
+    return isinstance(x, str) and not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in x)
+
+
+def _is_number(x: Any) -> bool:
+    return isinstance(x, float) or (isinstance(x, int) and not isinstance(x, bool) and -(2**63) <= x < 2**63)
 
 
 def encode(part: xr.Dataset, key: str) -> bytes:
     """A part as the bytes of an ``.npz`` archive.
 
     Raises:
-        InputError: it is no Dataset, or holds what is neither a number nor text, or attributes that are not JSON.
+        InputError: it is no Dataset, or holds what neither it nor netCDF can, see `check_labelled`.
     """
-    if not isinstance(part, xr.Dataset):
-        raise InputError(f"part {key}", type(part).__name__, "compute must return an xarray Dataset")
+    what = f"part {key}"
+    check_labelled(part, what)
     arrays, variables = {}, {}
     for k, (name, variable) in enumerate(part.variables.items()):
-        arrays[f"v{k}"] = _array(str(name), key, variable.values)
-        variables[str(name)] = {
+        arrays[f"v{k}"] = _array(variable.values, what)
+        variables[name] = {
             "array": f"v{k}",
-            "dims": [str(d) for d in variable.dims],
-            "attrs": variable.attrs,
+            "dims": variable.dims,
+            "attrs": _attributes(variable.attrs, what),
             "coordinate": name in part.coords,
         }
-    labels = {"schema": SCHEMA, "key": key, "variables": variables, "attrs": part.attrs}
-    try:
-        text = json.dumps(labels, ensure_ascii=False)
-    except TypeError as error:
-        raise InputError(f"part {key}", "attributes", f"they must be JSON ({error})") from error
-    arrays[LABELS] = np.frombuffer(text.encode(), dtype=np.uint8)
+    labels = {"schema": SCHEMA, "key": key, "variables": variables, "attrs": _attributes(part.attrs, what)}
+    arrays[LABELS] = np.frombuffer(json.dumps(labels, ensure_ascii=False).encode(), dtype=np.uint8)
     target = io.BytesIO()
     np.savez(target, **arrays)  # type: ignore[arg-type]
     return target.getvalue()
@@ -142,7 +197,8 @@ def decode(data: bytes, key: str) -> xr.Dataset:
             labels = json.loads(arrays[LABELS].tobytes())
             if labels["schema"] != SCHEMA or labels["key"] != key:
                 raise Damaged("it is another part")
-            coords, variables = {}, {}
+            coords: dict[str, xr.Variable] = {}
+            variables: dict[str, xr.Variable] = {}
             for name, one in labels["variables"].items():
                 made = xr.Variable(one["dims"], arrays[one["array"]], one["attrs"])
                 (coords if one["coordinate"] else variables)[name] = made

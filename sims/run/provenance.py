@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["code_of", "machine_of", "processor"]
 
+import ast
 import hashlib
 import os
 import platform
@@ -56,7 +57,34 @@ def _house() -> str:
 
 
 def code_of(study: Study[Any]) -> str:
-    """What makes the code that computes a study's parts the same code: the house's sources, and a user's own file."""
+    """What makes the code that computes a study's parts the same code.
+
+    That is the house's sources and, for a study of a user's own, its file and what the file imports that lies beside
+    it.
+    """
     if not study.file:
         return _house()
-    return f"{_house()} {hashlib.sha256(Path(study.file).read_bytes()).hexdigest()[:16]}"
+    digest = hashlib.sha256(study.source.encode())
+    for path in sorted(_beside(study.source, Path(study.file).parent, set())):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return f"{_house()} {digest.hexdigest()[:16]}"
+
+
+def _beside(source: str | bytes, folder: Path, found: set[Path]) -> set[Path]:
+    """The files of a folder that a module in it imports, and those that they import."""
+    names = set()
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return found  # what cannot be run imports nothing
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.partition(".")[0])
+    for name in names:
+        for path in [folder / f"{name}.py", *(folder / name).rglob("*.py")]:
+            if path.is_file() and path not in found:
+                found.add(path)
+                _beside(path.read_bytes(), folder, found)
+    return found

@@ -9,21 +9,22 @@ import hashlib
 import json
 import os
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
-from lemmascope.sims.files import PROVENANCE, whole_file, write_json
+from lemmascope.sims.files import LOCK, PROVENANCE, check_ours, whole_file, write_json
 from lemmascope.sims.run.parts import Damaged, decode, encode
 from lemmascope.theory.errors import InputError
 
 SCHEMA = "lemmascope-parts/1"
 FOLDER = "parts"
 MANIFEST = "parts.json"
-LOCK = "parts.lock"
-"""Marks the folder as ours, and is never deleted."""
+PART = f"*.{'[0-9a-f]' * 8}.npz"
+"""What `file_name` makes."""
 
 
 class Store:
@@ -57,7 +58,8 @@ class Store:
     ) -> Store:
         """A new store in the folder ``out``; with ``resume`` the one that lies there, and with ``force`` in its place.
 
-        ``force`` deletes parts of ours only; it wins over ``resume``.
+        A folder that holds files, and no results of ours, is never entered. ``force`` deletes parts of ours only; it
+        wins over ``resume``.
 
         Args:
             out: the folder of the results.
@@ -65,7 +67,7 @@ class Store:
             code: what makes the code that computes the parts the same code.
             keys: names of the tasks, all different.
             resume: continue parts of the same fingerprint, code and keys; missing ones are begun.
-            force: replace the results of any study.
+            force: replace results of ours, whatever study's they are.
 
         Raises:
             InputError: results exist and neither is given, or belong to another study or to other code, are damaged
@@ -78,10 +80,7 @@ class Store:
         wanted = json.loads(json.dumps(wanted, allow_nan=False))
         if not keys or len(set(keys)) < len(keys):
             raise InputError("keys", len(keys), "give one key or more, all different")
-        if out.exists() and not out.is_dir():
-            raise InputError("out", str(out), "it must be a folder, and this is a file")
-        if not force and not _ours(out):
-            raise InputError("out", str(out), "it exists with other results; choose another, or --force replaces them")
+        check_ours(out)
         (out / FOLDER).mkdir(parents=True, exist_ok=True)
         store = cls(out / FOLDER, _locked(out))
         try:
@@ -94,9 +93,12 @@ class Store:
     def _prepare(self, wanted: dict[str, Any], *, resume: bool, force: bool) -> None:
         self.keys = wanted["keys"]
         self._files = [self.path / file_name(key) for key in self.keys]
-        for leftover in self.path.glob(".*.partial"):
-            leftover.unlink()  # of a writer that was killed
-        found = list(self.path.glob("*.npz"))
+        for leftover in self.path.glob(".*.partial"):  # of a writer that was killed
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink()
+        found = list(self.path.glob(PART))
         results = _found(self.path.parent / PROVENANCE)
         finished = bool(results) and results.get("complete") is not False
         if not force and found:
@@ -225,15 +227,8 @@ def _other(differing: list[str]) -> str:
     return f"another study, which differs in {what}{more}; choose another folder, or --force replaces it"
 
 
-def _ours(out: Path) -> bool:
-    """Whether there is nothing at ``out``, an empty folder, or results of ours, even damaged or unfinished ones."""
-    if not out.is_dir() or not any(out.iterdir()):
-        return True
-    return (out / FOLDER / LOCK).is_file() or "fingerprint" in _found(out / PROVENANCE)
-
-
 def _locked(out: Path) -> int:
-    lock = os.open(out / FOLDER / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    lock = os.open(out / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

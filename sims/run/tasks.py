@@ -69,9 +69,9 @@ class Threads:
                 stopping.request()
                 pool.shutdown(wait=True, cancel_futures=True)
                 # Tasks that did not ask have run to their end; if the store is what failed, it may fail here again.
-                with suppress(OSError, InputError):
-                    for future, index in futures.items():
-                        if future.done() and not future.cancelled() and future.exception() is None:
+                for future, index in futures.items():
+                    if not future.cancelled() and future.exception() is None:
+                        with suppress(OSError, InputError):
                             done(index, future.result())
                 raise
             finally:
