@@ -7,7 +7,7 @@ BIN     = $(VENV)/bin
 TORCH  ?= torch==2.13.0
 PEERS   = tests/benchmarks/test_peers.py tests/proofs_check/test_conformance_peers.py
 
-.PHONY: reproduce test test-peers readme clean
+.PHONY: reproduce test test-peers docs readme clean
 
 reproduce: $(VENV)/.run
 	$(BIN)/lemmascope reproduce
@@ -17,6 +17,10 @@ test: $(VENV)/.test
 
 test-peers: $(VENV)/.peers   # the tests that need PyTorch, JAX and optax
 	$(BIN)/python -m pytest -n auto --peers $(PEERS) $(PYTEST_ARGS)
+
+docs: $(VENV)/.docs   # the pages, in site/index.html; a warning is an error
+	$(BIN)/python -m sphinx -W --keep-going -q -j auto -d $(VENV)/.doctrees docs site
+	@echo "site/index.html"
 
 readme: $(VENV)/.peers   # the documents' tables and pictures anew: 20 minutes
 	$(BIN)/lemmascope reproduce --force
@@ -44,6 +48,11 @@ $(VENV)/.test: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@ $(VENV)/.run
 
+$(VENV)/.docs: pyproject.toml | $(BIN)/python
+	@echo "Installing lemmascope and what builds its pages into $(VENV) …"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@ $(VENV)/.run
+
 $(VENV)/.peers: $(VENV)/.test
 	@echo "Installing PyTorch, JAX and optax into $(VENV) …"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(TORCH)'
@@ -51,4 +60,4 @@ $(VENV)/.peers: $(VENV)/.test
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build site *.egg-info

@@ -1,4 +1,4 @@
-"""The record of a machine, ``benchmarks/records/<machine>.json``, and the README's table made from it."""
+"""The record of a machine, ``benchmarks/records/<machine>.json``, and the documents' tables made from it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from lemmascope.sims.files import write_json
 from lemmascope.sims.report.documents import rewritten
 
 SCHEMA = "lemmascope-benchmark/1"
-FOLDER = Path(__file__).parent / "records"
+FOLDER = Path(__file__).resolve().parent / "records"
 
 Record = dict[str, Any]
 
@@ -225,7 +225,7 @@ def where(record: Record) -> str:
 
 
 def table(record: Record) -> str:
-    """The README's table: a line for each row, and what was measured where."""
+    """The table of speed: a line for each row, and what was measured where."""
     lines = [
         "| | work | this project, ms | best peer, ms | ratio | aim | of its limit | falls short |",
         "|---|---|---|---|---|---|---|---|",
@@ -257,19 +257,22 @@ def saved() -> list[Record]:
     return [read(path) for path in sorted(FOLDER.glob("*.json"))]
 
 
-def documents() -> dict[Path, dict[str, str]]:
-    """README.md and benchmarks/README.md with the blocks that are made from the committed records."""
-    records = saved()
-    return {
-        FOLDER.parent.parent / "README.md": {"speed": "\n\n".join(map(table, records))},
-        FOLDER.parent / "README.md": {"growth": "\n\n".join(map(growth_table, records))},
-    }
+def documents() -> dict[Path, str]:
+    """docs/explanation/speed.md and benchmarks/README.md, their tables made from the committed records."""
+    records, found = saved(), {}
+    for path, name, made in (
+        (FOLDER.parent.parent / "docs" / "explanation" / "speed.md", "speed", table),
+        (FOLDER.parent / "README.md", "growth", growth_table),
+    ):
+        block = {name: "\n\n".join(map(made, records))}
+        found[path] = rewritten(path.read_text(encoding="utf-8"), lambda name, words, block=block: block.get(name))  # type: ignore[misc]
+    return found
 
 
 def main() -> None:
     """Rewrite both documents: ``python -m lemmascope.benchmarks.record``."""
-    for path, blocks in documents().items():
-        path.write_text(rewritten(path.read_text(), blocks))
+    for path, text in documents().items():
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

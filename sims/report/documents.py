@@ -11,9 +11,10 @@ from __future__ import annotations
 
 __all__ = ["BLOCKS", "BUILT", "ROOT", "Saved", "copy", "documents", "main", "rewritten"]
 
-import inspect
+import importlib
 import json
 import os
+import pkgutil
 import re
 import shutil
 import sys
@@ -23,11 +24,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from lemmascope import theory
 from lemmascope.proofs_check import report as proofs_report
 from lemmascope.proofs_check.conformance import table as identities_table
+from lemmascope.proofs_check.text import escaped
 from lemmascope.sims import registry
 from lemmascope.sims.report.verdicts import number, read_verdicts
 from lemmascope.sims.study import plain, settings_of
+from lemmascope.theory.subject import Subject
 
 ROOT = Path(__file__).resolve().parents[2]
 BEGIN = re.compile(r"<!-- begin (\w+)((?: [^\s>]+)*) -->\n")
@@ -86,7 +90,7 @@ class Saved:
 
 def _cell(text: str) -> str:
     """Plain text as a cell of a table."""
-    return re.sub(r"([|*_])", r"\\\1", text).replace("\n", "<br>")
+    return escaped(text).replace("\n", "<br>")
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -135,9 +139,7 @@ def claims(saved: Saved, page: Path, *names: str) -> str:
     found = saved.verdicts(study)["verdicts"]
     rows = [
         (
-            f"`{v['claim']}`",
-            _cell(v["label"]) or "–",
-            _cell(v["plain"]),
+            f"`{v['claim']}`{' · ' if v['label'] else ''}{_cell(v['label'])}<br>{_cell(v['plain'])}",
             number(v["computed"]),
             _bound(v),
             v["status"],
@@ -146,9 +148,9 @@ def claims(saved: Saved, page: Path, *names: str) -> str:
         )
         for v in found
     ]
-    columns = ("claim", "on", "statement", "computed", "bound", "verdict", "seeds", "control")
+    made = _table(("claim", "computed", "bound", "verdict", "seeds", "control"), rows)
     full = [_in_full(study, name, [v for v in found if v["claim"] == name]) for name in _claim_ids(found)]
-    return "\n\n".join([_table(columns, rows), "Each claim in full, as LaTeX, with its hypotheses and source:", *full])
+    return "\n\n".join([made, "Each claim in full, as LaTeX, with its hypotheses and source:", *full])
 
 
 def _claim_ids(found: Iterable[dict[str, Any]]) -> Iterator[str]:
@@ -172,12 +174,15 @@ def _in_full(study: str, name: str, found: list[dict[str, Any]]) -> str:
 
 
 def _stated_in(study: str) -> dict[str, str]:
-    """In which file each claim of a study is stated."""
+    """In which file each claim of a study is stated: the module of `theory` that lists it, else the study's own."""
     found = {}
     for claim in registry.study(study).claims:
-        measure = inspect.unwrap(claim.measure)
-        module = getattr(measure, "func", measure).__module__  # of a partial, that of its function
-        found[claim.id] = module.removeprefix("lemmascope.").replace(".", "/") + ".py"
+        home = f"lemmascope.sims.studies.{study}"
+        for name, module in sorted(sys.modules.items()):
+            if name.startswith("lemmascope.theory.") and not hasattr(module, "__path__"):
+                lists = [x for x in vars(module).values() if isinstance(x, tuple)]
+                home = name if any(one is claim for some in lists for one in some) else home
+        found[claim.id] = home.removeprefix("lemmascope.").replace(".", "/") + ".py"
     return found
 
 
@@ -196,7 +201,7 @@ def pictures(saved: Saved, page: Path, *names: str) -> str:
 
 
 def _caption(path: Path) -> str:
-    return re.sub(r"([*_])", r"\\\1", path.read_text(encoding="utf-8").strip())
+    return escaped(path.read_text(encoding="utf-8").strip())
 
 
 def table(saved: Saved, page: Path, study: str, name: str) -> str:
@@ -222,21 +227,21 @@ def proved(saved: Saved, page: Path, *names: str) -> str:
     """
     every = saved.proofs["verdicts"]
     for name in names:
-        if not any(name in (v["step"], v["step"].split(".")[0]) for v in every):
+        if not any(name in (v["claim"], v["claim"].split(".")[0]) for v in every):
             raise ValueError(f"{page.name}: there is no proof step {name!r}")
-    chosen = [v for v in every if v["step"] in names or v["step"].split(".")[0] in names]
+    chosen = [v for v in every if v["claim"] in names or v["claim"].split(".")[0] in names]
     if not chosen:
         return "Nothing of this study is proved by machine."
     proofs = saved.root / "docs" / "proofs.md"
     return _table(
         ("step", "statement", "verdict"),
-        ((f"[`{v['step']}`]({_link(page, proofs, _slug(v))})", _cell(v["plain"]), v["status"]) for v in chosen),
+        ((f"[`{v['claim']}`]({_link(page, proofs, _slug(v))})", _cell(v["plain"]), v["status"]) for v in chosen),
     )
 
 
 def _slug(v: dict[str, Any]) -> str:
     """The anchor of a step's heading in docs/proofs.md."""
-    return re.sub(r"[^\w-]", "", f"{v['step']} {v['status']}".lower().replace(" ", "-"))
+    return re.sub(r"[^\w-]", "", f"{v['claim']} {v['status']}".lower().replace(" ", "-"))
 
 
 def studies(saved: Saved, page: Path) -> str:
@@ -277,7 +282,7 @@ def compared(saved: Saved, page: Path, study: str, run: str) -> str:
                 _pair(_held(a), _held(b)),
             )
         )
-    return _table(("claim", "on", "main run", run, "relative change", "bound (main run)", "verdicts", "seeds"), rows)
+    return _table(("claim", "on", "published", run, "relative change", "bound", "verdicts", "seeds"), rows)
 
 
 def _pair(a: str, b: str) -> str:
@@ -293,11 +298,38 @@ def catalogue(saved: Saved, page: Path) -> str:
         for claim in _claim_ids(found):
             each = [v for v in found if v["claim"] == claim]
             statuses = " ".join(dict.fromkeys(v["status"] for v in each))
-            rows.append((f"`{claim}`", _cell(each[0]["plain"]), statuses, each[0]["source"], f"`{stated[claim]}`"))
+            said = f"`{claim}` in `{stated[claim]}`<br>{_cell(each[0]['plain'])}"
+            rows.append((said, statuses, each[0]["source"]))
         link = _link(page, saved.page(name), "claims")
-        made = _table(("claim", "statement", "verdict", "source", "stated in"), rows)
+        made = _table(("claim, and where it is stated", "verdict", "source"), rows)
         parts.append(f"## {name}\n\n[{_cell(registry.title(name))}]({link})\n\n{made}")
     return "\n\n".join(parts)
+
+
+def symbols(saved: Saved, page: Path) -> str:
+    """The symbols of every subject, with their names in the code and the paper that they are from."""
+    parts = []
+    for name, subject in subjects().items():
+        paper = subject.paper
+        title = f"[{paper.title}]({paper.link})" if paper.link else f"*{paper.title}*"
+        rows = [(_cell(s.symbol), f"`{s.code}`", _cell(s.shape), _cell(s.meaning)) for s in subject.symbols]
+        parts += [
+            f"## {subject.title}",
+            f"From {paper.authors}, {title}, {paper.venue} {paper.year}. The mathematics is in `theory/{name}/`.",
+            _table(("symbol", "in code", "shape or unit", "meaning"), rows),
+        ]
+        parts += [f"```bibtex\n{paper.bibtex.strip()}\n```"] if paper.bibtex else []
+    return "\n\n".join(parts)
+
+
+def subjects() -> dict[str, Subject]:
+    """The subjects of the house, by their folders."""
+    found = {}
+    for _, name, is_package in pkgutil.iter_modules(theory.__path__):
+        subject = getattr(importlib.import_module(f"{theory.__name__}.{name}"), "SUBJECT", None) if is_package else None
+        if isinstance(subject, Subject):
+            found[name] = subject
+    return found
 
 
 def changes(saved: Saved, page: Path) -> str:
@@ -329,7 +361,7 @@ BLOCKS: dict[str, Maker] = {
 }
 """Blocks that are kept in the documents: from what is saved, the page, and the words behind the block's name."""
 
-BUILT: dict[str, Maker] = {"studies": studies, "catalogue": catalogue, "changes": changes}
+BUILT: dict[str, Maker] = {"studies": studies, "catalogue": catalogue, "symbols": symbols, "changes": changes}
 """Blocks that are made when the site is built."""
 
 
