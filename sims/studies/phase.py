@@ -214,8 +214,8 @@ def plane(tasks: Sequence[Task[Settings]], parts: Sequence[xr.Dataset]) -> xr.Da
         data[name] = (("seed", "y", "x"), whole, variable.attrs)
     coords = {
         "seed": np.arange(s.seeds),
-        "y": ("y", list(y.values), {"axis": y.name, "symbol": AXES[y.name][0]}),
-        "x": ("x", list(x.values), {"axis": x.name, "symbol": AXES[x.name][0]}),
+        "y": ("y", list(y.values), {"axis": y.name, "symbol": AXES[y.name].symbol}),
+        "x": ("x", list(x.values), {"axis": x.name, "symbol": AXES[x.name].symbol}),
     }
     attrs = {"parameters": json.dumps(s.parameters.to_dict()), "eta": s.eta, "gamma": s.gamma, "x": x.name, "y": y.name}
     return xr.Dataset(data, coords, attrs)
