@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 def spell(x: Any) -> str:
     """A place on an axis as text: a range by its ends, numbers as short as they read back."""
-    if isinstance(x, range):
+    if isinstance(x, range) and x:
         return f"{x[0]}…{x[-1]}" if len(x) > 1 else str(x[0])
     if isinstance(x, float):
-        return repr(x) if not x.is_integer() or abs(x) > 1e15 else str(int(x))
+        return repr(float(x)) if not x.is_integer() or abs(x) > 1e15 else str(int(x))
     return str(x)
 
 
