@@ -1,9 +1,10 @@
 r"""Proof steps as data, and how they end.
 
-A chapter is one file in ``proofs_check/steps/`` that defines ``CHAPTER``; adding one changes no other file. Each of
-its steps has a statement, its hypotheses, the method in one sentence, a function that settles it, and at least one
-**planted error**: the statement with a constant changed, which the same function must refute. A step is as expected
-only if the planted errors are refuted, so that an encoding that proves everything proves nothing.
+A chapter is one file in ``proofs_check/steps/SUBJECT/`` that defines ``CHAPTER``; adding one changes no other file. It
+says after which others it comes, and has no number of its own: that is its place in the order. Each of its steps has a
+statement, its hypotheses, the method in one sentence, a function that settles it, and at least one **planted error**:
+the statement with a constant changed, which the same function must refute. A step is as expected only if the planted
+errors are refuted, so that an encoding that proves everything proves nothing.
 
 A step ends as PROVED (for all values in the stated domain), REFUTED (with a witness, whose numbers show it) or
 INCONCLUSIVE (with what was tried).
@@ -11,14 +12,31 @@ INCONCLUSIVE (with what was tried).
 
 from __future__ import annotations
 
-__all__ = ["Chapter", "Outcome", "Planted", "Step", "both", "chapters", "open_", "proved", "refuted", "settle"]
+__all__ = [
+    "Chapter",
+    "Outcome",
+    "Planted",
+    "Step",
+    "as_chapter",
+    "both",
+    "chapters",
+    "in_order",
+    "open_",
+    "proved",
+    "refuted",
+    "settle",
+]
 
 import importlib
+import json
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from graphlib import CycleError, TopologicalSorter
+from heapq import heappop, heappush
 from typing import Any
 
+from lemmascope.theory.errors import InputError
 from lemmascope.theory.verdict import SOURCES, Kind, Status, Verdict
 
 
@@ -87,7 +105,7 @@ class Planted:
     constants: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Step:
     """A statement and how a machine settles it.
 
@@ -102,6 +120,10 @@ class Step:
         kind: identity or bound.
         source: one of `theory.verdict.SOURCES`.
         expected: PROVED, or REFUTED for a statement that is known to be false and is shown to be.
+
+    Raises:
+        InputError: an unknown source, kind or expected status; hypotheses or planted errors that are none; a statement
+            that is to be proved and has no planted error.
     """
 
     id: str
@@ -117,51 +139,162 @@ class Step:
 
     def __post_init__(self) -> None:
         if self.source not in SOURCES:
-            raise ValueError(f"{self.id}: the source must be one of {', '.join(SOURCES)}")
+            raise InputError("source", self.source, f"for {self.id} it must be one of {', '.join(SOURCES)}")
+        if not isinstance(self.kind, Kind):
+            raise InputError("kind", self.kind, f"for {self.id} it must be a Kind, such as Kind.BOUND")
         if self.expected not in (Status.PROVED, Status.REFUTED):
-            raise ValueError(f"{self.id}: a step is expected to be PROVED or REFUTED")
+            raise InputError("expected", str(self.expected), f"{self.id} is expected to be PROVED or REFUTED")
+        if isinstance(self.hypotheses, str):
+            raise InputError("hypotheses", self.hypotheses, f"for {self.id} they must be several: write (text,)")
+        if not all(isinstance(one, Planted) for one in self.planted):
+            raise InputError("planted", self.planted, f"for {self.id} each must be a Planted(description, constants)")
         if self.expected is Status.PROVED and not self.planted:
-            raise ValueError(f"{self.id}: an encoding without a planted error is not tested")
+            why = f"{self.id} must have a planted error, for an encoding without one is not tested"
+            raise InputError("planted", self.planted, why)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Chapter:
     """The steps of one file.
 
     Args:
-        number: its place in the argument.
         title: short, in plain words.
         steps: in the order in which they build on each other.
+        after: the chapters that come before it, as it builds on them or is read after them: their names, with the
+            subject where a name occurs twice ("cubic_cnn.gradient").
+        subject, name: the folder and the file in which it was found; empty for one that was made elsewhere.
+        number: its place in the order, from 1; 0 for one that has none.
     """
 
-    number: int
     title: str
     steps: tuple[Step, ...]
+    after: tuple[str, ...] = ()
+    subject: str = ""
+    name: str = ""
+    number: int = 0
+
+    @property
+    def heading(self) -> str:
+        """The title, with the number where it has one."""
+        return f"{self.number}. {self.title}" if self.number else self.title
+
+    @property
+    def path(self) -> str:
+        """Subject and name, "cubic_cnn.gradient"."""
+        return f"{self.subject}.{self.name}" if self.subject else self.name
 
 
 def chapters() -> tuple[Chapter, ...]:
-    """Every chapter of ``proofs_check/steps/``, in order."""
+    """Every chapter of ``proofs_check/steps/``, in any depth, in order.
+
+    A file whose name starts with an underscore is none.
+
+    Raises:
+        InputError: a file defines no chapter, or `in_order` refuses.
+    """
     from lemmascope.proofs_check import steps
 
-    modules = pkgutil.walk_packages(steps.__path__, f"{steps.__name__}.")
-    found = [importlib.import_module(module.name).CHAPTER for module in modules if not module.ispkg]
-    return tuple(sorted(found, key=lambda chapter: chapter.number))
+    def stop(name: str) -> None:
+        raise  # the error with which a package did not import, which would be passed over
+
+    found = []
+    for module in pkgutil.walk_packages(steps.__path__, f"{steps.__name__}.", onerror=stop):
+        path = module.name.removeprefix(f"{steps.__name__}.")
+        subject, _, name = path.partition(".") if "." in path else ("", "", path)
+        if module.ispkg or name.rpartition(".")[2].startswith("_"):
+            continue
+        chapter = getattr(importlib.import_module(module.name), "CHAPTER", None)
+        if not isinstance(chapter, Chapter):
+            raise InputError("chapter", path, "the file must define CHAPTER = Chapter(…), or begin with an underscore")
+        found.append(replace(chapter, subject=subject, name=name))
+    return in_order(found)
 
 
-def settle(step: Step, *, controls: bool = True) -> Verdict:
-    """The step's verdict; with ``controls``, after the planted errors have been put to the same function."""
-    found = step.prove()
+def in_order(chapters: Iterable[Chapter]) -> tuple[Chapter, ...]:
+    """The chapters numbered: each follows those that it says it comes after, otherwise by folder and file.
+
+    Raises:
+        InputError: a chapter comes after one that does not exist, or whose name is shared by several, or after itself.
+    """
+    every = {chapter.path: chapter for chapter in chapters}
+    before = {path: [_named(name, chapter, every) for name in chapter.after] for path, chapter in every.items()}
+    sorter = TopologicalSorter(before)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        circle = " → ".join(reversed(error.args[1]))
+        raise InputError("after", circle, "chapters must not come after each other in a circle") from error
+    ready: list[tuple[str, str]] = []
+    order: list[Chapter] = []
+    while sorter.is_active():
+        for path in sorter.get_ready():
+            heappush(ready, (every[path].subject, every[path].name))
+        subject, name = heappop(ready)
+        path = f"{subject}.{name}" if subject else name
+        order.append(replace(every[path], number=len(order) + 1))
+        sorter.done(path)
+    return tuple(order)
+
+
+def _named(name: str, chapter: Chapter, every: Mapping[str, Chapter]) -> str:
+    """The path of the chapter that ``chapter`` names."""
+    found = [path for path, one in every.items() if name in (path, one.name)]
+    if not found:
+        raise InputError("after", name, f"{chapter.path} comes after it, and the chapters are {', '.join(every)}")
+    if len(found) > 1:
+        raise InputError("after", name, f"{chapter.path} comes after it, and must say which: {' or '.join(found)}")
+    return found[0]
+
+
+def as_chapter(objects: Mapping[str, Any] | Iterable[Any], name: str) -> Chapter:
+    """The chapter that a user's own objects make: their ``CHAPTER`` or their steps, in their order.
+
+    Args:
+        objects: what a module has at its top level, ``vars(module)``, or only the values.
+        name: of the file, without its ending.
+
+    Raises:
+        InputError: there is neither a step nor a chapter, or there are several chapters.
+    """
+    values = list(objects.values() if isinstance(objects, Mapping) else objects)
+    whole = list({id(one): one for one in values if isinstance(one, Chapter)}.values())
+    loose = list({id(one): one for one in values if isinstance(one, Step)}.values())
+    if len(whole) > 1:
+        raise InputError("chapter", name, f"it must define one Chapter, and defines {len(whole)}")
+    if not whole and not loose:
+        raise InputError("chapter", name, "it must define at least one Step, or a Chapter, at its top level")
+    if not whole:
+        told = str(objects.get("__doc__") or "").strip() if isinstance(objects, Mapping) else ""
+        return Chapter(title=told.partition("\n")[0].rstrip(".") or name, steps=tuple(loose), name=name)
+    listed = {id(step) for step in whole[0].steps}
+    more = tuple(step for step in loose if id(step) not in listed)
+    return replace(whole[0], steps=whole[0].steps + more, subject="", name=name, number=0)
+
+
+def settle(step: Step, *, chapter: str = "", controls: bool = True) -> Verdict:
+    """The step's verdict.
+
+    Args:
+        step: what is settled.
+        chapter: the title of its chapter, for the verdict's evidence.
+        controls: whether the planted errors are put to the same function.
+
+    Raises:
+        InputError: the step's function fails, or returns something else than an `Outcome` that can be saved as JSON.
+    """
+    found = _outcome(step)
     control = None
     if controls and step.planted:
-        statuses = [step.prove(**planted.constants).status for planted in step.planted]
+        statuses = [_outcome(step, planted).status for planted in step.planted]
         missed = [p.description for p, s in zip(step.planted, statuses, strict=True) if s is not Status.REFUTED]
         control = {
             "description": "; ".join(p.description for p in step.planted) if not missed else f"missed: {missed[0]}",
             "status": Status.REFUTED.value if not missed else Status.INCONCLUSIVE.value,
         }
+    planted = [one.description for one in step.planted]
     return Verdict(
         claim=step.id,
-        optimizer="",
+        label="",
         statement=step.statement,
         kind=step.kind,
         source=step.source,
@@ -171,6 +304,25 @@ def settle(step: Step, *, controls: bool = True) -> Verdict:
         plain=step.plain,
         hypotheses=tuple({"name": text, "statement": text} for text in step.hypotheses),
         witness=found.witness,
-        evidence={"method": step.method, **found.evidence},
+        evidence={**found.evidence, "chapter": chapter, "method": step.method, "planted": planted},
         control=control,
     )
+
+
+def _outcome(step: Step, planted: Planted | None = None) -> Outcome:
+    """What the step's function finds, for the statement or for a planted error; its failures are told with its name."""
+    what = "its prove" if planted is None else f"its prove, with the planted error {planted.description!r},"
+    try:
+        found = step.prove(**({} if planted is None else planted.constants))
+    except Exception as error:
+        why = f"{what} must settle the statement, and failed ({type(error).__name__}: {error})"
+        raise InputError("step", step.id, why) from error
+    if not isinstance(found, Outcome):
+        why = f"{what} must return an Outcome, made by proved, refuted or open_, and not {type(found).__name__}"
+        raise InputError("step", step.id, why)
+    try:
+        json.dumps([found.witness, found.evidence])
+    except (TypeError, ValueError) as error:
+        why = f"{what} must give numbers, strings, lists and dicts as witness and evidence ({error})"
+        raise InputError("step", step.id, why) from error
+    return found

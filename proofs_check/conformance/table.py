@@ -15,6 +15,7 @@ from lemmascope.proofs_check.conformance.assertion import names_of
 from lemmascope.proofs_check.conformance.case import DTYPES
 from lemmascope.proofs_check.conformance.identities import IDENTITIES
 from lemmascope.proofs_check.conformance.search import EXAMPLES, Finding, Mark, satisfied, seek
+from lemmascope.proofs_check.text import escaped
 from lemmascope.theory.errors import InputError
 
 SCHEMA = "lemmascope-identities/1"
@@ -142,7 +143,7 @@ def as_markdown(found: dict[str, Any]) -> str:
     names = list(rows[0]["findings"])
     for name in names:
         marks = " | ".join(sign(row["findings"][name]["mark"]) for row in rows)
-        lines.append(f"| `{name}` {_escaped(found['identities'][name])} | {marks} |")
+        lines.append(f"| `{name}` {escaped(found['identities'][name])} | {marks} |")
     lines += [f"| **keeps the convention that it documents** | {' | '.join(kept)} |", ""]
     said = [f"{k} {row['optimizer']} ({', '.join(row['satisfies'] or ['–'])})" for k, row in enumerate(rows, start=1)]
     lines += [f"{'; '.join(said)}. In brackets the convention that was found.", ""]
@@ -160,7 +161,7 @@ def counterexamples_markdown(found: dict[str, Any]) -> str:
         wrong = [(n, case, why) for who, n, case, why in counterexamples(found) if who == row["optimizer"]]
         if wrong:
             lines += ["| fails | smallest case found | what is wrong |", "|---|---|---|"]
-            lines += [f"| `{name}` | {_escaped(case)} | {_escaped(why)} |" for name, case, why in wrong]
+            lines += [f"| `{name}` | {escaped(case)} | {escaped(why)} |" for name, case, why in wrong]
             lines.append("")
         reasons: dict[str, list[str]] = {}
         for name, f in row["findings"].items():
@@ -168,7 +169,3 @@ def counterexamples_markdown(found: dict[str, Any]) -> str:
                 reasons.setdefault(f["reason"], []).append(f"`{name}`")
         lines += [f"Not applicable ({reason}): {', '.join(names)}.\n" for reason, names in reasons.items()]
     return "\n".join(lines).rstrip()
-
-
-def _escaped(text: str) -> str:
-    return text.replace("|", "\\|").replace("*", "\\*").replace("_", "\\_")

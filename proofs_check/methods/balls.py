@@ -12,6 +12,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
+from lemmascope.proofs_check.methods.signs import precision
 from lemmascope.proofs_check.step import Outcome, open_, proved, refuted
 
 PARTS = 20_000
@@ -34,8 +35,7 @@ def positive(
     """
     import flint
 
-    old, flint.ctx.prec = flint.ctx.prec, BITS
-    try:
+    with precision(BITS):
         todo, done = [(Fraction(low), Fraction(high))], 0
         while todo:
             a, b = todo.pop()
@@ -52,8 +52,6 @@ def positive(
                 return open_(f"{what}: not settled near {float(middle):.6g} after {done} intervals")
             todo += [(a, middle), (middle, b)]
         return proved(f"{what} on [{low}, {high}]: enclosures are positive on {done} intervals", intervals=done)
-    finally:
-        flint.ctx.prec = old
 
 
 def _arb(flint: Any, x: Fraction) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 import sympy as sp
 
+from lemmascope.proofs_check.methods.signs import digits, exact, sign
 from lemmascope.proofs_check.step import Outcome, open_, proved, refuted
 from lemmascope.theory.verdict import Status
 
@@ -19,17 +20,17 @@ def difference_witness(left: sp.Expr, right: sp.Expr, where: dict[str, Any] | No
     """A point at which both sides differ, with their values: small rationals; symbols y… are labels ±1.
 
     A symbol that is positive gets a positive number, an integer one an integer, one named gamma a number in (0, 1).
-    None if they differ at none of a few points.
+    That the sides differ is shown by a ball. None if they are shown to differ at none of a few points.
     """
-    left, right = sp.sympify(left), sp.sympify(right)
+    left, right = exact(left), exact(right)
     symbols = sorted(left.free_symbols | right.free_symbols, key=str)
     for start in range(1, POINTS + 1):
         numbers = [(start * (3 * k + 2)) % 7 - 3 for k in range(len(symbols))]
         point = {s: _number(s, number, start) for s, number in zip(symbols, numbers, strict=True)}
-        sides = [side.xreplace(point).doit().evalf(30) for side in (left, right)]
-        if all(side.is_number and side.is_finite for side in sides) and abs(sides[0] - sides[1]) > sp.Float("1e-20"):
+        sides = [side.xreplace(point).doit() for side in (left, right)]
+        if all(side.is_number for side in sides) and sign(sides[0] - sides[1]):
             at = {str(s): float(v) for s, v in point.items()}
-            return {**(where or {}), "at": at, "left": float(sides[0]), "right": float(sides[1])}
+            return {**(where or {}), "at": at, "left": digits(sides[0]), "right": digits(sides[1])}
     return None
 
 
@@ -58,10 +59,13 @@ def equal(
         left, right: expressions.
         reason: what to say if they are equal.
         normal: a normal form under which an expression that vanishes identically becomes 0: `sympy.expand` for
-            polynomials, `sympy.simplify` or ``lambda e: sp.numer(sp.together(e)).expand()`` for rational functions.
+            polynomials, `numerator` for rational functions. `sympy.simplify` is none: it asks numbers for their digits.
         where: what names the instance, for the witness.
+
+    Raises:
+        ValueError: a side has a floating-point number.
     """
-    left, right = sp.sympify(left), sp.sympify(right)
+    left, right = exact(left), exact(right)
     if normal(left - right) == 0:
         return proved(reason)
     found = difference_witness(left, right, where)

@@ -6,7 +6,7 @@ gradients if and only if w(t+1, t) = κ_t, and w(t+1, s) = γ w(t, s) for s < t:
 
 from __future__ import annotations
 
-__all__ = ["age", "count", "eta", "gamma", "rate", "same", "since", "solves"]
+__all__ = ["ANY", "INDUCTION", "age", "count", "eta", "gamma", "rate", "same", "since", "solves"]
 
 from typing import Any
 
@@ -21,6 +21,11 @@ since, age, count = sp.symbols("s n t", integer=True, nonnegative=True)
 """A step s; how many steps ago it was, less one, when t = s + n + 1; a number of steps."""
 rate = sp.Function("eta", positive=True)
 """A schedule: η at a step."""
+
+ANY = ("0 < γ < 1", "any gradients")
+"""The hypotheses under which `solves` decides."""
+INDUCTION = "coefficient by coefficient, induction over t for a symbolic t, by SymPy"
+"""The method of `solves`, in a sentence."""
 
 
 def _normal(expression: sp.Expr) -> sp.Expr:

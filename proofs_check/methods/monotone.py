@@ -7,21 +7,23 @@ Three arguments are tried, each sufficient, where the sign of a derivative is as
     f'' ≤ 0 inside, and lim f ≥ 0 at both finite ends   (f is concave, so above its chord)
 
 The interval is open at an end where f is only a limit, as is (0, ∞). A logarithm of a number in f, such as log 2, is
-for z3 a real within a rational enclosure; that f vanishes at an end, which no enclosure shows, is SymPy's exact
-answer. Where no argument settles it, points near and between the ends are tried: f < 0 at a rational point, certified
-by balls, refutes.
+for z3 a real within a rational enclosure; the sign of a limit is a ball's, and that f vanishes at an end, which no
+enclosure shows, is SymPy's exact answer. Before all that, points near and between the ends are tried: f < 0 at a
+rational point, certified by balls, refutes.
 """
 
 from __future__ import annotations
 
-__all__ = ["ball", "nonnegative", "rational"]
+__all__ = ["nonnegative", "rational"]
 
 from fractions import Fraction
 from typing import Any
 
 import sympy as sp
 
+from lemmascope.proofs_check.methods.ends import limit
 from lemmascope.proofs_check.methods.reals import decide
+from lemmascope.proofs_check.methods.signs import ball, between, exact, precision, sign
 from lemmascope.proofs_check.step import Outcome, open_, proved, refuted
 from lemmascope.theory.verdict import Status
 
@@ -31,31 +33,6 @@ BITS = 256
 NEAREST = 60
 ENCLOSURE = 10**12
 """Denominator of the rational ends between which z3 knows a number to lie."""
-
-
-def ball(expression: sp.Expr, at: dict[sp.Symbol, Any] | None = None) -> Any:
-    """An Arb ball that encloses an expression of +, ·, integer powers, log and exp; symbols are given as balls."""
-    import flint
-
-    if expression.is_Rational:
-        return flint.arb(flint.fmpq(int(expression.p), int(expression.q)))
-    if expression.is_Symbol:
-        return (at or {})[expression]
-    parts = [ball(part, at) for part in expression.args]
-    if expression.is_Add:
-        return sum(parts[1:], parts[0])
-    if expression.is_Mul:
-        product = parts[0]
-        for part in parts[1:]:
-            product = product * part
-        return product
-    if expression.is_Pow and expression.exp.is_Integer:
-        return parts[0] ** int(expression.exp)
-    if isinstance(expression, sp.log):
-        return parts[0].log()
-    if isinstance(expression, sp.exp):
-        return parts[0].exp()
-    raise ValueError(f"no enclosure of {expression}")
 
 
 def nonnegative(f: sp.Expr, x: sp.Symbol, low: Any, high: Any, *, what: str) -> Outcome:
@@ -69,18 +46,16 @@ def nonnegative(f: sp.Expr, x: sp.Symbol, low: Any, high: Any, *, what: str) -> 
 
     Returns:
         PROVED; REFUTED at a point, with f's value there; INCONCLUSIVE if neither is found.
+
+    Raises:
+        ValueError: f has a floating-point number, or a function that no ball encloses.
     """
-    import flint
-
-    low, high = sp.sympify(low), sp.sympify(high)
-    old, flint.ctx.prec = flint.ctx.prec, BITS
-    try:
-        return _settled(f, x, low, high, what)
-    finally:
-        flint.ctx.prec = old
-
-
-def _settled(f: sp.Expr, x: sp.Symbol, low: sp.Expr, high: sp.Expr, what: str) -> Outcome:
+    f, low, high = exact(f), exact(low), exact(high)
+    for point in _points(low, high):
+        with precision(BITS):
+            value = ball(f, {x: ball(point)})
+        if value < 0:
+            return refuted(f"{what} fails", {"at": {str(x): float(point)}, "value": float(value.mid())})
     first = sp.diff(f, x)
     above = _above_at(f, x, low, "+"), _above_at(f, x, high, "-")
     tried = []
@@ -93,17 +68,13 @@ def _settled(f: sp.Expr, x: sp.Symbol, low: sp.Expr, high: sp.Expr, what: str) -
             if _real(f, x, low, high) and _sign(expression, x, low, high):
                 return proved(f"{what} on ({low}, {high}): the difference is {word}, and ≥ 0 at the ends it needs")
             tried.append(word)
-    for point in _points(low, high):
-        value = ball(f, {x: ball(point)})
-        if value < 0:
-            return refuted(f"{what} fails", {"at": {str(x): float(point)}, "value": float(value.mid())})
     return open_(f"{what} on ({low}, {high}): not settled; tried as {', '.join(tried) or 'nothing: an end is below 0'}")
 
 
 def _above_at(f: sp.Expr, x: sp.Symbol, end: sp.Expr, side: str) -> bool:
-    """Whether the limit of f at the end is ≥ 0: exactly 0, +∞, or positive."""
-    limit = sp.simplify(sp.limit(f, x, end, side))
-    return bool(limit == 0 or limit == sp.oo or (limit.is_finite and limit.is_positive))
+    """Whether the limit of f at the end is shown to be ≥ 0: exactly 0, +∞, or positive by a ball."""
+    found = limit(f, x, end, side)
+    return found is not None and (found == sp.oo or sign(found) in (0, 1))
 
 
 def _real(f: sp.Expr, x: sp.Symbol, low: sp.Expr, high: sp.Expr) -> bool:
@@ -125,9 +96,8 @@ def _sign(expression: sp.Expr, x: sp.Symbol, low: sp.Expr, high: sp.Expr, *, str
     here = variables[str(x)]
     domain = [here > rational(low)] + ([here < rational(high)] if high.is_finite else [])
     for number, symbol in names.items():
-        below = Fraction(int((ball(number) * ENCLOSURE).floor().unique_fmpz()), ENCLOSURE)
-        between = variables[str(symbol)]
-        domain += [between >= rational(below), between <= rational(below + Fraction(1, ENCLOSURE))]
+        below, above = between(number, ENCLOSURE)
+        domain += [variables[str(symbol)] >= rational(below), variables[str(symbol)] <= rational(above)]
     value = _polynomial(product, variables)
     holds = z3.And(value > 0 if strict else value >= 0, _polynomial(bottom, variables) != 0)
     return decide(holds, tuple(domain), what="the sign").status is Status.PROVED

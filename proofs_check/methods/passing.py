@@ -18,7 +18,7 @@ from typing import Any
 
 import sympy as sp
 
-from lemmascope.proofs_check.methods.monotone import ball
+from lemmascope.proofs_check.methods.signs import ball, precision
 from lemmascope.proofs_check.step import Outcome, open_, refuted
 
 BITS = 320
@@ -110,14 +110,9 @@ def search(
         broken: whether the passing certainly breaks it.
         early: which thresholds v press it most.
     """
-    import flint
-
-    old, flint.ctx.prec = flint.ctx.prec, BITS
-    try:
+    with precision(BITS):
         for passing in passings(early):
             value = bound(passing)
             if broken(passing, value):
                 return refuted(f"{what} fails for a recursion", passing.witness(value))
-    finally:
-        flint.ctx.prec = old
     return open_(f"{what}: a link of the proof fails, and no recursion of the grid breaks it")

@@ -6,7 +6,7 @@ are the system of (c, Ξ), iterated in floats to choose one and in balls to cert
 
 from __future__ import annotations
 
-__all__ = ["Order", "Race", "certified", "headline", "noise_first", "ordering", "races"]
+__all__ = ["Order", "Race", "certified", "headline", "noise_first", "ordering", "races", "surely_ordered"]
 
 import math
 from collections.abc import Callable, Iterator
@@ -17,11 +17,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lemmascope.proofs_check.methods.passing import exact_ball
+from lemmascope.proofs_check.methods.signs import precision
 from lemmascope.theory.cubic_cnn import law
 from lemmascope.theory.cubic_cnn.parameters import HEADLINE
 from lemmascope.theory.errors import check_number
 
 STEPS = 1000
+BITS = 256
 
 
 @dataclass(frozen=True)
@@ -70,14 +73,85 @@ def ordering(
         check_number(name, value, 0, open_low=True)
     check_number("N_1", N_1, 0, N, open_low=True, open_high=True)
     check_number("x_0", x_0, 0)
-    ell_min = 1 / (1 + math.exp(float(m * head + noise)))
-    a, B = float(feature) * eta * alpha**3 * N_1 / N * ell_min, float(spread) * eta * row_sum / N
-    late = (1 / x_0 - float(level * m * (P - 1)) ** (1 / 3)) / B if x_0 > 0 else math.inf
+    late = math.inf
+    if x_0 > 0:
+        late = _late(m=m, P=P, N=N, eta=eta, x_0=x_0, row_sum=row_sum, level=level, spread=spread)
     early = math.inf
     if c_0 > 0:
-        ahead = 2 * alpha * c_0
-        early = math.ceil((1 / c_0 - 2 * alpha) / a - math.log(ahead)) if ahead < 1 else 0
+        bound = _early(m=m, N=N, N_1=N_1, alpha=alpha, eta=eta, c_0=c_0, head=head, noise=noise, feature=feature)
+        early = math.ceil(bound) if 2 * alpha * c_0 < 1 else 0
     return Order(early, late, early < slack * late)
+
+
+def _early(
+    *,
+    m: int,
+    N: int,
+    N_1: int,
+    alpha: Any,
+    eta: Any,
+    c_0: Any,
+    head: Any,
+    noise: Any,
+    feature: Any,
+    number: Callable[[Any], Any] = float,
+    exp: Callable[[Any], Any] = math.exp,
+    log: Callable[[Any], Any] = math.log,
+) -> Any:
+    """(1/c₀ − 2α)/a − log(2αc₀), of floats or of balls."""
+    a = number(feature) * eta * alpha**3 * N_1 / N * (1 / (1 + exp(number(m * head + noise))))
+    return (1 / c_0 - 2 * alpha) / a - log(2 * alpha * c_0)
+
+
+def _late(
+    *,
+    m: int,
+    P: int,
+    N: int,
+    eta: Any,
+    x_0: Any,
+    row_sum: Any,
+    level: Any,
+    spread: Any,
+    number: Callable[[Any], Any] = float,
+) -> Any:
+    """(1/x₀ − 1/v₁)/B, of floats or of balls."""
+    return (1 / x_0 - number(level * m * (P - 1)) ** (number(1) / 3)) / (number(spread) * eta * row_sum / N)
+
+
+def surely_ordered(
+    race: Race,
+    *,
+    off_diagonal: Any = 1,
+    slack: Any = 1,
+    level: Any = 2,
+    head: Any = Fraction(1, 8),
+    noise: Any = Fraction(1, 2),
+    feature: Any = 3,
+    spread: Any = 3,
+) -> bool:
+    """Whether the condition of `ordering` holds for a race, with constants as there, shown by balls.
+
+    ``off_diagonal`` is the factor of the off-diagonal |K_kk'| in the row sum; a ``slack`` of ∞ is no condition.
+    """
+    if slack == math.inf:
+        return True
+    with precision(BITS):
+        alpha, eta, c, x = (_exact(value) for value in (race.alpha, race.eta, race.c, race.x))
+        off = _exact(off_diagonal) * (race.N - 1 if race.same else 0)
+        row_sum = _exact(race.kappa) * (1 + off)
+        sizes: dict[str, Any] = {"m": 1, "N": race.N, "eta": eta, "number": _exact}
+        late = _exact(slack) * _late(P=2, x_0=x, row_sum=row_sum, level=level, spread=spread, **sizes)
+        if 2 * alpha * c >= 1:
+            return bool(late > 0)
+        rest: dict[str, Any] = {"exp": lambda z: z.exp(), "log": lambda z: z.log()}
+        early = _early(N_1=race.N - 1, alpha=alpha, c_0=c, head=head, noise=noise, feature=feature, **sizes, **rest)
+        return bool(early.ceil() < late)
+
+
+def _exact(number: Any) -> Any:
+    """The ball of an integer, a fraction or a float, without rounding of the number itself."""
+    return exact_ball(Fraction(number))
 
 
 def headline(seed: int) -> dict[str, Any]:
@@ -163,12 +237,7 @@ def noise_first(race: Race, number: Callable[[float], Any] = float, exp: Callabl
 
 def certified(race: Race) -> int | None:
     """`noise_first` in balls."""
-    import flint
-
     if noise_first(race) is None:
         return None
-    old, flint.ctx.prec = flint.ctx.prec, 256
-    try:
-        return noise_first(race, flint.arb, lambda z: z.exp())
-    finally:
-        flint.ctx.prec = old
+    with precision(BITS):
+        return noise_first(race, _exact, lambda z: z.exp())

@@ -257,61 +257,73 @@ PLANTED = (
 )
 
 CHAPTER = Chapter(
-    2,
-    "The coefficients are a closed system",
-    (
+    title="The coefficients are a closed system",
+    after=("gradient",),
+    steps=(
         Step(
-            "closed_system.signal",
-            r"For all $m, N, P, d \le 3$: $-\langle \nabla_{w_r} L, w^* \rangle = 3 c_r^2 (\alpha^3 \nu_1 +"
-            r" \beta^3 \nu_2)"
-            r" - \lambda c_r$ and $y_i f_i = s_i^3 \sum_r c_r^3 + y_i \sum_j \sum_r \Xi_{ijr}^3$.",
-            "−⟨∇_{w_r} L, w*⟩ = 3c_r² (α³ν₁ + β³ν₂) − λc_r, and y_i f_i = s_i³ Σ c_r³ + y_i Σ Σ Ξ³, all sizes ≤ 3",
-            REAL,
-            CANCEL,
-            signal,
-            (*PLANTED, Planted("s_i² for s_i³", {"power": 2})),
+            id="closed_system.signal",
+            statement=(
+                r"For all $m, N, P, d \le 3$: $-\langle \nabla_{w_r} L, w^* \rangle = 3 c_r^2 (\alpha^3 \nu_1 + "
+                r"\beta^3 \nu_2) - \lambda c_r$ and $y_i f_i = s_i^3 \sum_r c_r^3 + y_i \sum_j \sum_r \Xi_{ijr}^3$."
+            ),
+            plain=(
+                "−⟨∇_{w_r} L, w*⟩ = 3c_r² (α³ν₁ + β³ν₂) − λc_r, and y_i f_i = s_i³ Σ c_r³ + y_i Σ Σ Ξ³, all sizes ≤ 3"
+            ),
+            hypotheses=REAL,
+            method=CANCEL,
+            prove=signal,
+            planted=(*PLANTED, Planted("s_i² for s_i³", {"power": 2})),
         ),
         Step(
-            "closed_system.noise",
-            r"For all $m, N, P, d \le 3$: $-\langle \nabla_{w_r} L, x_k \rangle = \frac{3}{N} \sum_{k'}"
-            r" K_{kk'} y_{i(k')}"
-            r" \ell_{i(k')} \Xi_{k',r}^2 - \lambda \Xi_{k,r}$.",
-            "−⟨∇_{w_r} L, x_k⟩ = (3/N) Σ_k' K_kk' y ℓ Ξ_k'² − λΞ_k, all sizes ≤ 3",
-            REAL,
-            CANCEL,
-            noise,
-            PLANTED,
+            id="closed_system.noise",
+            statement=(
+                r"For all $m, N, P, d \le 3$: $-\langle \nabla_{w_r} L, x_k \rangle = \frac{3}{N} \sum_{k'} K_{kk'} "
+                r"y_{i(k')} \ell_{i(k')} \Xi_{k',r}^2 - \lambda \Xi_{k,r}$."
+            ),
+            plain="−⟨∇_{w_r} L, x_k⟩ = (3/N) Σ_k' K_kk' y ℓ Ξ_k'² − λΞ_k, all sizes ≤ 3",
+            hypotheses=REAL,
+            method=CANCEL,
+            prove=noise,
+            planted=PLANTED,
         ),
         Step(
-            "closed_system.orthogonal",
-            r"With $\tau_k = \langle x_k, w^* \rangle$ the signal gradient gains $\frac3N \sum_k y_{i(k)} \ell_{i(k)}"
-            r" \tau_k"
-            r" \Xi_{k,r}^2$ and the noise gradient $3 c_r^2(\alpha^3\nu_1 + \beta^3\nu_2)\tau_k$, which is $0$ for $c_r"
-            r" \ne 0$"
-            r" only if $\tau_k = 0$.",
-            "noise that is not orthogonal to w* adds (3/N) Σ y ℓ τ_k Ξ_k² and 3c_r² (α³ν₁ + β³ν₂) τ_k: never nothing",
-            ("W, X, λ, τ_k real, y_i ∈ {−1, 1}", "α³ν₁ + β³ν₂ > 0"),
-            f"{CANCEL}; necessity by z3",
-            orthogonal,
-            (
+            id="closed_system.orthogonal",
+            statement=(
+                r"With $\tau_k = \langle x_k, w^* \rangle$ the signal gradient gains $\frac3N \sum_k y_{i(k)} "
+                r"\ell_{i(k)} \tau_k \Xi_{k,r}^2$ and the noise gradient $3 c_r^2(\alpha^3\nu_1 + "
+                r"\beta^3\nu_2)\tau_k$, which is $0$ for $c_r \ne 0$ only if $\tau_k = 0$."
+            ),
+            plain=(
+                "noise that is not orthogonal to w* adds (3/N) Σ y ℓ τ_k Ξ_k² and 3c_r² (α³ν₁ + β³ν₂) τ_k: never "
+                "nothing"
+            ),
+            hypotheses=("W, X, λ, τ_k real, y_i ∈ {−1, 1}", "α³ν₁ + β³ν₂ > 0"),
+            method=f"{CANCEL}; necessity by z3",
+            prove=orthogonal,
+            planted=(
                 Planted("nothing is added", {"leak": 0}),
                 Planted("twice as much is added", {"leak": 2}),
                 Planted("α³ν₁ + β³ν₂ may be 0", {"least": -1}),
             ),
         ),
         Step(
-            "closed_system.commutes",
-            r"For all $m, d, n \ge 1$, every $M \in \mathbb{R}^{d \times n}$ and all $\gamma, \kappa_t, p_t, q_t$: the"
-            r" recursion"
-            r" $u' = \gamma u + \kappa_t \nabla$, $\theta' = \theta - p_t u' - q_t \nabla$ on $W$ with $\nabla$,"
-            r" projected by"
-            r" $M$, is the recursion on $WM$ with $\nabla M$, at every $t$.",
-            "every linear optimizer commutes with the projection W ↦ WM, so with (c, Ξ), in any dimension and at every"
-            " step",
-            ("γ, κ_t, p_t, q_t are numbers, the same for all entries", "u_0 = 0"),
-            "induction over t: the start, and one step for symbolic d, entry by entry, by SymPy's indexed sums",
-            commutes,
-            (Planted("the gradient's squares", {"power": 2}), Planted("a rate for each entry", {"entrywise": True})),
+            id="closed_system.commutes",
+            statement=(
+                r"For all $m, d, n \ge 1$, every $M \in \mathbb{R}^{d \times n}$ and all $\gamma, \kappa_t, p_t, q_t$: "
+                r"the recursion $u' = \gamma u + \kappa_t \nabla$, $\theta' = \theta - p_t u' - q_t \nabla$ on $W$ "
+                r"with $\nabla$, projected by $M$, is the recursion on $WM$ with $\nabla M$, at every $t$."
+            ),
+            plain=(
+                "every linear optimizer commutes with the projection W ↦ WM, so with (c, Ξ), in any dimension and at "
+                "every step"
+            ),
+            hypotheses=("γ, κ_t, p_t, q_t are numbers, the same for all entries", "u_0 = 0"),
+            method="induction over t: the start, and one step for symbolic d, entry by entry, by SymPy's indexed sums",
+            prove=commutes,
+            planted=(
+                Planted("the gradient's squares", {"power": 2}),
+                Planted("a rate for each entry", {"entrywise": True}),
+            ),
         ),
     ),
 )

@@ -78,35 +78,38 @@ def prove_coast(first: Any = 1, share: Any = 2) -> Outcome:
 
 
 CHAPTER = Chapter(
-    9,
-    "The energy identity and the coast",
-    (
+    title="The energy identity and the coast",
+    after=("stationary_variance",),
+    steps=(
         Step(
-            "energy.identity",
-            r"$E_{t+1} - E_t = -(1-\gamma)\langle v_t, \bar v_t\rangle - \frac{\eta(1-\gamma)^2}{2}\langle"
-            r" \nabla L_t, v_t"
-            r"\rangle - \frac{\eta^2(1-\gamma)^2}{2}|\nabla L_t|^2 + \eta(1-\gamma) R_t$ for"
-            r" $E_t = \frac12|v_t|^2 + \eta(1-\gamma)L(w_t)$, $\bar v_t = \frac12(v_t + v_{t+1})$,"
-            r" $R_t = L(w_{t+1}) - L(w_t) - \langle \nabla L_t, v_{t+1}\rangle$, all $t$, $\gamma$, $\eta$, $L$",
-            "ΔE = −(1−γ)⟨v, v̄⟩ − ½η(1−γ)²⟨∇L, v⟩ − ½η²(1−γ)²|∇L|² + η(1−γ)R, E = ½|v|² + η(1−γ)L",
-            ("average form, any dimension, any differentiable loss",),
-            "both sides are polynomials in |v|², ⟨v, ∇L⟩, |∇L|², L(w), L(w'), γ and η, compared by SymPy",
-            prove_identity,
-            (
+            id="energy.identity",
+            statement=(
+                r"$E_{t+1} - E_t = -(1-\gamma)\langle v_t, \bar v_t\rangle - \frac{\eta(1-\gamma)^2}{2}\langle \nabla "
+                r"L_t, v_t\rangle - \frac{\eta^2(1-\gamma)^2}{2}|\nabla L_t|^2 + \eta(1-\gamma) R_t$ for $E_t = "
+                r"\frac12|v_t|^2 + \eta(1-\gamma)L(w_t)$, $\bar v_t = \frac12(v_t + v_{t+1})$, $R_t = L(w_{t+1}) - "
+                r"L(w_t) - \langle \nabla L_t, v_{t+1}\rangle$, all $t$, $\gamma$, $\eta$, $L$"
+            ),
+            plain="ΔE = −(1−γ)⟨v, v̄⟩ − ½η(1−γ)²⟨∇L, v⟩ − ½η²(1−γ)²|∇L|² + η(1−γ)R, E = ½|v|² + η(1−γ)L",
+            hypotheses=("average form, any dimension, any differentiable loss",),
+            method="both sides are polynomials in |v|², ⟨v, ∇L⟩, |∇L|², L(w), L(w'), γ and η, compared by SymPy",
+            prove=prove_identity,
+            planted=(
                 Planted("twice the friction", {"friction": 2}),
                 Planted("1 for the ½ of ⟨∇L, v⟩", {"drift": 1}),
                 Planted("no term in |∇L|²", {"kick": 0}),
             ),
         ),
         Step(
-            "energy.coast",
-            r"$\sum_{j \ge 1} \gamma^j v = \frac{\gamma}{1-\gamma} v$, and $\frac12|v|^2 = \eta(1-\gamma)L_1$ implies"
-            r" $\frac{|v|}{1-\gamma} = \sqrt{2\eta L_1/(1-\gamma)}$",
-            "Σ_{j≥1} γ^j v = γv/(1−γ), and ½|v|² = η(1−γ)L₁ makes |v|/(1−γ) = √(2ηL₁/(1−γ))",
-            ("0 < γ < 1", "the gradient is 0 from then on"),
-            "induction over the number of steps for a symbolic number, the limit γ^j → 0, and algebra, by SymPy",
-            prove_coast,
-            (
+            id="energy.coast",
+            statement=(
+                r"$\sum_{j \ge 1} \gamma^j v = \frac{\gamma}{1-\gamma} v$, and $\frac12|v|^2 = \eta(1-\gamma)L_1$ "
+                r"implies $\frac{|v|}{1-\gamma} = \sqrt{2\eta L_1/(1-\gamma)}$"
+            ),
+            plain="Σ_{j≥1} γ^j v = γv/(1−γ), and ½|v|² = η(1−γ)L₁ makes |v|/(1−γ) = √(2ηL₁/(1−γ))",
+            hypotheses=("0 < γ < 1", "the gradient is 0 from then on"),
+            method="induction over the number of steps for a symbolic number, the limit γ^j → 0, and algebra, by SymPy",
+            prove=prove_coast,
+            planted=(
                 Planted("the coast starts a step earlier", {"first": 0}),
                 Planted("1 for the 2 under the root", {"share": 1}),
             ),

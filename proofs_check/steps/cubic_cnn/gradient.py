@@ -200,27 +200,30 @@ PLANTED = (
 )
 
 CHAPTER = Chapter(
-    1,
-    "The gradient of the loss",
-    (
+    title="The gradient of the loss",
+    steps=(
         Step(
-            "gradient.sizes",
-            rf"For all $m, N, P, d \in \{{1, 2, 3\}}$ and all real $W, X, y, \lambda$: ${FORMULA}$.",
-            f"for all sizes m, N, P, d ≤ 3: {PLAIN}",
-            REAL,
-            "SymPy differentiates the loss written out in symbols, and the difference of each entry cancels to 0",
-            sizes,
-            PLANTED,
+            id="gradient.sizes",
+            statement=rf"For all $m, N, P, d \in \{{1, 2, 3\}}$ and all real $W, X, y, \lambda$: ${FORMULA}$.",
+            plain=f"for all sizes m, N, P, d ≤ 3: {PLAIN}",
+            hypotheses=REAL,
+            method=(
+                "SymPy differentiates the loss written out in symbols, and the difference of each entry cancels to 0"
+            ),
+            prove=sizes,
+            planted=PLANTED,
         ),
         Step(
-            "gradient.indexed",
-            rf"For all $m, N, P, d \ge 1$ and all real $W, X, y, \lambda$: ${FORMULA}$.",
-            f"for all sizes m, N, P, d: {PLAIN}",
-            REAL,
-            "SymPy differentiates nested sums over ranges of symbolic size, the Kronecker deltas are summed, and both "
-            "sides have the same normal form",
-            indexed,
-            PLANTED,
+            id="gradient.indexed",
+            statement=rf"For all $m, N, P, d \ge 1$ and all real $W, X, y, \lambda$: ${FORMULA}$.",
+            plain=f"for all sizes m, N, P, d: {PLAIN}",
+            hypotheses=REAL,
+            method=(
+                "SymPy differentiates nested sums over ranges of symbolic size, the Kronecker deltas are summed, and "
+                "both sides have the same normal form"
+            ),
+            prove=indexed,
+            planted=PLANTED,
         ),
     ),
 )

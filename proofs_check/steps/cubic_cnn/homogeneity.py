@@ -4,7 +4,7 @@ With z_{ijr} = ⟨w_r, X_i[j]⟩ and f_i = Σ_r Σ_j z_{ijr}³: z is linear in W
 
     ⟨∇_{w_r} f_i, w_r⟩ = 3 Σ_j z_{ijr}²⟨X_i[j], w_r⟩ = 3 Σ_j z_{ijr}³,    summed over r: ⟨∇f_i, W⟩ = 3 f_i.
 
-With ∇L of chapter 1, for a neuron and for all of them,
+With the closed form of ∇L, for a neuron and for all of them,
 
     −2⟨w_r, ∇_{w_r} L⟩ = (6/N) Σ_i ℓ_i y_i Σ_j z_{ijr}³ − 2λ‖w_r‖²,    −2⟨W, ∇L⟩ = (6/N) Σ_i ℓ_i y_i f_i − 2λ‖W‖².
 
@@ -133,62 +133,72 @@ def grows(penalty: Any = 0, margin: Any = 0) -> Outcome:
 NAMES = ("W, X, y and λ real", "ℓ_i = 1/(1 + exp(y_i f(X_i)))")
 SIZES = "SymPy's nested sums over ranges of symbolic size, brought to one normal form"
 CHAPTER = Chapter(
-    10,
-    "Homogeneity",
-    (
+    title="Homogeneity",
+    after=("gradient", "energy"),
+    steps=(
         Step(
-            "homogeneity.scaling",
-            r"For all $m, P, d \ge 1$, all real $W, X$ and $s > 0$: $f(sW) = s^3 f(W)$.",
-            "f(sW) = s³ f(W), for all sizes",
-            ("s > 0",),
-            SIZES,
-            scaling,
-            (Planted("s² for s³", {"power": 2}), Planted("s⁴ for s³", {"power": 4})),
+            id="homogeneity.scaling",
+            statement=r"For all $m, P, d \ge 1$, all real $W, X$ and $s > 0$: $f(sW) = s^3 f(W)$.",
+            plain="f(sW) = s³ f(W), for all sizes",
+            hypotheses=("s > 0",),
+            method=SIZES,
+            prove=scaling,
+            planted=(Planted("s² for s³", {"power": 2}), Planted("s⁴ for s³", {"power": 4})),
         ),
         Step(
-            "homogeneity.euler",
-            r"For all $m, P, d \ge 1$, all real $W, X$ and each $r$: $\langle \nabla_{w_r} f, w_r \rangle = 3 \sum_j"
-            r" \langle w_r, X[j] \rangle^3$, hence $\langle \nabla f, W \rangle = 3 f$.",
-            "⟨∇_{w_r} f, w_r⟩ = 3 Σ_j ⟨w_r, X[j]⟩³ for each r, hence ⟨∇f, W⟩ = 3f, for all sizes",
-            ("W and X real",),
-            f"the derivative with respect to W[a, b] by SymPy; {SIZES}",
-            euler,
-            (Planted("2 for 3", {"factor": 2}), Planted("3 + 10⁻⁶ for 3", {"factor": 3 + sp.Rational(1, 10**6)})),
+            id="homogeneity.euler",
+            statement=(
+                r"For all $m, P, d \ge 1$, all real $W, X$ and each $r$: $\langle \nabla_{w_r} f, w_r \rangle = 3 "
+                r"\sum_j \langle w_r, X[j] \rangle^3$, hence $\langle \nabla f, W \rangle = 3 f$."
+            ),
+            plain="⟨∇_{w_r} f, w_r⟩ = 3 Σ_j ⟨w_r, X[j]⟩³ for each r, hence ⟨∇f, W⟩ = 3f, for all sizes",
+            hypotheses=("W and X real",),
+            method=f"the derivative with respect to W[a, b] by SymPy; {SIZES}",
+            prove=euler,
+            planted=(
+                Planted("2 for 3", {"factor": 2}),
+                Planted("3 + 10⁻⁶ for 3", {"factor": 3 + sp.Rational(1, 10**6)}),
+            ),
         ),
         Step(
-            "homogeneity.flow",
-            r"For all sizes: $-2\langle w_r, \nabla_{w_r} L \rangle = \frac{6}{N} \sum_i \ell_i y_i \sum_j"
-            r" \langle w_r, X_i[j] \rangle^3 - 2\lambda \|w_r\|^2$ for each $r$, and"
-            r" $\frac{d}{dt}\|W\|^2 = -2\langle W, \nabla L \rangle = \frac{6}{N} \sum_i \ell_i y_i f(X_i) - 2\lambda"
-            r"\|W\|^2$ under gradient flow.",
-            "gradient flow: d‖w_r‖²/dt = (6/N) Σ ℓ_i y_i Σ_j ⟨w_r, X_i[j]⟩³ − 2λ‖w_r‖², and"
-            " d‖W‖²/dt = (6/N) Σ ℓ_i y_i f_i − 2λ‖W‖²",
-            NAMES,
-            f"with the gradient of chapter 1; {SIZES}",
-            flow,
-            (Planted("3/N for 6/N", {"factor": 3}), Planted("λ for 2λ", {"penalty": 1})),
+            id="homogeneity.flow",
+            statement=(
+                r"For all sizes: $-2\langle w_r, \nabla_{w_r} L \rangle = \frac{6}{N} \sum_i \ell_i y_i \sum_j \langle "
+                r"w_r, X_i[j] \rangle^3 - 2\lambda \|w_r\|^2$ for each $r$, and $\frac{d}{dt}\|W\|^2 = -2\langle W, "
+                r"\nabla L \rangle = \frac{6}{N} \sum_i \ell_i y_i f(X_i) - 2\lambda\|W\|^2$ under gradient flow."
+            ),
+            plain=(
+                "gradient flow: d‖w_r‖²/dt = (6/N) Σ ℓ_i y_i Σ_j ⟨w_r, X_i[j]⟩³ − 2λ‖w_r‖², and d‖W‖²/dt = (6/N) Σ ℓ_i "
+                "y_i f_i − 2λ‖W‖²"
+            ),
+            hypotheses=NAMES,
+            method=f"with the closed form of the gradient, proved before; {SIZES}",
+            prove=flow,
+            planted=(Planted("3/N for 6/N", {"factor": 3}), Planted("λ for 2λ", {"penalty": 1})),
         ),
         Step(
-            "homogeneity.gd",
-            r"For a step of GD, $W' = W - \eta \nabla L$: $\|W'\|^2 = \|W\|^2 + \eta(-2\langle W, \nabla"
-            r" L\rangle) + \eta^2"
-            r" \|\nabla L\|^2$.",
-            "a step of GD: ‖W'‖² = ‖W‖² + η(−2⟨W, ∇L⟩) + η²‖∇L‖²",
-            ("any sizes",),
-            "entry by entry, by SymPy",
-            step_of_gd,
-            (Planted("without η²‖∇L‖²", {"square": 0}),),
+            id="homogeneity.gd",
+            statement=(
+                r"For a step of GD, $W' = W - \eta \nabla L$: $\|W'\|^2 = \|W\|^2 + \eta(-2\langle W, \nabla L\rangle) "
+                r"+ \eta^2 \|\nabla L\|^2$."
+            ),
+            plain="a step of GD: ‖W'‖² = ‖W‖² + η(−2⟨W, ∇L⟩) + η²‖∇L‖²",
+            hypotheses=("any sizes",),
+            method="entry by entry, by SymPy",
+            prove=step_of_gd,
+            planted=(Planted("without η²‖∇L‖²", {"square": 0}),),
         ),
         Step(
-            "homogeneity.grows",
-            r"If $\lambda = 0$ and $y_i f(X_i) > 0$ for all $i$, then $\sum_i \ell_i y_i f(X_i) > 0$:"
-            r" $\|W\|^2$ strictly"
-            r" increases, under gradient flow and in a step of GD.",
-            "λ = 0 and all margins positive: ‖W‖² strictly increases, under gradient flow and in a step of GD",
-            ("λ = 0", "y_i f(X_i) > 0 for all i"),
-            "induction over the samples, each link by z3 over the reals",
-            grows,
-            (Planted("λ = 1/100", {"penalty": "1/100"}), Planted("margins above −1/100", {"margin": "-1/100"})),
+            id="homogeneity.grows",
+            statement=(
+                r"If $\lambda = 0$ and $y_i f(X_i) > 0$ for all $i$, then $\sum_i \ell_i y_i f(X_i) > 0$: $\|W\|^2$ "
+                r"strictly increases, under gradient flow and in a step of GD."
+            ),
+            plain="λ = 0 and all margins positive: ‖W‖² strictly increases, under gradient flow and in a step of GD",
+            hypotheses=("λ = 0", "y_i f(X_i) > 0 for all i"),
+            method="induction over the samples, each link by z3 over the reals",
+            prove=grows,
+            planted=(Planted("λ = 1/100", {"penalty": "1/100"}), Planted("margins above −1/100", {"margin": "-1/100"})),
             kind=Kind.BOUND,
         ),
     ),

@@ -36,10 +36,11 @@ import sympy as sp
 
 from lemmascope.proofs_check.methods.balls import positive
 from lemmascope.proofs_check.methods.equality import equal
-from lemmascope.proofs_check.methods.monotone import ball, nonnegative, rational
+from lemmascope.proofs_check.methods.monotone import nonnegative, rational
 from lemmascope.proofs_check.methods.reals import decide
+from lemmascope.proofs_check.methods.signs import ball, digits, precision
 from lemmascope.proofs_check.step import Chapter, Outcome, Planted, Step, both, open_, refuted
-from lemmascope.theory.verdict import Kind, Status
+from lemmascope.theory.verdict import Kind
 
 X = sp.Symbol("x", positive=True)
 ELL, LOSS = X / (1 + X), sp.log(1 + X)
@@ -65,7 +66,7 @@ def at_most(less: sp.Expr, more: sp.Expr, low: Any, high: Any, what: str) -> Out
     if found.witness is None:
         return found
     x = found.witness["at"]["x"]
-    left, right = (float(side.xreplace({X: sp.Rational(x)}).evalf(30)) for side in (less, more))
+    left, right = (digits(side.xreplace({X: sp.Rational(x)})) for side in (less, more))
     witness = {"at": {"z": 0.0 - math.log(x), "x": x}, "left": left, "right": right}
     witness["right_minus_left"] = found.witness["value"]  # which the floats left and right may not tell
     return refuted(found.reason, witness)
@@ -137,8 +138,7 @@ def prove_lipschitz(constant: Any = Fraction(1, 4)) -> Outcome:
         return proof
     # Steeper at one point, hence between two points near it.
     centre = Fraction(proof.witness["at"]["z"])
-    old, flint.ctx.prec = flint.ctx.prec, 256
-    try:
+    with precision(256):
         for k in range(1, 40):
             a, b = centre + Fraction(1, 2**k), centre - Fraction(1, 2**k)
             at_a, at_b = (1 / (1 + ball(sp.exp(sp.Rational(point)))) for point in (a, b))
@@ -147,8 +147,6 @@ def prove_lipschitz(constant: Any = Fraction(1, 4)) -> Outcome:
                 gap, sides = abs(at_a - at_b) - bound, (float(abs(at_a - at_b).mid()), float(bound.mid()))
                 witness = {"at": {"a": float(a), "b": float(b)}, "left": sides[0], "right": sides[1]}
                 return refuted("two points between which ℓ is steeper", {**witness, "excess": float(gap.mid())})
-    finally:
-        flint.ctx.prec = old
     return open_("the slope is steeper at a point, but no two points were found")
 
 
@@ -179,7 +177,7 @@ def prove_from_below(constant: Any = LOG2, high: Any = 1) -> Outcome:
     less, what = sp.sympify(constant) * X, "log 2 · e^(−z) ≤ log(1 + e^(−z))"
     return both(
         (what, at_most(less, LOSS, 0, high, what)),
-        ("equality at z = 0", equal(less.subs(X, 1), LOSS.subs(X, 1), normal=sp.simplify)),
+        ("equality at z = 0", equal(less.subs(X, 1), LOSS.subs(X, 1))),
         ("the same by balls", on_compact(less, LOSS, Fraction(1, 8), Fraction(7, 8), what)),
     )
 
@@ -189,114 +187,138 @@ def prove_by_weight(constant: Any = 2 * LOG2, high: Any = 1) -> Outcome:
     more, what = sp.sympify(constant) * ELL, "log(1 + e^(−z)) ≤ 2 log 2 · ℓ"
     return both(
         (what, at_most(LOSS, more, 0, high, what)),
-        ("equality at z = 0", equal(more.subs(X, 1), LOSS.subs(X, 1), normal=sp.simplify)),
+        ("equality at z = 0", equal(more.subs(X, 1), LOSS.subs(X, 1))),
         ("the same by balls", on_compact(LOSS, more, Fraction(1, 8), Fraction(7, 8), what)),
     )
-
-
-def _step(name: str, statement: str, plain: str, method: str, prove: Any, *planted: Planted, **changes: Any) -> Step:
-    values = {"hypotheses": ("z real",), "kind": Kind.BOUND, "expected": Status.PROVED, **changes}
-    return Step(f"sigmoid.{name}", statement, plain, method=method, prove=prove, planted=planted, **values)
 
 
 RATIONAL = "e^{−z} is any positive real, and in it the statement is polynomial: z3 decides it for all of them"
 ENDS = "the difference of the sides, in x = e^{−z}, is 0 at an end and has a derivative of one sign (SymPy, z3)"
 
 CHAPTER = Chapter(
-    3,
-    "The logistic weight and the logistic loss",
-    (
-        _step(
-            "range",
-            r"$0 < \ell(z) < 1$ for all $z \in \mathbb{R}$, $\ell(z) = 1/(1+e^z)$",
-            "0 < ℓ(z) < 1 for all z",
-            RATIONAL,
-            prove_range,
-            Planted("ℓ > 10⁻⁶", {"low": MILLIONTH}),
-            Planted("ℓ < 1 − 10⁻⁶", {"high": 1 - MILLIONTH}),
+    title="The logistic weight and the logistic loss",
+    steps=(
+        Step(
+            id="sigmoid.range",
+            statement=r"$0 < \ell(z) < 1$ for all $z \in \mathbb{R}$, $\ell(z) = 1/(1+e^z)$",
+            plain="0 < ℓ(z) < 1 for all z",
+            hypotheses=("z real",),
+            method=RATIONAL,
+            prove=prove_range,
+            planted=(Planted("ℓ > 10⁻⁶", {"low": MILLIONTH}), Planted("ℓ < 1 − 10⁻⁶", {"high": 1 - MILLIONTH})),
+            kind=Kind.BOUND,
         ),
-        _step(
-            "tails",
-            r"$\frac12 e^{-z} \le \ell(z)$ for all $z \ge 0$, and $\ell(z) \le e^{-z}$ for all $z$",
-            "½e^(−z) ≤ ℓ(z) for z ≥ 0, and ℓ(z) ≤ e^(−z) for all z",
-            RATIONAL,
-            prove_tails,
-            Planted("½ + 10⁻⁶ in place of ½", {"low": Fraction(1, 2) + MILLIONTH}),
-            Planted("1 − 10⁻⁶ in place of 1", {"high": 1 - MILLIONTH}),
+        Step(
+            id="sigmoid.tails",
+            statement=r"$\frac12 e^{-z} \le \ell(z)$ for all $z \ge 0$, and $\ell(z) \le e^{-z}$ for all $z$",
+            plain="½e^(−z) ≤ ℓ(z) for z ≥ 0, and ℓ(z) ≤ e^(−z) for all z",
+            hypotheses=("z real",),
+            method=RATIONAL,
+            prove=prove_tails,
+            planted=(
+                Planted("½ + 10⁻⁶ in place of ½", {"low": Fraction(1, 2) + MILLIONTH}),
+                Planted("1 − 10⁻⁶ in place of 1", {"high": 1 - MILLIONTH}),
+            ),
+            kind=Kind.BOUND,
         ),
-        _step(
-            "half",
-            r"$\ell(z) \ge \frac12$ for all $z \le 0$",
-            "ℓ(z) ≥ ½ for z ≤ 0",
-            RATIONAL,
-            prove_half,
-            Planted("½ + 10⁻⁶ in place of ½", {"half": Fraction(1, 2) + MILLIONTH}),
+        Step(
+            id="sigmoid.half",
+            statement=r"$\ell(z) \ge \frac12$ for all $z \le 0$",
+            plain="ℓ(z) ≥ ½ for z ≤ 0",
             hypotheses=("z ≤ 0",),
+            method=RATIONAL,
+            prove=prove_half,
+            planted=(Planted("½ + 10⁻⁶ in place of ½", {"half": Fraction(1, 2) + MILLIONTH}),),
+            kind=Kind.BOUND,
         ),
-        _step(
-            "decreasing",
-            r"$\ell(a) < \ell(b)$ for all $a > b$",
-            "ℓ(a) < ℓ(b) for all a > b",
-            RATIONAL,
-            prove_decreasing,
-            Planted("ℓ(a) + 10⁻⁶ℓ(a)ℓ(b) < ℓ(b)", {"rate": MILLIONTH}),
+        Step(
+            id="sigmoid.decreasing",
+            statement=r"$\ell(a) < \ell(b)$ for all $a > b$",
+            plain="ℓ(a) < ℓ(b) for all a > b",
             hypotheses=("a > b",),
+            method=RATIONAL,
+            prove=prove_decreasing,
+            planted=(Planted("ℓ(a) + 10⁻⁶ℓ(a)ℓ(b) < ℓ(b)", {"rate": MILLIONTH}),),
+            kind=Kind.BOUND,
         ),
-        _step(
-            "derivative",
-            r"$\ell' = -\ell(1-\ell) \in [-\frac14, 0)$ for all $z$",
-            "ℓ' = −ℓ(1 − ℓ) ∈ [−1/4, 0)",
-            "SymPy differentiates; z3 decides the range for all values of e^{−z}",
-            prove_derivative,
-            Planted("ℓ' = −(1 + 10⁻⁶)ℓ(1 − ℓ)", {"factor": 1 + MILLIONTH}),
-            Planted("1/4 − 10⁻⁶ in place of 1/4", {"steepest": Fraction(1, 4) - MILLIONTH}),
+        Step(
+            id="sigmoid.derivative",
+            statement=r"$\ell' = -\ell(1-\ell) \in [-\frac14, 0)$ for all $z$",
+            plain="ℓ' = −ℓ(1 − ℓ) ∈ [−1/4, 0)",
+            hypotheses=("z real",),
+            method="SymPy differentiates; z3 decides the range for all values of e^{−z}",
+            prove=prove_derivative,
+            planted=(
+                Planted("ℓ' = −(1 + 10⁻⁶)ℓ(1 − ℓ)", {"factor": 1 + MILLIONTH}),
+                Planted("1/4 − 10⁻⁶ in place of 1/4", {"steepest": Fraction(1, 4) - MILLIONTH}),
+            ),
+            kind=Kind.BOUND,
         ),
-        _step(
-            "lipschitz",
-            r"$|\ell(a) - \ell(b)| \le \frac14 |a-b|$ for all $a, b$",
-            "|ℓ(a) − ℓ(b)| ≤ ¼|a − b|",
-            "z/4 + ℓ(z) does not decrease and ℓ decreases: the signs of their derivatives by z3",
-            prove_lipschitz,
-            Planted("1/4 − 10⁻⁶ in place of 1/4", {"constant": Fraction(1, 4) - MILLIONTH}),
+        Step(
+            id="sigmoid.lipschitz",
+            statement=r"$|\ell(a) - \ell(b)| \le \frac14 |a-b|$ for all $a, b$",
+            plain="|ℓ(a) − ℓ(b)| ≤ ¼|a − b|",
             hypotheses=("a, b real",),
+            method="z/4 + ℓ(z) does not decrease and ℓ decreases: the signs of their derivatives by z3",
+            prove=prove_lipschitz,
+            planted=(Planted("1/4 − 10⁻⁶ in place of 1/4", {"constant": Fraction(1, 4) - MILLIONTH}),),
+            kind=Kind.BOUND,
         ),
-        _step(
-            "hinge",
-            r"$\max(-z,0) \le \log(1+e^{-z}) \le \max(-z,0) + \log 2$ for all $z$",
-            "max(−z, 0) ≤ log(1 + e^(−z)) ≤ max(−z, 0) + log 2",
-            ENDS,
-            prove_hinge,
-            Planted("max(−z, 0) + 10⁻⁶ below", {"low": sp.Rational(1, 10**6)}),
-            Planted("log 2 − 10⁻⁶ above", {"high": LOG2 - sp.Rational(1, 10**6)}),
+        Step(
+            id="sigmoid.hinge",
+            statement=r"$\max(-z,0) \le \log(1+e^{-z}) \le \max(-z,0) + \log 2$ for all $z$",
+            plain="max(−z, 0) ≤ log(1 + e^(−z)) ≤ max(−z, 0) + log 2",
+            hypotheses=("z real",),
+            method=ENDS,
+            prove=prove_hinge,
+            planted=(
+                Planted("max(−z, 0) + 10⁻⁶ below", {"low": sp.Rational(1, 10**6)}),
+                Planted("log 2 − 10⁻⁶ above", {"high": LOG2 - sp.Rational(1, 10**6)}),
+            ),
+            kind=Kind.BOUND,
         ),
-        _step(
-            "loss_between",
-            r"$\ell(z) \le \log(1+e^{-z}) \le e^{-z}$ for all $z$",
-            "ℓ(z) ≤ log(1 + e^(−z)) ≤ e^(−z)",
-            ENDS + "; away from the ends once more by balls",
-            prove_sandwich,
-            Planted("(1 + 10⁻⁶)ℓ below", {"low": 1 + sp.Rational(1, 10**6)}),
-            Planted("(1 − 10⁻⁶)e^(−z) above", {"high": 1 - sp.Rational(1, 10**6)}),
+        Step(
+            id="sigmoid.loss_between",
+            statement=r"$\ell(z) \le \log(1+e^{-z}) \le e^{-z}$ for all $z$",
+            plain="ℓ(z) ≤ log(1 + e^(−z)) ≤ e^(−z)",
+            hypotheses=("z real",),
+            method=ENDS + "; away from the ends once more by balls",
+            prove=prove_sandwich,
+            planted=(
+                Planted("(1 + 10⁻⁶)ℓ below", {"low": 1 + sp.Rational(1, 10**6)}),
+                Planted("(1 − 10⁻⁶)e^(−z) above", {"high": 1 - sp.Rational(1, 10**6)}),
+            ),
+            kind=Kind.BOUND,
         ),
-        _step(
-            "loss_from_below",
-            r"$\log 2 \cdot e^{-z} \le \log(1+e^{-z})$ for all $z \ge 0$, with equality at $z = 0$",
-            "log 2 · e^(−z) ≤ log(1 + e^(−z)) for z ≥ 0, with equality at 0",
-            "in x = e^{−z} the difference is concave on [0, 1] (SymPy, z3) and 0 at both ends; once more by balls",
-            prove_from_below,
-            Planted("log 2 + 10⁻⁶", {"constant": LOG2 + sp.Rational(1, 10**6)}),
-            Planted("for z ≥ −log 2", {"high": 2}),
+        Step(
+            id="sigmoid.loss_from_below",
+            statement=r"$\log 2 \cdot e^{-z} \le \log(1+e^{-z})$ for all $z \ge 0$, with equality at $z = 0$",
+            plain="log 2 · e^(−z) ≤ log(1 + e^(−z)) for z ≥ 0, with equality at 0",
             hypotheses=("z ≥ 0",),
+            method=(
+                "in x = e^{−z} the difference is concave on [0, 1] (SymPy, z3) and 0 at both ends; once more by balls"
+            ),
+            prove=prove_from_below,
+            planted=(
+                Planted("log 2 + 10⁻⁶", {"constant": LOG2 + sp.Rational(1, 10**6)}),
+                Planted("for z ≥ −log 2", {"high": 2}),
+            ),
+            kind=Kind.BOUND,
         ),
-        _step(
-            "loss_by_weight",
-            r"$\log(1+e^{-z}) \le 2\log 2 \cdot \ell(z)$ for all $z \ge 0$, with equality at $z = 0$",
-            "log(1 + e^(−z)) ≤ 2 log 2 · ℓ(z) for z ≥ 0, with equality at 0: the least constant",
-            "in x = e^{−z} the difference is concave on [0, 1] (SymPy, z3) and 0 at both ends; once more by balls",
-            prove_by_weight,
-            Planted("2 log 2 − 10⁻⁶", {"constant": 2 * LOG2 - sp.Rational(1, 10**6)}),
-            Planted("for z ≥ −10⁻⁶", {"high": 1 + sp.Rational(1, 10**6)}),
+        Step(
+            id="sigmoid.loss_by_weight",
+            statement=r"$\log(1+e^{-z}) \le 2\log 2 \cdot \ell(z)$ for all $z \ge 0$, with equality at $z = 0$",
+            plain="log(1 + e^(−z)) ≤ 2 log 2 · ℓ(z) for z ≥ 0, with equality at 0: the least constant",
             hypotheses=("z ≥ 0",),
+            method=(
+                "in x = e^{−z} the difference is concave on [0, 1] (SymPy, z3) and 0 at both ends; once more by balls"
+            ),
+            prove=prove_by_weight,
+            planted=(
+                Planted("2 log 2 − 10⁻⁶", {"constant": 2 * LOG2 - sp.Rational(1, 10**6)}),
+                Planted("for z ≥ −10⁻⁶", {"high": 1 + sp.Rational(1, 10**6)}),
+            ),
+            kind=Kind.BOUND,
         ),
     ),
 )

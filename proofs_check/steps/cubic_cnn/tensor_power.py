@@ -42,10 +42,11 @@ from typing import Any
 
 import sympy as sp
 
-from lemmascope.proofs_check.methods.equality import equal
-from lemmascope.proofs_check.methods.monotone import ball, nonnegative, rational
+from lemmascope.proofs_check.methods.equality import equal, numerator
+from lemmascope.proofs_check.methods.monotone import nonnegative, rational
 from lemmascope.proofs_check.methods.passing import Passing, exact_ball, search
 from lemmascope.proofs_check.methods.reals import decide
+from lemmascope.proofs_check.methods.signs import ball
 from lemmascope.proofs_check.step import Chapter, Outcome, Planted, Step, both, open_, proved, refuted
 from lemmascope.theory.verdict import Kind, Status
 
@@ -152,7 +153,7 @@ def _doubling_lemma() -> Outcome:
     small, middle = (s > 0, s < 1), (s > rational("11/50"), s < 1)
     near = (log2 > 0, log2 < rational(LOG2_BELOW))
     return both(
-        ("telescoping", equal(1 / S - 1 / (S + S**2), 1 - S / (1 + S), normal=sp.simplify)),
+        ("telescoping", equal(1 / S - 1 / (S + S**2), 1 - S / (1 + S), normal=numerator)),
         ("s₀ ≥ 1: T = 1", decide(z3.And(orbit[1] >= 2 * s, s <= 1 + s), (s >= 1,))),
         ("s/(1+s) ≤ log(1+s)", nonnegative(sp.log(1 + S) - S / (1 + S), S, 0, sp.oo, what="s/(1+s) ≤ log(1+s)")),
         ("log 2", _log2_below()),
@@ -242,66 +243,88 @@ DOMAIN = ("0 < a ≤ A_t ≤ A", "z₀ > 0", "v ≥ z₀")
 FIRST = r"\tau = \min\{t : z_t \ge v\}"
 
 
-def _step(name: str, statement: str, plain: str, method: str, prove: Any, *planted: Planted, **changes: Any) -> Step:
-    values = {"hypotheses": DOMAIN, "kind": Kind.BOUND, **changes}
-    return Step(f"tensor_power.{name}", statement, plain, method=method, prove=prove, planted=planted, **values)
-
-
 CHAPTER = Chapter(
-    4,
-    "The tensor power lemma",
-    (
-        _step(
-            "lower",
-            rf"$\tau \ge (1/z_0 - 1/v)/A$ for all $v \ge z_0 > 0$, $0 < a \le A_t \le A$, ${FIRST}$",
-            "τ ≥ (1/z₀ − 1/v)/A",
-            "1/z_t falls by at most A a step (z3, for all reals), and induction",
-            prove_lower,
-            Planted("2/A in place of 1/A", {"factor": 2}),
-            Planted("1 + 10⁻⁶ in place of 1", {"factor": 1 + MILLIONTH}),
+    title="The tensor power lemma",
+    after=("sigmoid",),
+    steps=(
+        Step(
+            id="tensor_power.lower",
+            statement=rf"$\tau \ge (1/z_0 - 1/v)/A$ for all $v \ge z_0 > 0$, $0 < a \le A_t \le A$, ${FIRST}$",
+            plain="τ ≥ (1/z₀ − 1/v)/A",
+            hypotheses=DOMAIN,
+            method="1/z_t falls by at most A a step (z3, for all reals), and induction",
+            prove=prove_lower,
+            planted=(
+                Planted("2/A in place of 1/A", {"factor": 2}),
+                Planted("1 + 10⁻⁶ in place of 1", {"factor": 1 + MILLIONTH}),
+            ),
+            kind=Kind.BOUND,
         ),
-        _step(
-            "upper",
-            r"$\tau \le \lceil (1/z_0 - 1/v)/a + \log(v/z_0) \rceil$ for all $v \ge z_0 > 0$, $0 < a \le A_t$",
-            "τ ≤ ⌈(1/z₀ − 1/v)/a + log(v/z₀)⌉",
-            "log z − 1/(az) grows by at least 1 a step: a function that is 0 at s = 0 and increases (SymPy, z3)",
-            prove_upper,
-            Planted("1/(2a) in place of 1/a", {"rate": Fraction(1, 2)}),
-            Planted("without the logarithm", {"log": 0}),
-            Planted("(1 − 10⁻⁶)/a", {"rate": 1 - MILLIONTH}),
-            Planted("(1 − 10⁻⁶) log(v/z₀)", {"log": 1 - MILLIONTH}),
+        Step(
+            id="tensor_power.upper",
+            statement=(
+                r"$\tau \le \lceil (1/z_0 - 1/v)/a + \log(v/z_0) \rceil$ for all $v \ge z_0 > 0$, $0 < a \le A_t$"
+            ),
+            plain="τ ≤ ⌈(1/z₀ − 1/v)/a + log(v/z₀)⌉",
+            hypotheses=DOMAIN,
+            method="log z − 1/(az) grows by at least 1 a step: a function that is 0 at s = 0 and increases (SymPy, z3)",
+            prove=prove_upper,
+            planted=(
+                Planted("1/(2a) in place of 1/a", {"rate": Fraction(1, 2)}),
+                Planted("without the logarithm", {"log": 0}),
+                Planted("(1 − 10⁻⁶)/a", {"rate": 1 - MILLIONTH}),
+                Planted("(1 − 10⁻⁶) log(v/z₀)", {"log": 1 - MILLIONTH}),
+            ),
+            kind=Kind.BOUND,
         ),
-        _step(
-            "published",
-            r"$\tau \le \frac{3}{az_0} + \frac{8A}{a} \lceil\log_2(v/z_0)\rceil$ for all $v \ge z_0 > 0$",
-            "τ ≤ 3/(az₀) + (8A/a)⌈log₂(v/z₀)⌉",
-            "it follows from the upper bound and log 2 < 0.694 (z3, balls)",
-            prove_published,
-            Planted("1/2 in place of 3", {"first": Fraction(1, 2)}),
-            Planted("1/10 in place of 8", {"second": Fraction(1, 10)}),
+        Step(
+            id="tensor_power.published",
+            statement=r"$\tau \le \frac{3}{az_0} + \frac{8A}{a} \lceil\log_2(v/z_0)\rceil$ for all $v \ge z_0 > 0$",
+            plain="τ ≤ 3/(az₀) + (8A/a)⌈log₂(v/z₀)⌉",
+            hypotheses=DOMAIN,
+            method="it follows from the upper bound and log 2 < 0.694 (z3, balls)",
+            prove=prove_published,
+            planted=(
+                Planted("1/2 in place of 3", {"first": Fraction(1, 2)}),
+                Planted("1/10 in place of 8", {"second": Fraction(1, 10)}),
+            ),
+            kind=Kind.BOUND,
             source="second hand",
         ),
-        _step(
-            "least_constants",
-            r"$\tau \le \frac{1}{a z_0} + \frac{A}{a} \lceil \log_2(v/z_0) \rceil$ for all"
-            r" $v \ge z_0 > 0$; neither 1 can be lowered",
-            "τ ≤ 1/(az₀) + (A/a)⌈log₂(v/z₀)⌉, and neither constant 1 can be lowered (published: 3 and 8)",
-            "induction from doubling to doubling: what each costs is rational in s₀, or below log 2 + 2/3 (z3)",
-            prove_least,
-            Planted("1 − 10⁻⁶ in place of the first 1", {"first": 1 - MILLIONTH}),
-            Planted("1 − 10⁻⁶ in place of the second 1", {"second": 1 - MILLIONTH}),
+        Step(
+            id="tensor_power.least_constants",
+            statement=(
+                r"$\tau \le \frac{1}{a z_0} + \frac{A}{a} \lceil \log_2(v/z_0) \rceil$ for all $v \ge z_0 > 0$; "
+                r"neither 1 can be lowered"
+            ),
+            plain="τ ≤ 1/(az₀) + (A/a)⌈log₂(v/z₀)⌉, and neither constant 1 can be lowered (published: 3 and 8)",
+            hypotheses=DOMAIN,
+            method="induction from doubling to doubling: what each costs is rational in s₀, or below log 2 + 2/3 (z3)",
+            prove=prove_least,
+            planted=(
+                Planted("1 − 10⁻⁶ in place of the first 1", {"first": 1 - MILLIONTH}),
+                Planted("1 − 10⁻⁶ in place of the second 1", {"second": 1 - MILLIONTH}),
+            ),
+            kind=Kind.BOUND,
         ),
-        _step(
-            "sharp",
-            r"for all $\rho < 1$, $\kappa, k \ge 0$, $a > 0$ and $0 < z_0 < (1-\rho)/(2a(\kappa\log 2 + k))$:"
-            r" with $A_t = a$, $v = 2z_0$, $\tau > \rho(1/z_0 - 1/v)/a + \kappa\log(v/z_0) + k$",
-            "with A_t = a, v = 2z₀ and z₀ < (1−ρ)/(2a(κ log 2 + k)): τ > ρ(1/z₀ − 1/v)/a + κ log(v/z₀) + k, so that"
-            " no ρ < 1 will do in the upper bound",
-            "the lower bound, and real arithmetic (z3)",
-            prove_sharp,
-            Planted("z₀ up to twice as large", {"share": 2}),
-            Planted("z₀ up to 1 + 10⁻⁶ times as large", {"share": 1 + MILLIONTH}),
+        Step(
+            id="tensor_power.sharp",
+            statement=(
+                r"for all $\rho < 1$, $\kappa, k \ge 0$, $a > 0$ and $0 < z_0 < (1-\rho)/(2a(\kappa\log 2 + k))$: with "
+                r"$A_t = a$, $v = 2z_0$, $\tau > \rho(1/z_0 - 1/v)/a + \kappa\log(v/z_0) + k$"
+            ),
+            plain=(
+                "with A_t = a, v = 2z₀ and z₀ < (1−ρ)/(2a(κ log 2 + k)): τ > ρ(1/z₀ − 1/v)/a + κ log(v/z₀) + k, so "
+                "that no ρ < 1 will do in the upper bound"
+            ),
             hypotheses=("A_t = a", "v = 2z₀", "ρ < 1", "κ, k ≥ 0", "0 < z₀ < (1−ρ)/(2a(κ log 2 + k))"),
+            method="the lower bound, and real arithmetic (z3)",
+            prove=prove_sharp,
+            planted=(
+                Planted("z₀ up to twice as large", {"share": 2}),
+                Planted("z₀ up to 1 + 10⁻⁶ times as large", {"share": 1 + MILLIONTH}),
+            ),
+            kind=Kind.BOUND,
         ),
     ),
 )

@@ -31,7 +31,7 @@ from typing import Any
 
 import sympy as sp
 
-from lemmascope.proofs_check.methods.kernels import age, eta, gamma, rate, same, since
+from lemmascope.proofs_check.methods.kernels import ANY, INDUCTION, age, eta, gamma, rate, same, since
 from lemmascope.proofs_check.methods.reals import decide
 from lemmascope.proofs_check.step import Chapter, Outcome, Planted, Step, both, open_, refuted
 from lemmascope.theory.verdict import Status
@@ -198,105 +198,101 @@ def nesterov(momentum: str = "constant", pace: str = "same", look: Any = 1) -> O
     )
 
 
-ANY = ("0 < γ < 1", "any gradients")
-INDUCTION = "coefficient by coefficient, induction over t for a symbolic t, by SymPy"
-
 CHAPTER = Chapter(
-    7,
-    "The conventions of momentum",
-    (
+    title="The conventions of momentum",
+    after=("running_average",),
+    steps=(
         Step(
-            "conventions.iterates",
-            r"for constant $\eta$: $\theta_t = \theta_0 - \sum_{s<t} k_{t-s} \nabla_s$ with $k_j = \eta(1-\gamma^j)$"
-            r" (average),"
-            r" $\eta\frac{1-\gamma^j}{1-\gamma}$ (velocity), $\eta\frac{1-\gamma^{j+1}}{1-\gamma}$ (Nesterov)",
-            "θ_t = θ_0 − Σ_{s<t} k_{t−s} ∇_s: k_j = η(1−γ^j), η(1−γ^j)/(1−γ), Nesterov η(1−γ^{j+1})/(1−γ)",
-            (*ANY, "η constant"),
-            INDUCTION,
-            iterates,
-            (Planted("γ off by one step", {"shift": 1}), Planted("a factor 1−γ too many", {"lost": 1})),
+            id="conventions.iterates",
+            statement=(
+                r"for constant $\eta$: $\theta_t = \theta_0 - \sum_{s<t} k_{t-s} \nabla_s$ with $k_j = "
+                r"\eta(1-\gamma^j)$ (average), $\eta\frac{1-\gamma^j}{1-\gamma}$ (velocity), "
+                r"$\eta\frac{1-\gamma^{j+1}}{1-\gamma}$ (Nesterov)"
+            ),
+            plain="θ_t = θ_0 − Σ_{s<t} k_{t−s} ∇_s: k_j = η(1−γ^j), η(1−γ^j)/(1−γ), Nesterov η(1−γ^{j+1})/(1−γ)",
+            hypotheses=(*ANY, "η constant"),
+            method=INDUCTION,
+            prove=iterates,
+            planted=(Planted("γ off by one step", {"shift": 1}), Planted("a factor 1−γ too many", {"lost": 1})),
         ),
         Step(
-            "conventions.rescaled",
-            r"for constant $\eta$ the velocity form at $\eta$ is the average form at $N\eta = \eta/(1-\gamma)$,"
-            r" trajectory for"
-            r" trajectory, and $v_t = N\eta\, g_t$",
-            "constant η: the velocity form at η is the average form at Nη = η/(1−γ), and v_t = Nη·g_t",
-            (*ANY, "η constant"),
-            "the kernels of both, proved above, compared by SymPy",
-            rescaled,
-            (Planted("η for η/(1−γ)", {"power": 0}), Planted("η(1−γ) for η/(1−γ)", {"power": -1})),
+            id="conventions.rescaled",
+            statement=(
+                r"for constant $\eta$ the velocity form at $\eta$ is the average form at $N\eta = \eta/(1-\gamma)$, "
+                r"trajectory for trajectory, and $v_t = N\eta\, g_t$"
+            ),
+            plain="constant η: the velocity form at η is the average form at Nη = η/(1−γ), and v_t = Nη·g_t",
+            hypotheses=(*ANY, "η constant"),
+            method="the kernels of both, proved above, compared by SymPy",
+            prove=rescaled,
+            planted=(Planted("η for η/(1−γ)", {"power": 0}), Planted("η(1−γ) for η/(1−γ)", {"power": -1})),
             source="slides",
         ),
         Step(
-            "conventions.inside_outside",
-            r"the step from $\theta_t$ has on $\nabla_s$ the coefficient $\eta_s\gamma^{t-s}$ with the rate"
-            r" inside of the"
-            r""
-            r" velocity,"
-            r" $\eta_t\gamma^{t-s}$ outside; the difference $(\eta_s-\eta_t)\gamma^{t-s}$ is $0$ only if"
-            r" $\eta_s = \eta_t$",
-            "inside and outside differ by (η_s − η_t)γ^{t−s} on ∇_s: they are one trajectory iff η is constant",
-            ANY,
-            "the unrolled sums by SymPy, the implication by z3",
-            inside_outside,
-            (Planted("no difference", {"mixed": True}),),
+            id="conventions.inside_outside",
+            statement=(
+                r"the step from $\theta_t$ has on $\nabla_s$ the coefficient $\eta_s\gamma^{t-s}$ with the rate inside "
+                r"of the velocity, $\eta_t\gamma^{t-s}$ outside; the difference $(\eta_s-\eta_t)\gamma^{t-s}$ is $0$ "
+                r"only if $\eta_s = \eta_t$"
+            ),
+            plain="inside and outside differ by (η_s − η_t)γ^{t−s} on ∇_s: they are one trajectory iff η is constant",
+            hypotheses=ANY,
+            method="the unrolled sums by SymPy, the implication by z3",
+            prove=inside_outside,
+            planted=(Planted("no difference", {"mixed": True}),),
         ),
         Step(
-            "conventions.same_under_schedule",
-            r"the learning rate inside and outside of the velocity give the same trajectory under every"
-            r" schedule $\eta_t$",
-            "rate inside and outside are one trajectory under every schedule",
-            ANY,
-            "iterated over small schedules and gradients in exact arithmetic",
-            same_under_schedule,
-            (),
+            id="conventions.same_under_schedule",
+            statement=(
+                r"the learning rate inside and outside of the velocity give the same trajectory under every schedule "
+                r"$\eta_t$"
+            ),
+            plain="rate inside and outside are one trajectory under every schedule",
+            hypotheses=ANY,
+            method="iterated over small schedules and gradients in exact arithmetic",
+            prove=same_under_schedule,
+            planted=(),
             expected=Status.REFUTED,
         ),
         Step(
-            "conventions.dampening",
-            r"$b_1 = \nabla_0$, $b_{t+1} = \gamma b_t + (1-\tau)\nabla_t$ has $b_{t+1} ="
-            r" (1-\tau)\sum_{s\le"
-            r" t}\gamma^{t-s}\nabla_s +"
-            r" \tau\gamma^t\nabla_0$; with $\tau = \gamma$ it displaces $\theta$ by"
-            r" $\frac{\eta\gamma}{1-\gamma}\nabla_0$"
-            r" in"
-            r" total"
-            r" beside the average"
-            r" form",
-            "dampening τ: b_{t+1} = (1−τ) Σ γ^{t−s} ∇_s + τγ^t ∇_0; τ = γ adds ηγ/(1−γ) ∇_0 in total to the"
-            " average form",
-            (*ANY, "the first buffer is ∇_0, as in PyTorch"),
-            INDUCTION,
-            dampening,
-            (Planted("γ off by one step", {"power": 1}), Planted("ηγ²/(1−γ)", {"extra": 2})),
+            id="conventions.dampening",
+            statement=(
+                r"$b_1 = \nabla_0$, $b_{t+1} = \gamma b_t + (1-\tau)\nabla_t$ has $b_{t+1} = (1-\tau)\sum_{s\le "
+                r"t}\gamma^{t-s}\nabla_s + \tau\gamma^t\nabla_0$; with $\tau = \gamma$ it displaces $\theta$ by "
+                r"$\frac{\eta\gamma}{1-\gamma}\nabla_0$ in total beside the average form"
+            ),
+            plain=(
+                "dampening τ: b_{t+1} = (1−τ) Σ γ^{t−s} ∇_s + τγ^t ∇_0; τ = γ adds ηγ/(1−γ) ∇_0 in total to the "
+                "average form"
+            ),
+            hypotheses=(*ANY, "the first buffer is ∇_0, as in PyTorch"),
+            method=INDUCTION,
+            prove=dampening,
+            planted=(Planted("γ off by one step", {"power": 1}), Planted("ηγ²/(1−γ)", {"extra": 2})),
         ),
         Step(
-            "conventions.dampening_is_average",
-            r"PyTorch's dampening $= \gamma$ is the average form",
-            "dampening = γ is the average form",
-            ANY,
-            "iterated over small gradients in exact arithmetic",
-            dampening_is_average,
-            (),
+            id="conventions.dampening_is_average",
+            statement=r"PyTorch's dampening $= \gamma$ is the average form",
+            plain="dampening = γ is the average form",
+            hypotheses=ANY,
+            method="iterated over small gradients in exact arithmetic",
+            prove=dampening_is_average,
+            planted=(),
             expected=Status.REFUTED,
         ),
         Step(
-            "conventions.nesterov",
-            r"$x' = y - \eta_t G$, $y' = x' + \gamma(x'-x)$; $v' = \gamma v - \eta_t G$, $\theta' = \theta +"
-            r" v'$ with $G$"
-            r""
-            r" at"
-            r" $\theta + \gamma v$; $u' = \gamma u + \eta_t G$, $\tilde\theta' = \tilde\theta - \gamma u' -"
-            r" \eta_t G$: $x"
-            r" = \theta$,"
-            r" $y = \theta + \gamma v = \tilde\theta$, $v = -u$ at every step, for constant $\gamma$ and any schedule"
-            r" $\eta_t$",
-            "Nesterov's, Sutskever's and PyTorch's forms are one: x = θ, y = θ + γv = θ̃, v = −u at every step",
-            (*ANY, "γ constant", "v_0 = u_0 = 0"),
-            "induction over t, by SymPy; the gradient is one symbol",
-            nesterov,
-            (
+            id="conventions.nesterov",
+            statement=(
+                r"$x' = y - \eta_t G$, $y' = x' + \gamma(x'-x)$; $v' = \gamma v - \eta_t G$, $\theta' = \theta + v'$ "
+                r"with $G$ at $\theta + \gamma v$; $u' = \gamma u + \eta_t G$, $\tilde\theta' = \tilde\theta - \gamma "
+                r"u' - \eta_t G$: $x = \theta$, $y = \theta + \gamma v = \tilde\theta$, $v = -u$ at every step, for "
+                r"constant $\gamma$ and any schedule $\eta_t$"
+            ),
+            plain="Nesterov's, Sutskever's and PyTorch's forms are one: x = θ, y = θ + γv = θ̃, v = −u at every step",
+            hypotheses=(*ANY, "γ constant", "v_0 = u_0 = 0"),
+            method="induction over t, by SymPy; the gradient is one symbol",
+            prove=nesterov,
+            planted=(
                 Planted("γ changes between the steps", {"momentum": "changing"}),
                 Planted("twice the rate", {"pace": "doubled"}),
                 Planted("the gradient at θ", {"look": 0}),

@@ -19,8 +19,9 @@ from typing import Any
 
 import sympy as sp
 
-from lemmascope.proofs_check.methods.equality import equal
-from lemmascope.proofs_check.methods.kernels import age, count, eta, gamma, rate, same, solves
+from lemmascope.proofs_check.methods.ends import limit
+from lemmascope.proofs_check.methods.equality import equal, numerator
+from lemmascope.proofs_check.methods.kernels import ANY, INDUCTION, age, count, eta, gamma, rate, same, solves
 from lemmascope.proofs_check.methods.monotone import nonnegative
 from lemmascope.proofs_check.methods.reals import decide
 from lemmascope.proofs_check.step import Chapter, Outcome, Planted, Step, both
@@ -153,11 +154,11 @@ def mass(low: Any = 1, high: Any = LARGEST) -> Outcome:
     slope = sp.log(1 - y) + y / (1 - y)
     x = 1 / y
     derivative = sp.diff(x * sp.log(1 - y), y) * (-(y**2))
-    limit = sp.limit(sp.log(1 - y) / y, y, 0, "+")
+    at_0 = limit(sp.log(1 - y) / y, y, sp.Integer(0), "+")
     return both(
-        ("its slope", equal(derivative, slope, "log(1 − y) + y/(1 − y), y = 1/x", sp.simplify)),
+        ("its slope", equal(derivative, slope, "log(1 − y) + y/(1 − y), y = 1/x", numerator)),
         ("increasing", nonnegative(slope, y, 0, 1, what="log(1 − y) + y/(1 − y) ≥ 0")),
-        ("its limit", same(limit, -low, "x log(1 − 1/x) → −1, so (1 − 1/N)^N ≤ 1/e")),
+        ("its limit", same(at_0, -low, "x log(1 − 1/x) → −1, so (1 − 1/N)^N ≤ 1/e")),
         ("N = 2", same(1 - sp.Rational(1, 2) ** 2, high, "the largest mass, 3/4")),
     )
 
@@ -224,25 +225,21 @@ def correction(power: Any = 0) -> Outcome:
     )
 
 
-ANY = ("0 < γ < 1", "any gradients")
-INDUCTION = "coefficient by coefficient, induction over t for a symbolic t, by SymPy"
-
 CHAPTER = Chapter(
-    6,
-    "Momentum is a running average",
-    (
+    title="Momentum is a running average",
+    steps=(
         Step(
-            "running_average.unrolled",
-            r"$g_{t+1} = \gamma g_t + (1-\gamma)\nabla_t$, $g_0 = 0$ is solved by $g_t = (1-\gamma)\sum_{s<t}"
-            r" \gamma^{t-1-s}"
-            r" \nabla_s$, and $v_{t+1} = \gamma v_t + \eta_t \nabla_t$ by $v_t = \sum_{s<t} \gamma^{t-1-s} \eta_s"
-            r" \nabla_s$,"
-            r" for all $t$ and all schedules",
-            "g_t = (1−γ) Σ_{s<t} γ^{t−1−s} ∇_s, and v_t = Σ_{s<t} γ^{t−1−s} η_s ∇_s under any schedule",
-            ANY,
-            INDUCTION,
-            unrolled,
-            (
+            id="running_average.unrolled",
+            statement=(
+                r"$g_{t+1} = \gamma g_t + (1-\gamma)\nabla_t$, $g_0 = 0$ is solved by $g_t = (1-\gamma)\sum_{s<t} "
+                r"\gamma^{t-1-s} \nabla_s$, and $v_{t+1} = \gamma v_t + \eta_t \nabla_t$ by $v_t = \sum_{s<t} "
+                r"\gamma^{t-1-s} \eta_s \nabla_s$, for all $t$ and all schedules"
+            ),
+            plain="g_t = (1−γ) Σ_{s<t} γ^{t−1−s} ∇_s, and v_t = Σ_{s<t} γ^{t−1−s} η_s ∇_s under any schedule",
+            hypotheses=ANY,
+            method=INDUCTION,
+            prove=unrolled,
+            planted=(
                 Planted("γ off by one step", {"shift": 1}),
                 Planted("a lost 1−γ", {"factor": 0}),
                 Planted("a sign", {"sign": -1}),
@@ -251,27 +248,29 @@ CHAPTER = Chapter(
             source="slides",
         ),
         Step(
-            "running_average.weights",
-            r"$\sum_{i<t} (1-\gamma)\gamma^i = 1 - \gamma^t \to 1$; the weights are $\frac1N(1-\frac1N)^i"
-            r" \ge 0$ with $N ="
-            r" \frac{1}{1-\gamma}$",
-            "Σ_{i<t} (1−γ)γ^i = 1 − γ^t → 1; the weights are (1/N)(1−1/N)^i ≥ 0, N = 1/(1−γ)",
-            ("0 < γ < 1",),
-            "induction over t by SymPy, the sign by z3",
-            weights,
-            (Planted("γ^{t+1} for γ^t", {"shift": 1}),),
+            id="running_average.weights",
+            statement=(
+                r"$\sum_{i<t} (1-\gamma)\gamma^i = 1 - \gamma^t \to 1$; the weights are $\frac1N(1-\frac1N)^i \ge 0$ "
+                r"with $N = \frac{1}{1-\gamma}$"
+            ),
+            plain="Σ_{i<t} (1−γ)γ^i = 1 − γ^t → 1; the weights are (1/N)(1−1/N)^i ≥ 0, N = 1/(1−γ)",
+            hypotheses=("0 < γ < 1",),
+            method="induction over t by SymPy, the sign by z3",
+            prove=weights,
+            planted=(Planted("γ^{t+1} for γ^t", {"shift": 1}),),
             source="slides",
         ),
         Step(
-            "running_average.effect",
-            r"a gradient displaces $\theta$ by $\frac{\eta}{1-\gamma}$ in total (velocity), by $\eta$ (average); after"
-            r" $j$ steps"
-            r" the share $\gamma^j$ of it is to come",
-            "total effect of a gradient: η/(1−γ) (velocity), η (average); after j steps γ^j of it is to come",
-            (*ANY, "η constant"),
-            "the kernels and their limits by SymPy",
-            effect,
-            (
+            id="running_average.effect",
+            statement=(
+                r"a gradient displaces $\theta$ by $\frac{\eta}{1-\gamma}$ in total (velocity), by $\eta$ (average); "
+                r"after $j$ steps the share $\gamma^j$ of it is to come"
+            ),
+            plain="total effect of a gradient: η/(1−γ) (velocity), η (average); after j steps γ^j of it is to come",
+            hypotheses=(*ANY, "η constant"),
+            method="the kernels and their limits by SymPy",
+            prove=effect,
+            planted=(
                 Planted("η for η/(1−γ)", {"velocity": 0}),
                 Planted("η/(1−γ) in the average form", {"average": 1}),
                 Planted("γ^{j+1} to come", {"left": 1}),
@@ -279,65 +278,78 @@ CHAPTER = Chapter(
             source="slides",
         ),
         Step(
-            "running_average.ages",
-            r"the weights have the mean age $N - 1$, which is that of a window of $2N-1$ values; the window of $N$ has"
-            r" $\frac{N-1}{2}$",
-            "the average's mean age is N − 1, that of a window of 2N − 1 values",
-            ("N = 1/(1−γ)",),
-            "partial sums by induction, their limit, by SymPy",
-            ages,
-            (Planted("N for N − 1", {"mean": 0}),),
+            id="running_average.ages",
+            statement=(
+                r"the weights have the mean age $N - 1$, which is that of a window of $2N-1$ values; the window of $N$ "
+                r"has $\frac{N-1}{2}$"
+            ),
+            plain="the average's mean age is N − 1, that of a window of 2N − 1 values",
+            hypotheses=("N = 1/(1−γ)",),
+            method="partial sums by induction, their limit, by SymPy",
+            prove=ages,
+            planted=(Planted("N for N − 1", {"mean": 0}),),
         ),
         Step(
-            "running_average.squares",
-            r"$\sum_i w_i^2 = \frac{1-\gamma}{1+\gamma} = \frac{1}{2N-1}$: of independent values the average has the"
-            r" variance of"
-            r" a window of $2N-1$",
-            "Σ w_i² = 1/(2N−1): the average of independent values has the variance of a window of 2N − 1",
-            ("N = 1/(1−γ)",),
-            "partial sums by induction, their limit, by SymPy",
-            squares,
-            (Planted("1/(2N) for 1/(2N−1)", {"window": 0}),),
+            id="running_average.squares",
+            statement=(
+                r"$\sum_i w_i^2 = \frac{1-\gamma}{1+\gamma} = \frac{1}{2N-1}$: of independent values the average has "
+                r"the variance of a window of $2N-1$"
+            ),
+            plain="Σ w_i² = 1/(2N−1): the average of independent values has the variance of a window of 2N − 1",
+            hypotheses=("N = 1/(1−γ)",),
+            method="partial sums by induction, their limit, by SymPy",
+            prove=squares,
+            planted=(Planted("1/(2N) for 1/(2N−1)", {"window": 0}),),
         ),
         Step(
-            "running_average.mass",
-            r"for $N \ge 2$ the last $N$ values have the mass $1 - (1-\frac1N)^N \in [1 - \frac1e, \frac34]$",
-            "the last N values have the mass 1 − (1−1/N)^N, at least 1 − 1/e and at most 3/4",
-            ("N ≥ 2",),
-            "x log(1−1/x) increases to −1: derivative by SymPy, its sign by z3, limit by SymPy",
-            mass,
-            (Planted("e^{−2} for e^{−1}", {"low": 2}), Planted("1/2 for 3/4", {"high": sp.Rational(1, 2)})),
+            id="running_average.mass",
+            statement=r"for $N \ge 2$ the last $N$ values have the mass $1 - (1-\frac1N)^N \in [1 - \frac1e, \frac34]$",
+            plain="the last N values have the mass 1 − (1−1/N)^N, at least 1 − 1/e and at most 3/4",
+            hypotheses=("N ≥ 2",),
+            method="x log(1−1/x) increases to −1: derivative by SymPy, its sign by z3, limit by SymPy",
+            prove=mass,
+            planted=(Planted("e^{−2} for e^{−1}", {"low": 2}), Planted("1/2 for 3/4", {"high": sp.Rational(1, 2)})),
             kind=Kind.BOUND,
         ),
         Step(
-            "running_average.variation",
-            r"for values in an interval of length $R$ the average and the mean of the last $N$ differ by at most"
-            r" $(1-\frac1N)^N R$, and this is attained",
-            "average and mean of the last N differ by at most (1−1/N)^N R, attained; R is the values' range",
-            ("N ≥ 1 integer",),
-            "no weight exceeds 1/N (z3), so the total variation distance is the mass outside of the window (SymPy)",
-            variation,
-            (Planted("half of it", {"bound": sp.Rational(1, 2)}), Planted("no weight above 1/(2N)", {"least": "1/2"})),
+            id="running_average.variation",
+            statement=(
+                r"for values in an interval of length $R$ the average and the mean of the last $N$ differ by at most "
+                r"$(1-\frac1N)^N R$, and this is attained"
+            ),
+            plain="average and mean of the last N differ by at most (1−1/N)^N R, attained; R is the values' range",
+            hypotheses=("N ≥ 1 integer",),
+            method=(
+                "no weight exceeds 1/N (z3), so the total variation distance is the mass outside of the window (SymPy)"
+            ),
+            prove=variation,
+            planted=(
+                Planted("half of it", {"bound": sp.Rational(1, 2)}),
+                Planted("no weight above 1/(2N)", {"least": "1/2"}),
+            ),
             kind=Kind.BOUND,
         ),
         Step(
-            "running_average.bias",
-            r"on a constant sequence $c$ the average is $(1-\gamma^t)c$ after $t$ steps: short by $(1-\frac1N)^t c$",
-            "on a constant sequence c the average is (1−γ^t)c after t steps, short by (1−1/N)^t c",
-            ("0 < γ < 1",),
-            INDUCTION,
-            bias,
-            (Planted("γ^{t+1} for γ^t", {"power": 1}),),
+            id="running_average.bias",
+            statement=(
+                r"on a constant sequence $c$ the average is $(1-\gamma^t)c$ after $t$ steps: short by $(1-\frac1N)^t "
+                r"c$"
+            ),
+            plain="on a constant sequence c the average is (1−γ^t)c after t steps, short by (1−1/N)^t c",
+            hypotheses=("0 < γ < 1",),
+            method=INDUCTION,
+            prove=bias,
+            planted=(Planted("γ^{t+1} for γ^t", {"power": 1}),),
             source="slides",
         ),
         Step(
-            "running_average.correction",
-            r"divided by $1-\gamma^t$ the weights are non-negative and sum to $1$",
-            "divided by 1 − γ^t the weights are non-negative and sum to 1: no bias",
-            ("0 < γ < 1", "t ≥ 1"),
-            "the partial sum by SymPy, the sign by z3",
-            correction,
-            (Planted("1 − γ^{t+1} for 1 − γ^t", {"power": 1}),),
+            id="running_average.correction",
+            statement=r"divided by $1-\gamma^t$ the weights are non-negative and sum to $1$",
+            plain="divided by 1 − γ^t the weights are non-negative and sum to 1: no bias",
+            hypotheses=("0 < γ < 1", "t ≥ 1"),
+            method="the partial sum by SymPy, the sign by z3",
+            prove=correction,
+            planted=(Planted("1 − γ^{t+1} for 1 − γ^t", {"power": 1}),),
         ),
     ),
 )

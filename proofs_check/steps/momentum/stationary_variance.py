@@ -144,7 +144,7 @@ def prove_temperature(half: Any = 2, batch: Any = 1) -> Outcome:
     s, B, eta_0 = sp.symbols("s B eta_0", positive=True)
     x = _variances()[0].subs({eta: (1 - gamma) * B**batch * eta_0, q: s**2 / B}, simultaneous=True)
     stated = eta_0 * s**2 / (half * h) / (1 - (1 - gamma) * B * eta_0 * h / (2 * (1 + gamma)))
-    limit = sp.limit(sp.cancel(sp.together(x / eta_0)), eta_0, 0, "+")
+    limit = sp.cancel(sp.together(x / eta_0)).subs(eta_0, 0)  # a quotient of polynomials, continuous at 0
     return both(
         ("exactly", equal(x, stated, "with its denominator", _cancelled)),
         ("η₀ → 0", equal(limit, s**2 / (half * h), "Var x/η₀ → s²/(2h)", _cancelled)),
@@ -169,18 +169,20 @@ def prove_average(damping: Any = 1) -> Outcome:
 
 
 CHAPTER = Chapter(
-    8,
-    "The stationary variance and the temperature rule",
-    (
+    title="The stationary variance and the temperature rule",
+    after=("conventions",),
+    steps=(
         Step(
-            "stationary_variance.stable",
-            r"for $0 \le \gamma < 1$ both eigenvalues of $A = \begin{pmatrix} 1-\eta h & -\gamma \\ \eta h & \gamma"
-            r" \end{pmatrix}$ have $|\lambda| < 1$ if and only if $0 < \eta h < 2(1+\gamma)$",
-            "for 0 ≤ γ < 1 momentum on h x²/2 is stable iff 0 < ηh < 2(1+γ)",
-            ("0 ≤ γ < 1", "velocity form"),
-            "real and complex roots apart, both directions, by z3 over the reals",
-            prove_stable,
-            (
+            id="stationary_variance.stable",
+            statement=(
+                r"for $0 \le \gamma < 1$ both eigenvalues of $A = \begin{pmatrix} 1-\eta h & -\gamma \\ \eta h & "
+                r"\gamma \end{pmatrix}$ have $|\lambda| < 1$ if and only if $0 < \eta h < 2(1+\gamma)$"
+            ),
+            plain="for 0 ≤ γ < 1 momentum on h x²/2 is stable iff 0 < ηh < 2(1+γ)",
+            hypotheses=("0 ≤ γ < 1", "velocity form"),
+            method="real and complex roots apart, both directions, by z3 over the reals",
+            prove=prove_stable,
+            planted=(
                 Planted("3(1+γ) for 2(1+γ)", {"edge": 3}),
                 Planted("1.9(1+γ) for 2(1+γ)", {"edge": "1.9"}),
                 Planted("−1 for 0", {"low": -1}),
@@ -188,51 +190,63 @@ CHAPTER = Chapter(
             kind=Kind.BOUND,
         ),
         Step(
-            "stationary_variance.unique",
-            r"for $0 \le \gamma < 1$, $0 < \eta h < 2(1+\gamma)$ the equation $S = A S A^T + q\, b b^T$ has exactly one"
-            r" symmetric solution, and $\det S = \eta^3 q^2 / (h(1-\gamma)D) > 0$, $D ="
-            r" (1-\gamma)(2(1+\gamma)-\eta h)$",
-            "where it is stable, the Lyapunov equation has one solution, with det S = η³q²/(h(1−γ)D) > 0",
-            ("0 ≤ γ < 1", "0 < ηh < 2(1+γ)"),
-            "the determinant of the linear equations by SymPy, its sign by z3",
-            prove_unique,
-            (Planted("2.1(1+γ) for 2(1+γ)", {"edge": "2.1"}), Planted("q for q²", {"power": 1})),
+            id="stationary_variance.unique",
+            statement=(
+                r"for $0 \le \gamma < 1$, $0 < \eta h < 2(1+\gamma)$ the equation $S = A S A^T + q\, b b^T$ has "
+                r"exactly one symmetric solution, and $\det S = \eta^3 q^2 / (h(1-\gamma)D) > 0$, $D = "
+                r"(1-\gamma)(2(1+\gamma)-\eta h)$"
+            ),
+            plain="where it is stable, the Lyapunov equation has one solution, with det S = η³q²/(h(1−γ)D) > 0",
+            hypotheses=("0 ≤ γ < 1", "0 < ηh < 2(1+γ)"),
+            method="the determinant of the linear equations by SymPy, its sign by z3",
+            prove=prove_unique,
+            planted=(Planted("2.1(1+γ) for 2(1+γ)", {"edge": "2.1"}), Planted("q for q²", {"power": 1})),
         ),
         Step(
-            "stationary_variance.velocity",
-            r"$\mathrm{Var}\, x = \frac{\eta s^2 (1+\gamma)}{B h (1-\gamma)(2(1+\gamma) - \eta h)}$,"
-            r" $\mathrm{Var}\, v = \frac{2\eta^2 s^2}{B(1-\gamma)(2(1+\gamma)-\eta h)}$,"
-            r" $\mathrm{Cov}(x, v) = -\frac12 \mathrm{Var}\, v$",
-            "Var x = ηs²(1+γ)/(Bh(1−γ)(2(1+γ)−ηh)), Var v = 2η²s²/(B(1−γ)(2(1+γ)−ηh)), Cov(x, v) = −Var v/2",
-            ("velocity form on h x²/2", "independent gradient noise of mean 0 and variance s²/B", "0 < ηh < 2(1+γ)"),
-            "the Lyapunov equation solved by SymPy for symbolic γ, η, h, q = s²/B",
-            prove_variance,
-            (
+            id="stationary_variance.velocity",
+            statement=(
+                r"$\mathrm{Var}\, x = \frac{\eta s^2 (1+\gamma)}{B h (1-\gamma)(2(1+\gamma) - \eta h)}$, "
+                r"$\mathrm{Var}\, v = \frac{2\eta^2 s^2}{B(1-\gamma)(2(1+\gamma)-\eta h)}$, $\mathrm{Cov}(x, v) = "
+                r"-\frac12 \mathrm{Var}\, v$"
+            ),
+            plain="Var x = ηs²(1+γ)/(Bh(1−γ)(2(1+γ)−ηh)), Var v = 2η²s²/(B(1−γ)(2(1+γ)−ηh)), Cov(x, v) = −Var v/2",
+            hypotheses=(
+                "velocity form on h x²/2",
+                "independent gradient noise of mean 0 and variance s²/B",
+                "0 < ηh < 2(1+γ)",
+            ),
+            method="the Lyapunov equation solved by SymPy for symbolic γ, η, h, q = s²/B",
+            prove=prove_variance,
+            planted=(
                 Planted("2 for the 1 of 1+γ", {"plus": 2}),
                 Planted("(1+γ)−ηh for 2(1+γ)−ηh", {"two": 1}),
                 Planted("the covariance with the other sign", {"covariance": HALF}),
             ),
         ),
         Step(
-            "stationary_variance.temperature",
-            r"with $\eta = (1-\gamma)B\eta_0$: $\mathrm{Var}\, x = \frac{\eta_0 s^2}{2h} \big/ \big(1 -"
-            r" \frac{(1-\gamma)B\eta_0 h}{2(1+\gamma)}\big)$, so $\mathrm{Var}\, x / \eta_0 \to s^2/(2h)$ as"
-            r" $\eta_0 \to 0$ for all $\gamma$ and $B$",
-            "with η = (1−γ)Bη₀: Var x = (η₀s²/2h)/(1 − (1−γ)Bη₀h/(2(1+γ))) → η₀s²/(2h), whatever γ and B",
-            ("as above",),
-            "substitution and limit by SymPy",
-            prove_temperature,
-            (Planted("h for 2h", {"half": 1}), Planted("B² for B", {"batch": 2})),
+            id="stationary_variance.temperature",
+            statement=(
+                r"with $\eta = (1-\gamma)B\eta_0$: $\mathrm{Var}\, x = \frac{\eta_0 s^2}{2h} \big/ \big(1 - "
+                r"\frac{(1-\gamma)B\eta_0 h}{2(1+\gamma)}\big)$, so $\mathrm{Var}\, x / \eta_0 \to s^2/(2h)$ as "
+                r"$\eta_0 \to 0$ for all $\gamma$ and $B$"
+            ),
+            plain="with η = (1−γ)Bη₀: Var x = (η₀s²/2h)/(1 − (1−γ)Bη₀h/(2(1+γ))) → η₀s²/(2h), whatever γ and B",
+            hypotheses=("as above",),
+            method="substitution and limit by SymPy",
+            prove=prove_temperature,
+            planted=(Planted("h for 2h", {"half": 1}), Planted("B² for B", {"batch": 2})),
         ),
         Step(
-            "stationary_variance.average",
-            r"in the average form $\mathrm{Var}\, x = \frac{\eta s^2(1+\gamma)}{B h (2(1+\gamma) - (1-\gamma)\eta h)}$,"
-            r" which is the velocity form's at $(1-\gamma)\eta$",
-            "in the average form Var x = ηs²(1+γ)/(Bh(2(1+γ) − (1−γ)ηh)), the velocity form's at (1−γ)η",
-            ("average form on h x²/2", "noise as above"),
-            "a Lyapunov equation of its own, solved by SymPy, and the substitution",
-            prove_average,
-            (Planted("without the 1−γ", {"damping": 0}),),
+            id="stationary_variance.average",
+            statement=(
+                r"in the average form $\mathrm{Var}\, x = \frac{\eta s^2(1+\gamma)}{B h (2(1+\gamma) - (1-\gamma)\eta "
+                r"h)}$, which is the velocity form's at $(1-\gamma)\eta$"
+            ),
+            plain="in the average form Var x = ηs²(1+γ)/(Bh(2(1+γ) − (1−γ)ηh)), the velocity form's at (1−γ)η",
+            hypotheses=("average form on h x²/2", "noise as above"),
+            method="a Lyapunov equation of its own, solved by SymPy, and the substitution",
+            prove=prove_average,
+            planted=(Planted("without the 1−γ", {"damping": 0}),),
         ),
     ),
 )

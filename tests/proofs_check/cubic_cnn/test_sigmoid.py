@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tolerances import assert_close, tolerance
 
-from lemmascope.proofs_check.methods.monotone import ball, nonnegative
+from lemmascope.proofs_check.methods.monotone import nonnegative
+from lemmascope.proofs_check.methods.signs import ball
 from lemmascope.proofs_check.step import settle
 from lemmascope.proofs_check.steps.cubic_cnn import sigmoid
 from lemmascope.theory.cubic_cnn.model import log1p_exp, logistic_weight
@@ -169,9 +170,12 @@ def test_one_sign_of_a_derivative():
 
 
 def test_a_ball_encloses():
-    found = ball(sp.log(2) * sp.exp(sp.Rational(1, 3)) / 7 - x**3, {x: ball(sp.Rational(1, 5))})
+    more = sp.sin(sp.pi * x) + sp.cos(x) * sp.E - x ** sp.Rational(2, 3)
+    found = ball(sp.log(2) * sp.exp(sp.Rational(1, 3)) / 7 - x**3 + more, {x: ball(sp.Rational(1, 5))})
     with mpmath.workdps(30):
+        fifth = mpmath.mpf(1) / 5
         value = mpmath.log(2) * mpmath.exp(mpmath.mpf(1) / 3) / 7 - mpmath.mpf(1) / 125
+        value += mpmath.sin(mpmath.pi * fifth) + mpmath.cos(fifth) * mpmath.e - fifth ** (mpmath.mpf(2) / 3)
     assert_close(float(found.mid()), float(value))
     with pytest.raises(ValueError, match="no enclosure"):
-        ball(sp.sin(x), {x: found})
+        ball(sp.gamma(x), {x: found})

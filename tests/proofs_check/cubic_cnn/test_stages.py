@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from strategies import instances
 from tolerances import assert_close, tolerance
 
-from lemmascope.proofs_check.methods.races import ordering
+from lemmascope.proofs_check.methods.races import ordering, races, surely_ordered
 from lemmascope.proofs_check.step import settle
 from lemmascope.proofs_check.steps.cubic_cnn import stages
 from lemmascope.theory.cubic_cnn import law, weights
@@ -268,6 +268,29 @@ def test_the_condition_at_its_edges():
     for name, value in (("N_1", 10), ("N_1", 0), ("alpha", 0.0), ("eta", -1.0), ("x_0", -0.1), ("row_sum", 0.0)):
         with pytest.raises(InputError, match=name):
             ordering(**{**NUMBERS, name: value})
+
+
+def of_a_race(race, **constants):
+    numbers = {"m": 1, "P": 2, "N": race.N, "N_1": race.N - 1, "alpha": race.alpha, "eta": race.eta}
+    return ordering(**numbers, c_0=race.c, x_0=race.x, row_sum=race.kappa + race.off_diagonal, **constants)
+
+
+@pytest.mark.parametrize("slack", [1, 8, 100])
+def test_balls_and_floats_agree_on_the_condition(slack):
+    told = {(of_a_race(race, slack=slack).holds, surely_ordered(race, slack=slack)) for race in races()}
+    assert told <= {(True, True), (False, False)}
+    assert (False, False) in told
+    assert surely_ordered(next(races()), slack=math.inf)
+
+
+def test_balls_leave_an_equality_undecided():
+    """With v₁ = 1 the right side is rational: U < U is shown by nobody, whatever floats round it to."""
+    race = next(races())._replace(x=0.25, kappa=1.0, N=2)
+    found = of_a_race(race, level=1)
+    late = (4 - 1) / (3 * Fraction(race.eta) / 2)
+    slack = Fraction(found.T_0_at_most) / late
+    assert not surely_ordered(race, level=1, slack=slack)
+    assert surely_ordered(race, level=1, slack=slack * (1 + Fraction(1, 10**30)))
 
 
 @given(instances(penalty=False), st.floats(0.01, 1.0), st.floats(0.001, 0.2))
