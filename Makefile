@@ -23,12 +23,10 @@ docs: $(VENV)/.docs   # the pages, in site/index.html; a warning is an error
 	@echo "site/index.html"
 
 readme: $(VENV)/.peers   # the documents' tables and pictures anew: 20 minutes
-	$(BIN)/lemmascope reproduce --force
-	$(BIN)/lemmascope reproduce --force --root-seed 1 --out results/root-1
-	$(BIN)/lemmascope reproduce --force --root-seed 2 --out results/root-2
-	$(BIN)/lemmascope reproduce --force --dtype float32 --out results/float32
-	$(BIN)/lemmascope phase --force
-	$(BIN)/lemmascope scaling --force
+	$(BIN)/lemmascope all --force
+	$(BIN)/lemmascope headline --force --root-seed 1 --out results/root-1
+	$(BIN)/lemmascope headline --force --root-seed 2 --out results/root-2
+	$(BIN)/lemmascope headline --force --dtype float32 --out results/float32
 	$(BIN)/lemmascope prove --force
 	$(BIN)/lemmascope identities --force
 	$(BIN)/python -m lemmascope.sims.report.documents results
