@@ -10,6 +10,7 @@ __all__ = [
     "check_ours",
     "check_writable",
     "digest",
+    "read_table",
     "refuse_other",
     "whole_file",
     "write_json",
@@ -79,7 +80,7 @@ def check_ours(folder: Path) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise InputError("out", str(folder), "it must be a folder, and this is a file")
-    ours = (folder / LOCK).is_file() or isinstance(_found(folder).get("fingerprint"), dict)
+    ours = (folder / LOCK).is_file() or isinstance(read_table(folder / PROVENANCE).get("fingerprint"), dict)
     if not ours and not _empty(folder):
         raise InputError("out", str(folder), "it holds files that are no results of lemmascope; choose another folder")
 
@@ -89,10 +90,10 @@ def _empty(folder: Path) -> bool:
     return all(path.is_dir() and not path.is_symlink() for path in folder.rglob("*"))
 
 
-def _found(folder: Path) -> dict[str, Any]:
-    """What a folder's ``provenance.json`` says; nothing where it is missing or damaged."""
+def read_table(path: Path) -> dict[str, Any]:
+    """The table in a JSON file; empty where the file is missing or damaged, or holds something else."""
     try:
-        found = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -141,7 +142,7 @@ class ResultsFolder:
         self._aside = aside or self.path.parent
         self._values: dict[str, Any] = {}
         check_ours(self.path)
-        found = _found(self.path)
+        found = read_table(self.path / PROVENANCE)
         if not force and found.get("complete") is not False and not _empty(self.path):
             refuse_other(self.path, "out", self.fingerprint, found.get("fingerprint"))
 
@@ -190,7 +191,7 @@ class ResultsFolder:
 
     def _listed(self) -> list[str]:
         """The files of earlier results that lie in the folder and nowhere else, whatever its provenance says."""
-        found, inside = _found(self.path).get("files", ()), self.path.resolve()
+        found, inside = read_table(self.path / PROVENANCE).get("files", ()), self.path.resolve()
         if not isinstance(found, dict | list):
             return []
         paths = [PurePosixPath(name) for name in found if isinstance(name, str)]

@@ -16,7 +16,7 @@ from typing import Any
 
 import xarray as xr
 
-from lemmascope.sims.files import LOCK, PROVENANCE, check_ours, whole_file, write_json
+from lemmascope.sims.files import LOCK, PROVENANCE, check_ours, read_table, whole_file, write_json
 from lemmascope.sims.run.parts import Damaged, decode, encode
 from lemmascope.theory.errors import InputError
 
@@ -99,7 +99,7 @@ class Store:
             else:
                 leftover.unlink()
         found = list(self.path.glob(PART))
-        results = _found(self.path.parent / PROVENANCE)
+        results = read_table(self.path.parent / PROVENANCE)
         finished = bool(results) and results.get("complete") is not False
         if not force and found:
             self._compare(wanted, resume=resume)
@@ -120,8 +120,8 @@ class Store:
 
     def _compare(self, wanted: dict[str, Any], *, resume: bool) -> None:
         where = str(self.path.parent)
-        found = _found(self.path / MANIFEST)
-        if set(found) != set(wanted) or found["schema"] != SCHEMA:
+        found = read_table(self.path / MANIFEST)
+        if set(found) != set(wanted) or found["schema"] != SCHEMA or not isinstance(found["fingerprint"], dict):
             raise InputError(
                 "out", where, "the list of its parts is damaged; they are left alone, --force replaces them"
             )
@@ -201,16 +201,8 @@ EXISTS = "it exists; --resume continues it, --force replaces it"
 
 def file_name(key: str) -> str:
     """A file's name that a reader recognizes, and that no two keys share."""
-    readable = re.sub(r"[^\w.=+-]+", "_", key)[:100]
+    readable = re.sub(r"[^\w.=+-]+", "_", key, flags=re.ASCII)[:100]
     return f"{readable}.{hashlib.sha256(key.encode()).hexdigest()[:8]}.npz"
-
-
-def _found(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _differences(there: Any, here: Any, where: str = "") -> list[str]:
