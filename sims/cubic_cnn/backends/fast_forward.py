@@ -84,7 +84,7 @@ class FastForwardEngine:
 
     def watched(self) -> Watched:
         """See `sims.cubic_cnn.backends.engine.Engine.watched`."""
-        hits = np.array([[member.hits for member in self.members]])
+        hits = np.array([[member.hits for member in self.members]], dtype=float)  # also where none is missing
         dead = np.array([[member.dead for member in self.members]], dtype=object)
         return Watched(hits[..., 0], hits[..., 1], dead[..., 0].astype(int), dead[..., 1].astype("U8"))
 

@@ -67,6 +67,48 @@ def test_more_seeds_leave_the_first_ones_alone(tiny, difference):
     assert difference(many.isel(seed=slice(0, 3)), few) == []
 
 
+WAYS = {
+    "numpy, weights": {"backend": "numpy", "representation": "weights"},
+    "numpy, coefficients": {"backend": "numpy", "representation": "coefficients"},
+    "compiled, weights": {"backend": "compiled", "representation": "weights"},
+    "compiled, coefficients": {"backend": "compiled", "representation": "coefficients"},
+    "float32": {"backend": "compiled", "dtype": "float32"},
+    "fast-forward": {"fast_forward": 1e-10, "iterations": 500, "record": Every(100), "trace": False},
+}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_a_seed_is_known_by_its_index_alone_or_among_others(tiny, difference, way):
+    """A simulation of seeds 2 to 4, and each of one, are cuts of that of five."""
+    same = {"trace": True, "audit": True, **way}
+    whole = run(tiny(), **same)
+    for first, count in ((0, 2), (2, 3), (4, 1), (1, 1)):
+        later = run(tiny(), first_seed=first, seeds=count, **same)
+        assert later.seed.values.tolist() == list(range(first, first + count))
+        assert difference(whole.isel(seed=slice(first, first + count)), later) == [], (first, count)
+    assert "c" in difference(run(tiny(), seeds=1, **same).drop_vars("seed"), later.drop_vars("seed"))
+
+
+def test_a_first_seed_is_cut_and_shared_like_any_other(tiny, difference):
+    whole = run(tiny(), first_seed=7, workers=1, chunk=5, backend="numpy")
+    for chunk, workers in ((1, 1), (2, 2), (3, 3)):
+        other = run(tiny(), first_seed=7, workers=workers, chunk=chunk, backend="numpy")
+        assert difference(whole, other) == [], (chunk, workers)
+    assert whole.seed.values.tolist() == [7, 8, 9, 10, 11]
+
+
+def test_a_first_seed_far_off_is_a_seed(tiny):
+    far = run(tiny(), first_seed=2**40, seeds=2)
+    assert far.seed.values.tolist() == [2**40, 2**40 + 1]
+    assert np.isfinite(far.c).all()
+
+
+@pytest.mark.parametrize("first", [-1, 0.5, True, "0"])
+def test_a_first_seed_that_is_none_is_refused(tiny, first):
+    with pytest.raises(InputError, match="first_seed"):
+        run(tiny(), first_seed=first)
+
+
 def test_root_study_and_index_fix_the_data(tiny, difference):
     base = run(tiny(), seeds=2, root_seed=4)
     assert difference(base, run(tiny(), seeds=2, root_seed=4)) == []

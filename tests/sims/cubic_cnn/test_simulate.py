@@ -13,10 +13,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from lemmascope.sims import stopping
 from lemmascope.sims.cubic_cnn.problems import LawProblem
 from lemmascope.sims.cubic_cnn.simulate import simulate
+from lemmascope.sims.run.tasks import Threads
 from lemmascope.sims.schedule import Every, Logarithmic
 from lemmascope.sims.seeds import streams
+from lemmascope.sims.study import Task
 from lemmascope.theory.cubic_cnn import weights
 from lemmascope.theory.errors import InputError
 from lemmascope.theory.optimizers import GD, MomentumAverage, MomentumVelocity, Nesterov, PiecewiseConstant
@@ -423,6 +426,76 @@ def test_ctrl_c_ends_a_process_promptly():
         process.kill()
         process.wait()
     assert (process.returncode, out, err) == (130, "threads left: 0\n", "")
+
+
+LONG = {"iterations": 10**7, "audit": False, "record": Every(10**7)}
+"""A run that would take minutes."""
+
+WAYS = {
+    "numpy": {"backend": "numpy", "representation": "coefficients"},
+    "numpy, weights": {"backend": "numpy", "representation": "weights"},
+    "compiled": {"backend": "compiled", "representation": "coefficients"},
+    "compiled, weights": {"backend": "compiled", "representation": "weights"},
+    "fast-forward": {"fast_forward": 1e-12, "iterations": 10**15},
+}
+
+
+@pytest.fixture
+def given_up():
+    """After the test no task is being given up any more."""
+    yield
+    stopping.clear()
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_a_run_ends_when_the_tasks_of_the_process_are_given_up(tiny, way, given_up):
+    """Asked for while it is under way, from another thread of the process."""
+    before, start = set(threading.enumerate()), time.perf_counter()
+    asked = []
+
+    def progress(_):
+        if not asked:
+            asked.append(True)
+            stopping.request()
+
+    with pytest.raises(KeyboardInterrupt):
+        simulate(
+            tiny(lam=1e-3), PLAIN, seeds=2, workers=2, progress=progress, **{**LONG, "record": Logarithmic(2), **way}
+        )
+    assert asked
+    assert time.perf_counter() - start < 30
+    assert set(threading.enumerate()) <= before
+    stopping.clear()
+    assert simulate(tiny(), PLAIN, iterations=3).sizes["iteration"] == 4
+
+
+def test_a_run_does_not_begin_where_tasks_are_given_up(tiny, given_up):
+    stopping.request()
+    with pytest.raises(KeyboardInterrupt):
+        simulate(tiny(), PLAIN, **LONG)
+
+
+def test_a_task_that_simulates_ends_with_the_one_that_fails(tiny):
+    """Under the executor of a study, which would else wait for it."""
+    tasks = [Task("own", "runs", {"seed": k}, None) for k in range(2)]
+    under_way, ended, start = threading.Event(), [], time.perf_counter()
+
+    def compute(task):
+        if task.at["seed"] == 1:
+            assert under_way.wait(60)
+            raise ZeroDivisionError
+        try:
+            return simulate(tiny(), PLAIN, workers=1, progress=lambda _: under_way.set(), **LONG)
+        except KeyboardInterrupt:
+            ended.append(task.key)
+            raise
+
+    with pytest.raises(ZeroDivisionError) as raised:
+        Threads(2).run(compute, tasks, lambda index, part: None)
+    assert raised.value.__notes__ == ["in the task runs seed=1"]
+    assert ended == ["runs seed=0"]
+    assert time.perf_counter() - start < 60
+    assert not stopping.stopped()
 
 
 # --- refusals ------------------------------------------------------------------------------------------------------

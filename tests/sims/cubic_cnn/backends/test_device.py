@@ -204,6 +204,16 @@ def test_without_memory_fewer_seeds_run_at_a_time_and_nothing_is_lost(tiny, emul
         run(tiny())
 
 
+@pytest.mark.parametrize("at_a_time", [10**9, 1])
+def test_a_seed_is_known_by_its_index_on_the_device_too(tiny, emulated, difference, at_a_time):
+    _, limits = emulated
+    whole = run(tiny())
+    limits["seeds"] = at_a_time
+    later = run(tiny(), first_seed=2, seeds=3)
+    assert later.seed.values.tolist() == [2, 3, 4]
+    assert difference(whole.isel(seed=slice(2, 5)), later) == []
+
+
 def test_an_optimizer_without_recursion_runs_on_the_devices_arrays(tiny, emulated, difference):
     class Mine(GD):
         def step(self, params, grad, state, t):
@@ -242,6 +252,12 @@ def test_on_a_real_device_a_thousand_iterations_of_headline_are_the_reference(re
     found, expected = (simulate(HEADLINE, pair, **settings, backend=b, audit=False) for b in ("cupy", "numpy"))
     assert found.attrs["backend"] == "cupy"
     assert_same(found, expected, skip=("test_accuracy_error",))
+
+
+@pytest.mark.skipif(WHY_NOT is not None, reason=f"no device: {WHY_NOT}")
+def test_on_a_real_device_a_seed_is_known_by_its_index(tiny, difference):
+    whole, later = (run(tiny(), backend="cupy", first_seed=first, seeds=5 - first) for first in (0, 2))
+    assert difference(whole.isel(seed=slice(2, 5)), later) == []
 
 
 @pytest.mark.skipif(WHY_NOT is not None, reason=f"no device: {WHY_NOT}")

@@ -17,6 +17,9 @@ from lemmascope.theory.errors import InputError
 DEGREE = 8
 SHORTEST = 64  # `sims.cubic_cnn.backends.fast_forward`
 HUGE = 2**45
+BEYOND = [15 * 2**51, 2**54, 9 * 2**60]
+"""Lengths that a double represents, as `fast_forward` has them, though it does not count up to them."""
+
 TINY = 1e-290  # below, a double has fewer digits
 
 NUMBERS = st.just(0.0) | st.floats(1e-4, 2.0)
@@ -152,10 +155,15 @@ def test_momentum_outside_the_unit_interval_is_refused(gamma):
 # --- nodes ---------------------------------------------------------------------------------------------------------
 
 
-@given(st.integers(SHORTEST, 5000) | st.integers(3, 45).map(lambda k: 8 * 2**k), st.integers(1, DEGREE))
+EIGHT_TO_FIFTEEN = st.tuples(st.integers(8, 15), st.integers(3, 60)).map(lambda pair: pair[0] * 2 ** pair[1])
+
+
+@given(st.integers(SHORTEST, 5000) | EIGHT_TO_FIFTEEN, st.integers(1, DEGREE))
 @example(SHORTEST, DEGREE)
 @example(4 * DEGREE, DEGREE)
 @example(HUGE, DEGREE)
+@example(2**53, DEGREE)
+@example(15 * 2**60, DEGREE)
 def test_nodes_and_checks(length, degree):
     """From 0 to M, increasing, each within one half of a Chebyshev–Lobatto point; a check between each two."""
     window = Window(Response((0.5, 0.5, 1.0, 0.0), degree), length)
@@ -170,7 +178,7 @@ def test_nodes_and_checks(length, degree):
     assert window.interpolation.shape == (len(checks), degree + 1)
 
 
-@pytest.mark.parametrize("length", [SHORTEST, 1000, 2**30, HUGE])
+@pytest.mark.parametrize("length", [SHORTEST, 1000, 2**30, HUGE, *BEYOND])
 def test_interpolation_reproduces_polynomials(length):
     """All T_k up to the degree; one more is not reproduced. The rows add up to one."""
     window = Window(Response((0.5, 0.5, 1.0, 0.0), DEGREE), length)
@@ -184,6 +192,14 @@ def test_interpolation_reproduces_polynomials(length):
         else:
             assert np.max(np.abs(window.interpolation @ at[0] - at[1])) > 0.1
     assert_close(window.interpolation.sum(axis=1), np.ones(len(window.checks)))
+
+
+@pytest.mark.parametrize("length", [4 * DEGREE - 1, 0, 2**53 + 1, 2**54 + 2, 15 * 2**51 + 1, 2**60 - 1])
+def test_lengths_that_are_refused(length):
+    """Too short for its nodes; or of more than 53 bits, so that they would be those of another length."""
+    window = Window(Response((0.5, 0.5, 1.0, 0.0), DEGREE), length)
+    with pytest.raises(InputError, match=r"length = .* 32 steps or more, in 53 bits or less"):
+        window.nodes  # noqa: B018
 
 
 def test_binomials():
@@ -234,7 +250,7 @@ def check_rows(recursion, s):
 GAMMAS = [0.0, 0.5, 0.9, 0.9999, 1 - 1e-6, 1.0]
 
 
-@pytest.mark.parametrize("s", [1, 2, 63, 4096, 2**30 - 1, HUGE])
+@pytest.mark.parametrize("s", [1, 2, 63, 4096, 2**30 - 1, HUGE, *BEYOND, 2**54 + 1])
 @pytest.mark.parametrize("gamma", GAMMAS)
 def test_huge_lengths_are_geometric_sums(gamma, s):
     check_rows((gamma, 1 - gamma or 0.3, 0.1, 0.0), s)
@@ -265,17 +281,20 @@ def test_a_trace_in_the_momentum_is_seen_after_a_huge_length():
         assert abs(mp.mpf(float(rows[0][2])) / expected[0][2] - 1) > 1e3 * tolerance("identity")
 
 
-@pytest.mark.parametrize("gap", [1.3e-10, 1.3e-11, 1.3e-12, 2.6e-13])
-def test_momentum_next_to_one(gap):
+@pytest.mark.parametrize("s", [HUGE, *BEYOND])
+@pytest.mark.parametrize("gap", [1.3e-10, 1.3e-11, 1.3e-12, 2.6e-13, 2.6e-15])
+def test_momentum_next_to_one(gap, s):
     """As `cubic_cnn.scaling` has it: 1 − γ = 2.6·10⁻³/d."""
-    check_rows((1 - gap, gap, 0.1, 0.0), HUGE)
+    check_rows((1 - gap, gap, 0.1, 0.0), s)
 
 
-def test_of_a_huge_window_every_weight_is_right():
-    """Gradients that are a polynomial of degree 8 over 2⁴⁵ steps: θ at the nodes and checks, u at the end."""
-    recursion = (0.9999, 1e-4, 0.1, 0.01)
-    window = Window(Response(recursion, DEGREE), HUGE)
-    b = [mp.mpf((-1) ** k * (k + 1)) / mp.binomial(HUGE, k) for k in range(DEGREE + 1)]
+@pytest.mark.parametrize("length", [HUGE, *BEYOND])
+@pytest.mark.parametrize("gap", [1e-4, 2.6e-15])
+def test_of_a_huge_window_every_weight_is_right(gap, length):
+    """Gradients that are a polynomial of degree 8 over all the steps: θ at the nodes and checks, u at the end."""
+    recursion = (1 - gap, gap, 0.1, 0.01)
+    window = Window(Response(recursion, DEGREE), length)
+    b = [mp.mpf((-1) ** k * (k + 1)) / mp.binomial(length, k) for k in range(DEGREE + 1)]
     with mp.workdps(400):
         values = np.array([float(mp.fdot(b, [mp.binomial(s, k) for k in range(DEGREE + 1)])) for s in window.nodes])
         size = np.max(np.abs(values)) * window.gain
@@ -285,7 +304,8 @@ def test_of_a_huge_window_every_weight_is_right():
                 row = closed_form(recursion, s)[0]
                 expected.append(float(row[1] + mp.fdot(row[2:], b)))
             assert_close(w_u + w @ values, np.array(expected), scale=size)
-        row = closed_form(recursion, HUGE)[1]
+        row = closed_form(recursion, length)[1]
         kept, gained = window.buffer
         assert_close(kept + gained @ values, float(row[1] + mp.fdot(row[2:], b)), scale=np.max(np.abs(values)))
-    assert_close(window.gain, HUGE * (0.1 + 0.01) - 0.1 * 9999)
+        gain = -closed_form(recursion, length)[0][2]
+        assert_close(window.gain, float(gain))
