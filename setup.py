@@ -1,10 +1,12 @@
-"""The four houses at the top of the repository are packages inside ``lemmascope``; see `docs/decisions.md`."""
+"""The four houses at the top of the repository are packages inside ``lemmascope``; see the page of decisions."""
 
 from setuptools import find_packages, setup
 
 HOUSES = ("theory", "sims", "proofs_check", "benchmarks")
 inside = find_packages(include=[name for house in HOUSES for name in (house, f"{house}.*")])
-front = find_packages(include=["lemmascope", "lemmascope.cli", "lemmascope.cli.*", "lemmascope.cubic_cnn"])
+# The links that lie in lemmascope/ for editors and mypy lead to the houses, which are there already.
+links = [name for house in HOUSES for name in (f"lemmascope.{house}", f"lemmascope.{house}.*")]
+front = find_packages(include=["lemmascope", "lemmascope.*"], exclude=links)
 
 setup(
     packages=[*front, *(f"lemmascope.{name}" for name in inside)],

@@ -76,7 +76,7 @@ def option(default: Any, help: str, *, tiny: Any = UNSET, quick: Any = UNSET, fu
     return field(default=default, metadata={"help": help, "sizes": sizes, "flag": flag})
 
 
-def settings_of(kind: type[S], size: str = "default", **given: Any) -> S:
+def settings_of(kind: type[S], size: str = "default", /, **given: Any) -> S:
     """The settings of a size, with what is given in place of its values.
 
     Raises:

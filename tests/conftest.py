@@ -4,7 +4,9 @@ HYPOTHESIS_PROFILE chooses dev (the default), ci (the default where the variable
 every machine) or deep (many examples, for a night).
 """
 
+import json
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -24,6 +26,35 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.enviro
 
 def pytest_addoption(parser):
     parser.addoption("--peers", action="store_true", help="a test that is skipped for a missing library fails")
+
+
+@pytest.fixture
+def call_cli(monkeypatch, tmp_path):
+    """The command in an empty folder; an exception that is not an exit status is raised."""
+    from click.testing import CliRunner
+
+    from lemmascope.cli.main import app
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments, **env):
+        result = CliRunner(env=env).invoke(app, [str(a) for a in arguments])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def schema():
+    """Checks a verdicts.json against its schema."""
+    import jsonschema
+
+    import lemmascope.sims.report
+
+    text = (Path(lemmascope.sims.report.__file__).parent / "verdicts.schema.json").read_text()
+    return lambda value: jsonschema.validate(value, json.loads(text))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["assert_momentum_identities", "explanation", "names_of"]
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -129,14 +130,14 @@ def _name(make_optimizer: Callable[..., Any]) -> str:
 def _reproduction(subject: Subject, case: Case) -> list[str]:
     make = subject.make
     module, name = getattr(make, "__module__", "__main__"), getattr(make, "__qualname__", "")
-    module = module.removeprefix("_lemmascope_user_")  # a file that the command loaded
+    module = re.sub(r"^_lemmascope_user_[0-9a-f]{8}_", "", module)  # a file that the command loaded
     here = name.isidentifier() and module not in ("__main__", "builtins")
     eta = repr(case.eta[0] if case.constant else list(case.eta))
     extra = "".join(f", {key}={value!r}" for key, value in case.options().items())
     extra += f", library={subject.library!r}" if subject.library else ""
     return [
         f"from {module} import {name}" if here else "# make_optimizer: as above",
-        "from proofs_check.conformance import run",
+        "from lemmascope.proofs_check.conformance import run",
         f"theta, gradients = {list(case.theta)!r}, {[list(row) for row in case.gradients]!r}",
         f"found = run({name if here else 'make_optimizer'}, theta=theta, gradients=gradients, eta={eta}, "
         f"gamma={case.gamma!r}, dtype={case.dtype!r}{extra})",

@@ -15,7 +15,7 @@ from lemmascope.theory.cubic_cnn.parameters import Parameters
 from lemmascope.theory.errors import InputError, check_number, check_size
 
 Array = Any
-Streams = Callable[[str], np.random.Generator]
+Streams = Callable[[str], "np.random.Generator"]
 
 
 @dataclass(frozen=True)

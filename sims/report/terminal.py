@@ -1,8 +1,8 @@
-"""Manners at the terminal: width, progress, errors in one sentence with an exit status."""
+"""Manners at the terminal: width and progress."""
 
 from __future__ import annotations
 
-__all__ = ["open_console", "polite", "progress", "stop", "task_progress"]
+__all__ = ["open_console", "progress", "task_progress"]
 
 import os
 import sys
@@ -10,14 +10,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
-
-from lemmascope.sims.files import ResultsError
-from lemmascope.theory.errors import InputError
 
 
 def open_console(stderr: bool = False) -> Console:
@@ -26,29 +22,6 @@ def open_console(stderr: bool = False) -> Console:
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = 120
     return made
-
-
-@contextmanager
-def polite(kept: str = "nothing was saved, and what was saved before is as it was") -> Iterator[None]:
-    """Errors as one sentence and an exit status: 2 for wrong use, 130 for Ctrl-C, after which ``kept`` is said."""
-    try:
-        yield
-    except (InputError, ResultsError) as error:
-        stop(str(error), 2, error)
-    except KeyboardInterrupt as error:
-        stop(f"interrupted; {kept}.", 130, error)
-    except MemoryError as error:
-        stop("not enough memory: take fewer samples N, seeds or optimizers, or --representation weights.", 2, error)
-    except OSError as error:
-        where = f" {error.filename}" if error.filename else ""
-        stop(f"cannot write{where}: {error.strerror or error}; nothing saved before was changed.", 2, error)
-
-
-def stop(sentence: str, status: int, error: BaseException) -> None:
-    """Say it on standard error and leave with that status."""
-    sys.stdout.flush()
-    print(f"lemmascope: {sentence}", file=sys.stderr)
-    raise typer.Exit(status) from error
 
 
 class _Rate(ProgressColumn):

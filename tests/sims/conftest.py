@@ -1,6 +1,5 @@
 """What the tests of sims/ share: small laws at which learning happens, and bit-for-bit comparison."""
 
-import json
 import math
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from typer.testing import CliRunner
 
 from lemmascope.sims.cubic_cnn.problems import PatchProblem
 from lemmascope.theory.cubic_cnn.parameters import Parameters
@@ -91,32 +89,3 @@ def _difference(a: xr.Dataset, b: xr.Dataset) -> list[str]:
 def difference() -> Callable[[xr.Dataset, xr.Dataset], list[str]]:
     """Names of the variables that differ in a single bit (NaN equals NaN); empty for equal trajectories."""
     return _difference
-
-
-@pytest.fixture
-def call_cli(monkeypatch, tmp_path):
-    """The command in an empty folder; an exception that is not an exit status is raised."""
-    from lemmascope.cli import main as cli
-
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        result = CliRunner().invoke(cli.app, [str(a) for a in arguments])
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result
-
-    return run
-
-
-@pytest.fixture(scope="session")
-def schema() -> Callable[[Any], None]:
-    """Checks a verdicts.json against its schema."""
-    from pathlib import Path
-
-    import jsonschema
-
-    import lemmascope.sims.report
-
-    text = (Path(lemmascope.sims.report.__file__).parent / "verdicts.schema.json").read_text()
-    return lambda value: jsonschema.validate(value, json.loads(text))

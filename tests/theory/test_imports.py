@@ -57,7 +57,7 @@ ALLOWED = {
     "proofs_check": {"lemmascope.theory", "lemmascope.proofs_check"},
     "sims": {"lemmascope.theory", "lemmascope.sims", "lemmascope.proofs_check"},
     "benchmarks": INSIDE,
-    "lemmascope": INSIDE | {"lemmascope.cli", "lemmascope.cubic_cnn"},
+    "lemmascope": INSIDE | {"lemmascope.cli", "lemmascope.names", "lemmascope.cubic_cnn"},
 }
 """What of lemmascope a house may import. Of sims, sims/report alone sees proofs_check, to show its verdicts."""
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from lemmascope.cli.main import app
 from lemmascope.sims.cubic_cnn.evidence import judge

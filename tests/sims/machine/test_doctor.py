@@ -4,7 +4,7 @@ import json
 import sys
 
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from lemmascope.cli import main as cli
 from lemmascope.sims.cubic_cnn.backends.device import Device

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from lemmascope.cli import proofs as cli_proofs
+from lemmascope.cli.tools import prove as tool
 from lemmascope.proofs_check import report
 from lemmascope.proofs_check.step import Chapter, Planted, Step, proved
+from lemmascope.sims.report.verdicts import VERDICTS_SCHEMA
 
 MINE = """
 def make(eta, gamma):
@@ -33,18 +34,27 @@ def test_prove_prints_and_saves_a_verdict(call_cli, tmp_path):
     assert "PROVED" in found.stdout
     assert "as expected" in found.stdout
     saved = json.loads((tmp_path / "out" / "verdicts.json").read_text())
-    assert saved["schema"] == report.SCHEMA
+    assert saved["schema"] == VERDICTS_SCHEMA
+    assert saved["study"] == "proofs"
     assert all(v["status"] == "PROVED" and v["as_expected"] for v in saved["verdicts"])
     assert all(v["control"]["status"] == "REFUTED" for v in saved["verdicts"])
     seconds = json.loads((tmp_path / "out" / "provenance.json").read_text())["seconds"]
-    assert set(seconds) == {v["step"] for v in saved["verdicts"]}
+    assert set(seconds) == {v["claim"] for v in saved["verdicts"]}
 
 
 def test_prove_fails_where_a_step_does(call_cli, tmp_path, monkeypatch):
     """An encoding that misses its planted error is not as expected, and nor is the command's exit status."""
     planted = (Planted("2 for 1", {"factor": 2}),)
-    empty = Step("test.empty", "$x$", "x", (), "none", lambda factor=1: proved("so"), planted)
-    monkeypatch.setattr(report, "chapters", lambda: (Chapter(1, "Empty", (empty,)),))
+    empty = Step(
+        id="test.empty",
+        statement="$x$",
+        plain="x",
+        hypotheses=(),
+        method="none",
+        prove=lambda factor=1: proved("so"),
+        planted=planted,
+    )
+    monkeypatch.setattr(report, "chapters", lambda: (Chapter(title="Empty", steps=(empty,)),))
     found = call_cli("prove", "--out", tmp_path / "out")
     assert found.exit_code == 1
     assert "0 of 1 as expected" in found.stdout
@@ -59,6 +69,37 @@ def test_prove_lists_and_refuses(call_cli):
     refused = call_cli("prove", "nothing")
     assert refused.exit_code == 2
     assert "the id of a step" in refused.stderr
+
+
+LEMMA = '''"""A lemma of mine."""
+
+from lemmascope.proofs_check.step import Planted, Step, proved, refuted
+
+
+def prove(top=2):
+    return proved("by counting") if top == 2 else refuted("by counting", {"top": top})
+
+
+STEP = Step(id="mine.two", statement="$1 + 1 = 2$", plain="1 + 1 = 2", hypotheses=(), method="counting", prove=prove,
+            planted=(Planted("3 in place of 2", {"top": 3}),))
+'''
+
+
+def test_prove_takes_a_lemma_of_ones_own(call_cli, tmp_path):
+    (tmp_path / "my_lemma.py").write_text(LEMMA)
+    found = call_cli("prove", "--plugin", "my_lemma.py", "--out", "out")
+    assert found.exit_code == 0, found.output
+    assert "A lemma of mine" in found.stdout
+    assert "1 PROVED; 1 of 1 as expected" in found.stdout
+    (verdict,) = json.loads((tmp_path / "out" / "verdicts.json").read_text())["verdicts"]
+    assert verdict["control"]["status"] == "REFUTED"
+    listed = call_cli("prove", "--plugin", "my_lemma.py", "--list")
+    assert "planted error, must be REFUTED: 3 in place of 2" in listed.stdout
+    absent = call_cli("prove", "--plugin", "absent.py")
+    assert absent.exit_code == 2
+    assert "it must be a Python file that exists" in absent.stderr
+    (tmp_path / "false.py").write_text(LEMMA.replace("top == 2", "top != 2"))
+    assert call_cli("prove", "--plugin", "false.py", "--out", "false").exit_code == 1
 
 
 def test_identities_of_an_optimizer_of_ones_own(call_cli, mine):
@@ -132,5 +173,5 @@ def test_a_library_that_is_not_installed(call_cli, monkeypatch):
 
 
 def test_a_witness_in_a_line():
-    found = cli_proofs._witness({"at": {"x": 0.5, "y": [1.0, 2.0]}, "left": 1.25})
+    found = tool._witness({"at": {"x": 0.5, "y": [1.0, 2.0]}, "left": 1.25})
     assert found == "x = 0.5, y = (1, 2); left 1.25"

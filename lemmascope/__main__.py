@@ -1,0 +1,5 @@
+"""``python -m lemmascope``: the command, of this interpreter."""
+
+from lemmascope.cli.main import main
+
+main()

@@ -1,0 +1,222 @@
+"""A study's command, made from its declaration: its own flags, and those that every study has."""
+
+from __future__ import annotations
+
+__all__ = ["EXITS", "KEPT", "Done", "carry", "command_of", "size_of", "sizes", "title_of"]
+
+import ast
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lemmascope.cli.command import Command, Option, flag
+from lemmascope.cli.fields import settings_from, study_flags
+from lemmascope.cli.kinds import INT, PATH, TEXT, OneOf
+from lemmascope.cli.manners import stop
+from lemmascope.sims import registry
+from lemmascope.sims.study import Study, Task
+from lemmascope.theory.errors import InputError
+
+KEPT = "finished parts are kept; --resume continues"
+EXITS = (
+    ("0", "every verdict is as expected, its control REFUTED"),
+    ("1", "one is not"),
+    ("2", "wrong use"),
+    ("3", "the cluster was lost; finished parts are kept for --resume"),
+    ("130", "Ctrl-C; finished parts are kept for --resume"),
+)
+OWN, SHARED = "Flags of this study", "Flags of every study"
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a study came out: its exit state, the verdicts that are as expected, all of them, seconds; or it failed."""
+
+    status: int
+    good: int
+    verdicts: int
+    seconds: float
+    failed: bool = False
+
+
+def title_of(study: Study[Any]) -> str:
+    """The first line of its file, which says what it shows."""
+    if not study.file:
+        return registry.title(study.name)
+    text = ast.get_docstring(ast.parse(Path(study.file).read_text(encoding="utf-8"))) or study.message
+    return text.partition("\n")[0]
+
+
+def _shared(study: Study[Any]) -> list[Option]:
+    def made(*names: str, kind: Any = None, help: str, **keywords: Any) -> Option:
+        keywords |= {"is_flag": True, "default": False} if kind is None else {"type": kind}
+        return Option(names, help=help, section=SHARED, **keywords)
+
+    return [
+        *sizes(section=SHARED),
+        made("--root-seed", kind=INT, default=0, help="Root of all random streams [0]."),
+        made("--out", kind=PATH, default=Path("results") / study.name, help=f"Results [results/{study.name}]."),
+        made("--resume", help="Go on where a run that was interrupted stopped."),
+        made("--force", help="Replace the results that lie there."),
+        made("--cluster", kind=TEXT, help="Run over Dask: local, local:WORKERS or tcp://HOST:PORT; the same bits."),
+        made("--workers", kind=INT, help="Threads [the number of cores]."),
+        made(
+            "--backend",
+            kind=OneOf(study.backends, "NAME"),
+            default=study.backends[0],
+            help=f"What computes: {', '.join(study.backends)}.",
+        ),
+        made(
+            "--dtype",
+            kind=OneOf(study.dtypes, "NAME"),
+            default=study.dtypes[0],
+            help=f"Numbers: {', '.join(study.dtypes)}.",
+        ),
+    ]
+
+
+def command_of(study: Study[Any], name: str = "") -> Command:
+    """The command of a study.
+
+    Args:
+        study: whose.
+        name: how it was called, where that is not the study's name.
+
+    Raises:
+        TypeError: a field of its settings would be a flag that every study has, or two of them the same.
+    """
+    own, shared = study_flags(study, OWN), _shared(study)
+    taken = {flag for option in shared for flag in option.opts}
+    for option in own:
+        if both := taken & {*option.opts, *option.secondary_opts}:
+            raise TypeError(f"{study.name}: {min(both)} is a flag of every study; give the field another `flag=`")
+
+    def callback(**given: Any) -> int:
+        common = {option.name: given.pop(str(option.name)) for option in shared}
+        settings = settings_from(study, size_of(common), given)
+        return carry(study, settings, **common).status
+
+    return Command(
+        name or study.name,
+        callback=callback,
+        params=[*own, *shared],
+        help=f"{title_of(study)}\n\n{study.message}",
+        short_help=title_of(study),
+        examples=study.examples,
+        exits=EXITS,
+        kept=KEPT,
+    )
+
+
+def sizes(**keywords: Any) -> list[Option]:
+    """The flags that choose a size; none of them is the default size."""
+    return [
+        flag("--quick", help="A small size, for a look.", **keywords),
+        flag("--full", help="A large size, for a cluster.", **keywords),
+        flag("--tiny", help="The size of the tests.", hidden=True, **keywords),
+    ]
+
+
+def size_of(given: dict[str, Any]) -> str:
+    """The size that is asked for, taken out of what was given.
+
+    Raises:
+        click.UsageError: two of them.
+    """
+    found = [name for one in sizes() if given.pop(name := str(one.name))]
+    if len(found) > 1:
+        raise click.UsageError(f"give one of --{' and --'.join(found)}, not both")
+    return found[0] if found else "default"
+
+
+def carry(
+    study: Study[Any],
+    settings: Any,
+    *,
+    root_seed: int = 0,
+    out: Path,
+    resume: bool = False,
+    force: bool = False,
+    cluster: str | None = None,
+    workers: int | None = None,
+    backend: str = "auto",
+    dtype: str = "float64",
+) -> Done:
+    """Run a study with a bar and notices, and print what it found.
+
+    Raises:
+        InputError: what `sims.run.carry.run_study` refuses.
+        SystemExit: the cluster was lost, with state 3.
+    """
+    import time
+
+    from lemmascope.sims.report.terminal import open_console, task_progress
+    from lemmascope.sims.report.verdicts import claim_lines, table_text
+    from lemmascope.sims.run.carry import run_study
+    from lemmascope.sims.run.tasks import Executor, Threads
+
+    if cluster is not None and workers is not None:
+        raise InputError("workers", workers, "they are threads of this process; with --cluster say local:WORKERS")
+    console, started = open_console(), time.monotonic()
+    with ExitStack() as around:
+        executor: Executor = Threads(workers)
+        if cluster is not None:
+            from lemmascope.sims.run.cluster import ClusterLost, Dask
+
+            around.enter_context(_lost(ClusterLost))
+            executor = dask = around.enter_context(Dask(cluster))
+            console.print(f"Dask's dashboard: {dask.dashboard}", markup=False)
+        bar = around.enter_context(ExitStack())
+        advance: list[Any] = []
+
+        def begin(tasks: list[Task[Any]]) -> None:
+            if tasks:
+                total = sum(task.cost for task in tasks)
+                advance.append(bar.enter_context(task_progress(total, len(tasks), study.name)))
+
+        result = run_study(
+            study,
+            settings,
+            root_seed=root_seed,
+            out=out,
+            resume=resume,
+            force=force,
+            executor=executor,
+            dtype=dtype,
+            backend=backend,
+            progress=lambda task: advance[0](task.cost),
+            begin=begin,
+            notice=lambda sentence: console.print(sentence, style="yellow", markup=False),
+        )
+        bar.close()
+    seconds = time.monotonic() - started
+    for table in study.tables(result):
+        console.print(f"\n{table.title}", style="bold", markup=False)
+        console.print(table_text(replace(table, title="", caption="")))
+        console.print(table.caption, style="dim", markup=False, end="\n" if table.caption else "")
+    if result.verdicts:
+        console.print("\nClaims, with the hypotheses checked and a negative control that must be REFUTED", style="bold")
+        for line in claim_lines(result.verdicts):
+            console.print(line)
+    console.print()
+    for sentence in study.summary(result):
+        console.print(sentence, markup=False)
+    good = sum(v.as_expected for v in result.verdicts)
+    said = (
+        f"{good} of {len(result.verdicts)} verdicts as expected" if result.verdicts else "No claim is about these data"
+    )
+    console.print(f"\n{said}, in {seconds:.0f} s; results in {out}", markup=False)
+    return Done(0 if result.as_expected else 1, good, len(result.verdicts), seconds)
+
+
+@contextmanager
+def _lost(kind: type[Exception]) -> Iterator[None]:
+    """A block in which the end of the cluster is one sentence, with state 3."""
+    try:
+        yield
+    except kind as error:
+        stop(str(error), 3, error)

@@ -1,0 +1,1 @@
+"""The tools that serve every subject, one file each; the file's name is the command's."""

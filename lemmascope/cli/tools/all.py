@@ -1,0 +1,105 @@
+"""Run every study that is not done, and end in one table.
+
+Results that are complete and come from today's code are left alone, and a study that was interrupted goes on. One
+that fails does not keep the others from being run. The exit state is the worst of all.
+"""
+
+from __future__ import annotations
+
+__all__ = ["command"]
+
+import json
+import traceback
+from pathlib import Path
+from typing import Any
+
+from lemmascope.cli import lazily
+from lemmascope.cli.catalogue import spell_seconds
+from lemmascope.cli.command import command as made
+from lemmascope.cli.command import flag, option
+from lemmascope.cli.kinds import INT, PATH
+from lemmascope.cli.manners import polite
+from lemmascope.cli.studies import EXITS, KEPT, Done, carry, size_of, sizes
+from lemmascope.sims import registry
+from lemmascope.sims.files import PROVENANCE
+from lemmascope.sims.study import Study, settings_of
+
+SAID = {0: "as expected", 1: "not as expected", 2: "refused", 3: "cluster lost"}
+
+
+@made(
+    __doc__,
+    *sizes(),
+    option("--root-seed", kind=INT, default=0, help="Root of all random streams [0]."),
+    option("--out", kind=PATH, default=Path("results"), help="Folder in which each study has its own [results]."),
+    flag("--force", help="Run all of them anew, and replace the results that lie there."),
+    option("--cluster", help="Run over Dask: local, local:WORKERS or tcp://HOST:PORT; the same bits."),
+    option("--workers", kind=INT, help="Threads [the number of cores]."),
+    examples=("lemmascope all --quick --out look", "lemmascope all", "lemmascope all --full --cluster tcp://HOST:8786"),
+    exits=(("0", "every verdict of every study is as expected, its control REFUTED"), *EXITS[1:]),
+    kept=KEPT,
+)
+def command(out: Path, root_seed: int, force: bool, **given: Any) -> int:
+    """See the top of the file."""
+    from rich import box
+    from rich.table import Table
+
+    from lemmascope.sims.report.terminal import open_console
+
+    size = size_of(given)
+    console = open_console()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("study", "verdicts as expected", "took", ""):
+        table.add_column(name, justify="right" if name == "took" else "left")
+    worst = 0
+    for name in registry.names():
+        console.print(f"\n{name}: {registry.title(name)}", style="bold", markup=False)
+        with lazily.imports():
+            study = registry.study(name)
+        lazily.resolve()
+        settings = settings_of(study.settings, size)
+        done = None if force else _there(study, settings, root_seed, out / name)
+        if done is None:
+            done = _one(study, settings, root_seed=root_seed, out=out / name, resume=not force, force=force, **given)
+        else:
+            console.print(f"done already: {done.good} of {done.verdicts} verdicts as expected", markup=False)
+        worst = max(worst, done.status)
+        verdicts = f"{done.good} of {done.verdicts}" if done.status < 2 and not done.failed else "–"
+        table.add_row(name, verdicts, spell_seconds(done.seconds), "failed" if done.failed else SAID[done.status])
+    console.print()
+    console.print(table)
+    return worst
+
+
+def _there(study: Study[Any], settings: Any, root_seed: int, out: Path) -> Done | None:
+    """How it came out, where whole results of the same run and of today's code lie there."""
+    from lemmascope.sims.run.carry import fingerprint
+    from lemmascope.sims.run.provenance import code_of
+
+    try:
+        found = json.loads((out / PROVENANCE).read_text(encoding="utf-8"))
+        verdicts = json.loads((out / "verdicts.json").read_text(encoding="utf-8"))["verdicts"]
+        wanted = fingerprint(study, settings, root_seed, study.dtypes[0], study.backends[0])
+        if found["fingerprint"] != json.loads(json.dumps(wanted)) or found["code"] != code_of(study):
+            return None
+        good = sum(bool(v["as_expected"]) for v in verdicts)
+        return Done(int(good < len(verdicts)), good, len(verdicts), float(found["wall_seconds"]))
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def _one(study: Study[Any], settings: Any, **keywords: Any) -> Done:
+    """Run one; a failure is printed, and is its exit state."""
+    import time
+
+    started = time.monotonic()
+    try:
+        with polite(KEPT):
+            return carry(study, settings, dtype=study.dtypes[0], backend=study.backends[0], **keywords)
+    except SystemExit as error:
+        if error.code == 130:
+            raise
+        return Done(int(error.code or 0), 0, 0, time.monotonic() - started)
+    except Exception:
+        traceback.print_exc()
+        return Done(1, 0, 0, time.monotonic() - started, failed=True)

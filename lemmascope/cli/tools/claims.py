@@ -1,0 +1,262 @@
+"""Judge saved results again, or list all that is stated.
+
+SAVED is a study's folder of results, a folder of several, a trajectory of a subject's simulator, or a netCDF file of
+your own with a dimension seed, and claims of your own for it (--plugin). Each claim gets a verdict: HOLDS, REFUTED with
+the witness, INCONCLUSIVE, or NOT_APPLICABLE with the hypothesis that fails; and its negative control, which must be
+REFUTED.
+
+With --list, the claims of all studies and subjects and the steps of `lemmascope prove`, with the file that states each
+and the verdicts that are saved in ./results.
+"""
+
+from __future__ import annotations
+
+__all__ = ["command"]
+
+import dataclasses
+import importlib
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lemmascope.cli import catalogue
+from lemmascope.cli.command import argument, flag, option
+from lemmascope.cli.command import command as made
+from lemmascope.cli.kinds import PATH, OneOf
+from lemmascope.cli.text import give_json, under
+from lemmascope.sims import registry
+from lemmascope.sims.files import PROVENANCE, ResultsError
+from lemmascope.sims.study import Study
+from lemmascope.theory.claim import Claim
+from lemmascope.theory.errors import InputError
+from lemmascope.theory.verdict import Status, Verdict
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from rich.console import Console
+
+COLOURS = {"PROVED": "green", "HOLDS": "green", "REFUTED": "red", "INCONCLUSIVE": "yellow", "NOT_APPLICABLE": "dim"}
+
+
+@made(
+    __doc__,
+    argument("saved", "Results to judge; several are judged one after the other.", nargs=-1, type=PATH),
+    flag("--list", "list_", help="Show what is stated, and judge nothing."),
+    option("--only", multiple=True, metavar="ID", help="Only this claim or step. Repeat."),
+    option("--study", metavar="STUDY", help="A study's name, or the FILE.py of your own, whose results they are."),
+    option("--subject", metavar="NAME", help="With --list: only of this subject."),
+    option("--status", kind=OneOf([s.value for s in Status], "STATUS"), help="With --list: only those saved so."),
+    option("--plugin", kind=PATH, help="A Python file with claims of your own."),
+    option("--json", "json_", kind=PATH, help="Write the verdicts, or the list, to this file too; - prints it."),
+    examples=(
+        "lemmascope claims --list",
+        "lemmascope claims --list --study STUDY",
+        "lemmascope claims --list --status REFUTED",
+        "lemmascope claims results/STUDY",
+        "lemmascope claims results/mine --study my_study.py",
+        "lemmascope claims run.nc --only CLAIM --json verdicts.json",
+        "lemmascope claims run.nc --plugin my_claims.py",
+    ),
+    exits=(
+        ("0", "no verdict contradicts its claim (NOT_APPLICABLE is no contradiction)"),
+        ("1", "one is REFUTED or INCONCLUSIVE, or a control HOLDS"),
+        ("2", "wrong use"),
+    ),
+)
+def command(
+    saved: tuple[Path, ...],
+    list_: bool,
+    only: tuple[str, ...],
+    study: str | None,
+    subject: str | None,
+    status: str | None,
+    plugin: Path | None,
+    json_: Path | None,
+) -> int:
+    """See the top of the file."""
+    from lemmascope.sims.own import own_objects
+    from lemmascope.sims.report.terminal import open_console
+
+    console = open_console()
+    more: list[Claim] = own_objects(plugin, Claim) if plugin is not None else []
+    if list_:
+        _list(console, _chosen(more, only, study, subject, status), json_)
+        return 0
+    for name, value in (("subject", subject), ("status", status)):
+        if value is not None:
+            raise InputError(name, value, "it goes with --list")
+    if not saved:
+        raise InputError("saved", None, "give results to judge, or --list")
+    if json_ is not None:
+        _check_json(json_)
+    own = registry.find(study) if study is not None else None
+    documents: list[dict[str, Any]] = []
+    verdicts: list[Verdict] = []
+    known: set[str] = set()
+    for path in [one for some in saved for one in _each(some)]:
+        if len(saved) > 1 or path not in saved:
+            console.print(f"\n{path}", style="bold", markup=False)
+        try:
+            ids, document, found = _judged(path, own, more, only)
+        except (InputError, ResultsError) as error:
+            if path in saved:
+                raise
+            console.print(f"passed over: {error}", style="yellow", markup=False)
+            continue
+        known |= ids
+        _show(console, found)
+        documents.append(document)
+        verdicts += found
+    for name in only:
+        if name not in known:
+            raise InputError("only", name, f"the claims are {', '.join(sorted(known))}")
+    if json_ is not None:
+        give_json(json_, documents[0] if len(documents) == 1 else documents)
+    counts = {one: sum(v.status is one for v in verdicts) for one in Status}
+    console.print("\n" + (", ".join(f"{n} {one.value}" for one, n in counts.items() if n) or "No claim is about them."))
+    return 1 if any(_contradicted(v) for v in verdicts) else 0
+
+
+def _each(path: Path) -> Iterator[Path]:
+    """The folder of results, or those that lie in it."""
+    within = [one.parent for one in sorted(path.glob(f"*/{PROVENANCE}"))] if path.is_dir() else []
+    if within and not (path / PROVENANCE).exists():
+        yield from within
+    else:
+        yield path
+
+
+def _check_json(path: Path) -> None:
+    """Older verdicts may be replaced, and nothing else."""
+    from lemmascope.sims.report.verdicts import read_verdicts
+
+    if str(path) != "-" and path.exists():
+        read_verdicts(path)
+
+
+def _judged(
+    path: Path, own: Study[Any] | None, more: Sequence[Claim], only: Sequence[str]
+) -> tuple[set[str], dict[str, Any], tuple[Verdict, ...]]:
+    """The ids of all claims that are known for what is saved there, the document, and the verdicts."""
+    from lemmascope.sims.judge import judge
+    from lemmascope.sims.report.verdicts import document, verdicts_json
+    from lemmascope.sims.run.carry import judge_again
+
+    if path.is_dir():
+        result = judge_again(path, own)
+        found = (*result.verdicts, *judge(more, result.evidence, result.study.controls))
+        ids = {claim.id for claim in (*result.study.claims, *more)}
+        found = tuple(v for v in found if not only or v.claim in only)
+        return ids, verdicts_json(dataclasses.replace(result, verdicts=found)), found
+    from lemmascope.sims import netcdf
+
+    data = netcdf.load(path, "a trajectory, or labelled data,")
+    face = _face(data)
+    if face is not None:
+        ours = list(face.TRAJECTORY)
+        data = face.load(path)
+    elif not more:
+        schema = data.attrs.get("schema")
+        why = f"no subject knows it (schema {schema}); give claims of your own for it with --plugin FILE.py"
+        raise InputError("saved", str(path), why)
+    else:
+        ours = []
+    chosen = [claim for claim in (*ours, *more) if not only or claim.id in only]
+    found = face.judge(data, chosen) if face is not None else judge(chosen, data)
+    name, root = str(data.attrs.get("study", path.stem)), data.attrs.get("root_seed")
+    saved = document(name, found, root_seed=None if root is None else int(root))
+    return {claim.id for claim in (*ours, *more)}, saved, found
+
+
+def _face(data: xr.Dataset) -> Any:
+    """The front of the subject whose simulator wrote these data, or None.
+
+    It has SCHEMA, an attribute of such data, load, the claims about them, TRAJECTORY, and judge.
+    """
+    schema = str(data.attrs.get("schema", "")).partition("/")[0]
+    for subject in catalogue.subjects():
+        if schema and find_spec(f"lemmascope.{subject}") is not None:
+            face = importlib.import_module(f"lemmascope.{subject}")
+            if getattr(face, "SCHEMA", "").partition("/")[0] == schema:
+                return face
+    return None
+
+
+def _show(console: Console, verdicts: Sequence[Verdict]) -> None:
+    from lemmascope.sims.report.verdicts import claim_lines
+
+    for line in claim_lines(verdicts):
+        console.print(line)
+
+
+def _contradicted(v: Verdict) -> bool:
+    """A claim that did not come out, or whose control came out like itself (a control may be undecided)."""
+    unrefuted = v.control is not None and v.control["status"] in (Status.HOLDS, Status.PROVED)
+    return unrefuted or v.status not in (v.expected, Status.NOT_APPLICABLE)
+
+
+def _chosen(
+    more: Sequence[Claim], only: Sequence[str], study: str | None, subject: str | None, status: str | None
+) -> list[tuple[catalogue.Entry, list[Any]]]:
+    """The entries of the catalogue that are asked for, each with its saved verdicts."""
+    own = [registry.find(study)] if study is not None and study.endswith(".py") else []
+    every = [*catalogue.claims(own), *catalogue.steps()]
+    for claim in more:
+        every.append(catalogue.entry(claim, "", (), catalogue.stated_in(claim, None)))
+    name = own[0].name if own else study
+    known = {s for entry in every for s in entry.studies}
+    for field, value, names in (
+        ("study", name, known),
+        ("subject", subject, {entry.subject for entry in every} - {""}),
+        *(("only", one, {entry.id for entry in every}) for one in only),
+    ):
+        if value is not None and value not in names:
+            raise InputError(field, value, f"it must be one of {', '.join(sorted(names))}")
+    saved: dict[tuple[str, str], list[Any]] = {}
+    for one in catalogue.Saved.within(Path("results")):
+        for verdict in one.verdicts:
+            saved.setdefault((one.study, str(verdict.get("claim"))), []).append(verdict)
+    found = []
+    for entry in every:
+        verdicts = [v for s in entry.studies for v in saved.get((s, entry.id), [])]
+        asked = (name is None or name in entry.studies) and (subject is None or subject == entry.subject)
+        if asked and (not only or entry.id in only) and (status is None or status in [v["status"] for v in verdicts]):
+            found.append((entry, verdicts))
+    return found
+
+
+def _list(console: Console, entries: list[tuple[catalogue.Entry, list[Any]]], json_: Path | None) -> None:
+    if json_ is not None:
+        give_json(
+            json_,
+            [
+                dataclasses.asdict(entry)
+                | {"saved": [{k: v.get(k) for k in ("label", "status", "as_expected")} for v in verdicts]}
+                for entry, verdicts in entries
+            ],
+        )
+        if str(json_) == "-":
+            return
+    from rich.text import Text
+
+    for entry, verdicts in entries:
+        head = Text(entry.id, style="bold")
+        head.append(f"   {entry.what} · {entry.kind} · source: {entry.source}", style="not bold")
+        if entry.expected not in ("HOLDS", "PROVED"):
+            head.append(f" · expected: {entry.expected}", style="not bold")
+        for v in verdicts:
+            head.append(f"   {v['status']}", style=COLOURS.get(v["status"], ""))
+            head.append(f" {v['label']}" if v.get("label") else "", style="dim not bold")
+        console.print(head)
+        under(console, entry.plain or entry.statement)
+        if entry.plain:
+            under(console, f"LaTeX: {entry.statement}", "dim")
+        for condition in entry.conditions:
+            under(console, f"if {condition}", "dim")
+        if entry.checked:
+            under(console, f"{'method' if entry.what == 'step' else 'control'}: {entry.checked}", "dim")
+        whose = [entry.subject, ", ".join(entry.studies)] if entry.what == "claim" else [entry.subject]
+        under(console, f"{' · '.join(filter(None, whose))} · stated in {entry.file}", "dim")
+    told = sum(entry.what == "claim" for entry, _ in entries)
+    console.print(f"\n{told} claims and {len(entries) - told} steps of `lemmascope prove`.", markup=False)

@@ -1,0 +1,44 @@
+"""Print what this machine has, and how fast it is.
+
+BLAS and its threads, Numba, CuPy, CUDA, device, memory, and measured rates of products and of memory.
+"""
+
+from __future__ import annotations
+
+__all__ = ["command"]
+
+from pathlib import Path
+
+from lemmascope.cli.command import command as made
+from lemmascope.cli.command import flag, option
+from lemmascope.cli.kinds import PATH
+
+
+@made(
+    __doc__,
+    option("--json", "json_", kind=PATH, help="Write the findings to this file too."),
+    flag("--measure/--no-measure", default=True, help="Measure rates and bandwidth, or leave it."),
+    examples=("lemmascope doctor", "lemmascope doctor --no-measure --json machine.json"),
+)
+def command(json_: Path | None, measure: bool) -> None:
+    """See the top of the file."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from lemmascope.sims.files import check_writable, write_json
+    from lemmascope.sims.machine.doctor import examine, findings
+    from lemmascope.sims.report.terminal import open_console
+
+    if json_ is not None:
+        check_writable(json_)
+    found = examine(measure)
+    console = open_console()
+    for section, lines in found.items():
+        table = Table(title=section, title_justify="left", show_header=False, min_width=60)
+        for name, value in lines.items():
+            table.add_row(escape(str(name)), escape(str(value)))
+        console.print(table)
+    for sentence in findings(found):
+        console.print(escape(sentence), soft_wrap=True)
+    if json_ is not None:
+        write_json(json_, found)

@@ -1,0 +1,1 @@
+"""The tools of this subject, one file each; the file's name is the command's."""

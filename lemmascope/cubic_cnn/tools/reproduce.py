@@ -1,0 +1,3 @@
+"""Run the central experiment: another name of `lemmascope headline`."""
+
+ALIAS = "headline"
