@@ -49,7 +49,7 @@ class Parts(Protocol):
 
     @property
     def path(self) -> Any:
-        """Where they are, for a message."""
+        """The folder that they are in, for a message; None if they are in memory."""
 
     @property
     def keys(self) -> list[str]:
@@ -76,7 +76,7 @@ class Kept:
         keys: names of the tasks.
     """
 
-    path = "memory"
+    path = None
 
     def __init__(self, keys: list[str]) -> None:
         self.keys = keys

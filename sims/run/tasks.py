@@ -113,5 +113,7 @@ def run_tasks(
     try:
         executor.run(compute, todo, done)
     except ClusterLost as error:
-        kept = f"{parts.done} of {len(tasks)} parts are in {parts.path}, and --resume continues from there."
-        raise ClusterLost(f"{error}; {kept}") from error
+        some = f"{parts.done} of {len(tasks)} parts"
+        kept = f"are in {parts.path}, and --resume continues from there"
+        lost = "were computed, and are not kept without a folder"
+        raise ClusterLost(f"{error}; {some} {lost if parts.path is None else kept}.") from error
