@@ -10,13 +10,15 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from lemmascope.sims.cubic_cnn.problems import PatchProblem
+from lemmascope.sims import pictures
+from lemmascope.sims.cubic_cnn.problems import LawProblem, PatchProblem
 from lemmascope.sims.cubic_cnn.simulate import simulate
-from lemmascope.sims.figures import save, save_all
-from lemmascope.sims.figures.common import FEATURE, LARGE, NOISE, SMALL
-from lemmascope.sims.figures.headline import accuracy, coefficients, data, stages
+from lemmascope.sims.figures.common import FEATURE, LARGE, NOISE, SMALL, save
+from lemmascope.sims.figures.headline import LARGEST, PICTURES, accuracy, coefficients, data, save_all, stages
 from lemmascope.sims.figures.labels import finish
 from lemmascope.sims.schedule import Logarithmic
+from lemmascope.sims.studies.headline import STUDY, Settings
+from lemmascope.sims.study import Result
 from lemmascope.theory.cubic_cnn.parameters import HEADLINE, Parameters
 from lemmascope.theory.optimizers import GD, MomentumAverage
 
@@ -140,8 +142,12 @@ def test_names_that_do_not_fit_become_a_legend():
 
 
 def test_files_are_written_and_reproducible(run, tmp_path):
+    """Those of a trajectory, and the study's pictures of the same one."""
+    result = Result(STUDY, Settings(), 0, {"trajectory": run}, (), ())
+    assert pictures.of(STUDY) == PICTURES
     first = save_all(run, tmp_path / "a")
-    second = save_all(run, tmp_path / "b")
+    second = pictures.save(result, tmp_path / "b")
+    assert [path.name for path in first] == [path.name for path in second]
     ends = (".pdf", ".png", ".caption.txt")
     names = {name + end for name in ("coefficients", "stages", "accuracy", "data") for end in ends}
     assert {p.name for p in first} == names
@@ -151,6 +157,16 @@ def test_files_are_written_and_reproducible(run, tmp_path):
     for path in first:
         if path.suffix == ".txt":
             assert len(path.read_text().strip().splitlines()) == 1
+
+
+def test_large_data_are_not_drawn(tmp_path):
+    huge = Parameters(**{**TINY.to_dict(), "d": LARGEST})
+    found = simulate(LawProblem(huge, "exact"), {"GD": GD(0.01)}, iterations=3)
+    assert {path.stem for path in save_all(found, tmp_path) if path.suffix == ".pdf"} == {
+        "coefficients",
+        "stages",
+        "accuracy",
+    }
 
 
 def test_user_data_without_a_feature(tmp_path):

@@ -13,7 +13,8 @@ import xarray as xr
 from lemmascope.sims.cubic_cnn import trajectory
 from lemmascope.sims.cubic_cnn.problems import LawProblem
 from lemmascope.sims.cubic_cnn.simulate import simulate
-from lemmascope.sims.cubic_cnn.trajectory import SCHEMA, VARIABLES, TrajectoryError, load, save
+from lemmascope.sims.cubic_cnn.trajectory import SCHEMA, VARIABLES, load, save
+from lemmascope.sims.files import ResultsError
 from lemmascope.sims.schedule import Every
 from lemmascope.theory.optimizers import GD, MomentumAverage, Nesterov, PiecewiseConstant
 
@@ -146,7 +147,7 @@ def test_a_folder_that_cannot_be_is_an_oserror(saved, tmp_path):
 
 
 def refused(path, pattern):
-    with pytest.raises(TrajectoryError, match=pattern) as refusal:
+    with pytest.raises(ResultsError, match=pattern) as refusal:
         load(path)
     message = str(refusal.value)
     assert "\n" not in message
@@ -191,8 +192,8 @@ def test_a_file_that_lacks_variables(saved, tmp_path):
 
 
 def test_the_error_of_a_write_is_not_an_error_of_the_file():
-    assert issubclass(TrajectoryError, ValueError)
-    assert not issubclass(TrajectoryError, OSError)
+    assert issubclass(ResultsError, ValueError)
+    assert not issubclass(ResultsError, OSError)
     assert trajectory.SCHEMA.startswith("lemmascope-trajectory/")
 
 
