@@ -215,8 +215,8 @@ def _table_json(table: Table) -> dict[str, Any]:
 
 def table_text(table: Table) -> RichTable:
     """A table for a terminal."""
-    out = RichTable(title=table.title, title_justify="left", caption_justify="left", pad_edge=False)
-    out.caption = table.caption or None
+    out = RichTable(title=escape(table.title), title_justify="left", caption_justify="left", pad_edge=False)
+    out.caption = escape(table.caption) or None
     for k, column in enumerate(table.columns):
         out.add_column(escape(column), no_wrap=True, justify="left" if k == 0 else "default")
     for row in table.rows:

@@ -1,4 +1,4 @@
-"""What a reader gets: JSON under its schema, the talk's table, blocks, sentences."""
+"""What a reader gets of verdicts: JSON under its schema, tables, blocks, the catalogue."""
 
 import dataclasses
 import io
@@ -7,15 +7,22 @@ import math
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
 from rich.console import Console
 
+from lemmascope.sims.cubic_cnn.controls import CONTROLS
+from lemmascope.sims.cubic_cnn.evidence import evidence
 from lemmascope.sims.cubic_cnn.simulate import simulate
-from lemmascope.sims.cubic_cnn.trajectory import TrajectoryError
+from lemmascope.sims.files import ResultsError
 from lemmascope.sims.judge import judge
 from lemmascope.sims.report import verdicts as report
-from lemmascope.theory.cubic_cnn.claims import CLAIMS
+from lemmascope.sims.studies import headline
+from lemmascope.sims.study import Result
+from lemmascope.sims.tables import Table
+from lemmascope.theory.cubic_cnn.claims import CLAIMS, TRAJECTORY
 from lemmascope.theory.cubic_cnn.parameters import Parameters
+from lemmascope.theory.errors import InputError
 from lemmascope.theory.optimizers import GD, MomentumAverage
 from lemmascope.theory.verdict import Status
 
@@ -29,64 +36,128 @@ def run():
 
 
 @pytest.fixture(scope="module")
-def verdicts(run):
-    return judge(run)
+def result(run):
+    """As a study's, with a table."""
+    settings = headline.Settings(seeds=5, iterations=60, parameters=SMALL)
+    seen = tuple(evidence(run))
+    found = judge(TRAJECTORY, seen, CONTROLS)
+    return Result(headline.STUDY, settings, 3, {"trajectory": run, "learning_rates": run}, seen, found)
 
 
-def test_verdicts_json_obeys_its_schema(run, verdicts, tmp_path):
-    found = report.verdicts_json(verdicts, run, report.talk_table(run))
+@pytest.fixture(scope="module")
+def verdicts(result):
+    return result.verdicts
+
+
+# --- verdicts.json -------------------------------------------------------------------------------------------------
+
+
+def test_verdicts_json_obeys_its_schema(result, verdicts, tmp_path):
+    found = report.verdicts_json(result)
     text = json.dumps(found, allow_nan=False)
     jsonschema.validate(json.loads(text), SCHEMA)
     assert len(found["verdicts"]) == len(verdicts)
     (tmp_path / "v.json").write_text(text)
     assert report.read_verdicts(tmp_path / "v.json") == json.loads(text)
+    assert json.dumps(report.verdicts_json(result), allow_nan=False) == text
 
 
-def test_the_schema_refuses_what_is_no_verdict(run, verdicts):
-    found = json.loads(json.dumps(report.verdicts_json(verdicts, run)))
-    for damage in ({"status": "TRUE"}, {"colour": "red"}, {"interval": [0.1]}):
-        broken = {**found, "verdicts": [{**found["verdicts"][0], **damage}]}
-        with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(broken, SCHEMA)
+def test_verdicts_json_says_what_was_run_and_judged(result):
+    found = report.verdicts_json(result)
+    assert (found["study"], found["subject"], found["root_seed"]) == ("headline", "cubic_cnn", 3)
+    assert found["settings"]["rates"] == [0.2, 0.3, 0.45]
+    assert found["settings"]["parameters"] == SMALL.to_dict()
+    assert [(one["label"], one["role"]) for one in found["evidence"]] == [
+        ("GD", "gd"),
+        ("GD+M", "momentum"),
+        ("2 optimizers", "family"),
+    ]
+    assert all(one["parameters"] == SMALL.to_dict() for one in found["evidence"])
+    table = found["tables"]["talk"]
+    assert table["columns"][1:] == ["training loss", "large margin", "small margin"]
+    cell = headline.talk_table(result.data["trajectory"])["GD+M"]["small margin"]
+    assert table["values"]["GD+M"]["small margin"]["accuracy"] == cell.accuracy
+    assert {v["label"] for v in found["verdicts"]} == {"GD", "GD+M", "2 optimizers"}
 
 
-def test_every_field_of_a_verdict_is_documented(verdicts):
-    text = (Path(__file__).parents[3] / "docs" / "results.md").read_text()
+def test_verdicts_alone_are_a_document_too(verdicts):
+    """As of claims that belong to no study, and of nothing drawn."""
+    found = json.loads(json.dumps(report.document("mine", verdicts[:1]), allow_nan=False))
+    jsonschema.validate(found, SCHEMA)
+    assert (found["root_seed"], found["settings"], found["evidence"], found["tables"]) == (None, {}, [], {})
+
+
+def test_what_is_not_finite_is_null(verdicts):
+    odd = dataclasses.replace(
+        verdicts[0],
+        computed=math.nan,
+        lower=-math.inf,
+        upper=math.inf,
+        by_seed={"computed": [1.0, math.nan]},
+        evidence={"slope": np.float64(0.5), "pair": (np.int64(1), math.inf), "deep": {"x": np.array([1.0, math.nan])}},
+    )
+    found = report.verdict_json(odd)
+    assert (found["computed"], found["lower"], found["upper"]) == (None, None, None)
+    assert found["by_seed"]["computed"] == [1.0, None]
+    assert found["evidence"] == {"slope": 0.5, "pair": [1, None], "deep": {"x": [1.0, None]}}
+    json.dumps(found, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    "damage", [{"status": "TRUE"}, {"colour": "red"}, {"interval": [0.1]}, {"source": "a dream"}, {"optimizer": "GD"}]
+)
+def test_the_schema_refuses_what_is_no_verdict(result, damage):
+    found = json.loads(json.dumps(report.verdicts_json(result)))
+    broken = {**found, "verdicts": [{**found["verdicts"][0], **damage}]}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(broken, SCHEMA)
+
+
+@pytest.mark.parametrize("field", ["study", "root_seed", "settings", "evidence", "tables", "verdicts", "schema"])
+def test_the_schema_misses_what_is_left_out(result, field):
+    found = json.loads(json.dumps(report.verdicts_json(result)))
+    del found[field]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(found, SCHEMA)
+
+
+def test_every_field_is_documented(result, verdicts):
+    text = (Path(__file__).parents[3] / "docs" / "reference" / "results.md").read_text()
     for name in report.verdict_json(verdicts[0]):
         assert f"`{name}`" in text or name in ("reason", "evidence"), name
+    for name in report.verdicts_json(result):
+        assert f"`{name}`" in text or name in ("schema", "lemmascope_version"), name
+
+
+def test_the_schema_knows_every_source():
+    from lemmascope.theory.verdict import SOURCES, Kind
+
+    fields = SCHEMA["$defs"]["verdict"]["properties"]
+    assert tuple(fields["source"]["enum"]) == SOURCES
+    assert fields["kind"]["enum"] == [kind.value for kind in Kind]
+    assert SCHEMA["$defs"]["status"]["enum"] == [status.value for status in Status]
+    assert SCHEMA["properties"]["schema"]["const"] == report.VERDICTS_SCHEMA
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "missing"), ("{", "truncated"), ("[1]", "no JSON object"), ('{"schema": "other/1"}', "other/1")],
+    [
+        (None, "missing"),
+        ("{", "truncated"),
+        ("[1]", "no JSON object"),
+        ('{"schema": "other/1"}', "other/1"),
+        ('{"schema": "lemmascope-verdicts/1"}', "lemmascope-verdicts/1"),
+    ],
 )
 def test_foreign_verdicts_are_refused(tmp_path, content, words):
     path = tmp_path / "v.json"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(TrajectoryError, match=words):
+    with pytest.raises(ResultsError, match=words):
         report.read_verdicts(path)
 
 
-def test_the_talk_table_is_the_final_state(run):
-    table = report.talk_table(run)
-    at = run.isel(iteration=-1).sel(optimizer="GD+M")
-    cell = table["GD+M"]["small margin"]
-    values = sorted(at.test_accuracy.sel(margin="small").values)
-    assert (cell.accuracy, cell.low, cell.high) == (values[2], values[0], values[4])
-    assert cell.passed == sum(v >= 0.99 for v in values)
-    train = table["GD"]["training loss"]
-    gd = run.isel(iteration=-1).sel(optimizer="GD")
-    n = gd.small_count
-    accuracy = (gd.train_accuracy.sel(margin="large") * (20 - n) + gd.train_accuracy.sel(margin="small") * n) / 20
-    assert train.accuracy == pytest.approx(float(accuracy.median()))
-    assert train.loss == pytest.approx(float(gd.loss.sum("margin").median()))
-
-
-def test_marks_follow_the_majority():
-    cell = report.Cell(accuracy=1, low=0, high=1, passed=3, seeds=5)
-    assert cell.mark == "✓"
-    assert dataclasses.replace(cell, passed=2).mark == "✗"
+# --- a terminal ----------------------------------------------------------------------------------------------------
 
 
 def shown(items, width=100):
@@ -96,6 +167,28 @@ def shown(items, width=100):
     return console.file.getvalue()
 
 
+def test_a_table_is_shown_as_it_is(result):
+    (table,) = headline.tables(result)
+    text = shown([report.table_text(table)], width=140)
+    for row in table.rows:
+        for cell in row:
+            assert all(line.strip() in text for line in cell.splitlines())
+    assert " ".join(table.caption.split()) in " ".join(text.split())
+    assert table.title in text
+
+
+def test_brackets_in_a_table_are_no_markup():
+    table = Table("t", "[bold]", ["[red]", "b"], [["[0.1, 0.2]", "[/]"]], caption="[smallest, largest] [/x]")
+    text = shown([report.table_text(table)])
+    for part in ("[bold]", "[red]", "[0.1, 0.2]", "[/]", "[smallest, largest] [/x]"):
+        assert part in text
+
+
+def test_a_table_with_a_ragged_row_is_refused():
+    with pytest.raises(InputError, match=r"table t = .*2 cells"):
+        Table("t", "title", ["a", "b"], [["1", "2"], ["3"]])
+
+
 def test_blocks_show_status_number_hypotheses_and_control(verdicts):
     text = shown(report.claim_lines(verdicts))
     for v in verdicts:
@@ -103,16 +196,28 @@ def test_blocks_show_status_number_hypotheses_and_control(verdicts):
         assert v.status.value in text
     assert "hypothesis long_enough fails" in text
     assert "control (a run whose gradient has the wrong sign): REFUTED" in " ".join(text.split())
+    assert "· GD+M" in text
 
 
 def test_an_unexpected_status_is_marked(verdicts):
     good = next(v for v in verdicts if v.as_expected)
     bad = dataclasses.replace(good, status=Status.REFUTED)
     uncontrolled = dataclasses.replace(good, control={"description": "x", "status": "HOLDS"})
+    left_out = dataclasses.replace(good, control={"description": "x", "status": "not run"})
     assert shown(report.claim_lines([good])).startswith("✓")
     assert shown(report.claim_lines([bad])).startswith("✗ REFUTED")
     assert "(expected HOLDS)" in shown(report.claim_lines([bad]))
     assert shown(report.claim_lines([uncontrolled])).startswith("✗")
+    assert shown(report.claim_lines([left_out])).startswith("–")
+
+
+def test_an_exact_statement_has_no_count_of_seeds(verdicts):
+    good = next(v for v in verdicts if v.as_expected)
+    exact = dataclasses.replace(good, seeds=(), holding=(), interval=None, reason="exact: it is so", label="")
+    text = shown(report.claim_lines([exact]))
+    assert "exact: it is so" in text
+    assert "0 of 0" not in text
+    assert "·" not in text.splitlines()[0]
 
 
 def test_the_catalogue_has_every_claim_whole():
@@ -121,8 +226,9 @@ def test_the_catalogue_has_every_claim_whole():
         assert claim.id in text
         assert " ".join(claim.plain.split()) in text
         assert f"source: {claim.source}" in text
-        for h in claim.hypotheses:
+        for h in claim.assumes:
             assert h.name in text
+        assert claim.control.description in text
 
 
 @pytest.mark.parametrize(
@@ -132,9 +238,17 @@ def test_numbers(x, text):
     assert report.number(x) == text
 
 
-def test_sentences_come_from_the_numbers(run):
-    first, second = report.meaning(run, report.talk_table(run))
-    c = float(run.isel(iteration=-1).c.max("neuron").median("seed").sel(optimizer="GD+M"))
-    assert report.number(c) in second
-    assert first.startswith("GD:")
-    assert "1/β = 5" in second
+@pytest.mark.parametrize(
+    ("computed", "lower", "upper", "text"),
+    [
+        (2.64, 0.161, 6.21, "2.64 in [0.161, 6.21]"),
+        (0.502, -math.inf, 0.55, "0.502 ≤ 0.55"),
+        (0.6, -math.inf, 0.55, "0.6 > 0.55"),
+        (0.95, 0.9, math.inf, "0.95 ≥ 0.9"),
+        (0.8, 0.9, math.inf, "0.8 < 0.9"),
+        (0.8, -math.inf, math.inf, "0.8"),
+        (None, 0.0, 1.0, "–"),
+    ],
+)
+def test_bounds(verdicts, computed, lower, upper, text):
+    assert report.bound(dataclasses.replace(verdicts[0], computed=computed, lower=lower, upper=upper)) == text
