@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = [
-    "Settings",
-    "optimizer_from_table",
-    "optimizer_from_text",
-    "own_function",
-    "own_objects",
-    "read_toml",
-    "settings",
-]
+__all__ = ["Settings", "optimizer_from_table", "optimizer_from_text", "read_toml", "settings"]
 
 import ast
-import importlib.util
-import sys
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from lemmascope.sims.cubic_cnn.problems import LawProblem, Problem
+from lemmascope.sims.own import load_module
 from lemmascope.sims.schedule import Every, Logarithmic, Schedule
 from lemmascope.theory.cubic_cnn.parameters import HEADLINE, Parameters, paper_regime
 from lemmascope.theory.errors import InputError, check_number
@@ -91,48 +81,6 @@ def read_toml(path: str | Path) -> dict[str, Any]:
     return top
 
 
-def _load(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise InputError("module", str(path), "it must be a Python file that exists")
-    spec = importlib.util.spec_from_file_location(f"_lemmascope_user_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise InputError("module", str(path), f"it must run without error ({type(error).__name__}: {error})") from error
-    return module
-
-
-def own_objects(path: str | Path, kind: type) -> list[Any]:
-    """All objects of a class at the top level of a user's Python file, in its order.
-
-    Raises:
-        InputError: the file is missing or fails, or holds no such object.
-    """
-    found = [x for x in vars(_load(Path(path))).values() if isinstance(x, kind)]
-    if not found:
-        raise InputError("module", str(path), f"it must define at least one {kind.__name__}")
-    return found
-
-
-def own_function(spec: str, field: str) -> Callable[..., Any]:
-    """What ``FILE.py:NAME`` names, something that can be called.
-
-    Raises:
-        InputError: the file is missing or fails, or has nothing of that name that can be called.
-    """
-    path, _, name = spec.rpartition(":")
-    if not path.endswith(".py") or not name:
-        raise InputError(field, spec, "it must be FILE.py:NAME")
-    found = getattr(_load(Path(path)), name, None)
-    if not callable(found):
-        raise InputError(field, spec, f"{path} must define a function {name}")
-    return found
-
-
 def _value(text: str) -> Any:
     try:
         return ast.literal_eval(text)
@@ -162,7 +110,7 @@ def optimizer_from_table(label: str, table: Mapping[str, Any]) -> Optimizer:
     where = f"optimizer {label}"
     if isinstance(form, str) and ".py:" in form:
         path, _, name = form.rpartition(":")
-        made = getattr(_load(Path(path)), name, None)
+        made = getattr(load_module(path), name, None)
         if made is None:
             raise InputError(where, form, f"{path} must define {name}")
         try:

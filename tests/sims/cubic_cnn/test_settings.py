@@ -3,15 +3,8 @@
 import pytest
 
 from lemmascope.sims.cubic_cnn.problems import LawProblem
-from lemmascope.sims.cubic_cnn.settings import (
-    optimizer_from_table,
-    optimizer_from_text,
-    own_objects,
-    read_toml,
-    settings,
-)
+from lemmascope.sims.cubic_cnn.settings import optimizer_from_table, optimizer_from_text, read_toml, settings
 from lemmascope.sims.schedule import Every, Logarithmic
-from lemmascope.theory.claim import Claim
 from lemmascope.theory.cubic_cnn.parameters import HEADLINE, paper_regime
 from lemmascope.theory.errors import InputError
 from lemmascope.theory.optimizers import GD, MomentumAverage, Nesterov, PiecewiseConstant
@@ -109,8 +102,6 @@ def test_a_class_of_ones_own(tmp_path):
         optimizer_from_table("mine", {"form": f"{path}:Mine", "rate": 0.5})
     with pytest.raises(InputError, match="must define Other"):
         optimizer_from_table("mine", {"form": f"{path}:Other"})
-    with pytest.raises(InputError, match="at least one Claim"):
-        own_objects(path, Claim)
 
 
 @pytest.mark.parametrize(
