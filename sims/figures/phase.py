@@ -47,20 +47,11 @@ def _accuracy_map() -> ListedColormap:
 
 
 def _name(data: xr.Dataset, side: str) -> str:
-    symbols = {
-        "η": r"$\eta$",
-        "1 − γ": r"$1-\gamma$",
-        "α": r"$\alpha$",
-        "β": r"$\beta$",
-        "μ": r"$\mu$",
-        "σ": r"$\sigma$",
-        "σ₀": r"$\sigma_0$",
-    }
-    words = {"eta": "learning rate", "gamma": "", "d": "dimension", "N": "samples", "m": "neurons", "P": "patches"}
-    symbol = str(data[side].attrs["symbol"])
-    shown = symbols.get(symbol, f"${symbol}$")
-    word = words.get(str(data.attrs[side]), "")
-    return f"{word} {shown}" if word else shown
+    name = str(data.attrs[side])
+    letter = name if len(name) == 1 else rf"\{name}"  # the code's names are LaTeX's
+    shown = r"$1-\gamma$" if name == "gamma" else f"${letter}$"
+    words = {"eta": "learning rate", "d": "dimension", "N": "samples", "m": "neurons", "P": "patches"}
+    return f"{words[name]} {shown}" if name in words else shown
 
 
 def _panel(

@@ -10,8 +10,9 @@ import math
 import xarray as xr
 
 from lemmascope.sims.figures.common import law_of, typical_time
+from lemmascope.theory.cubic_cnn import SUBJECT
 
-GREEK = {"alpha": "α", "beta": "β", "mu": "μ", "sigma": "σ", "sigma_0": "σ₀", "lam": "λ"}
+LAW = ("alpha", "beta", "mu", "sigma", "sigma_0", "lam")
 TIMES = (("T_0", "T₀ (max c ≥ 1/(2α))"), ("T_1", "T₁ (y Σ Ξ³ ≥ 1/2 on all of Z₂)"))
 
 
@@ -21,12 +22,12 @@ def who(trajectory: xr.Dataset) -> str:
     text = f"median over {seeds} seeds, bands from the smallest to the largest" if seeds > 1 else "one seed"
     p = law_of(trajectory)
     sizes = p if p is not None else json.loads(trajectory.attrs["sizes"])
-    names = ("d", "N", "P", "m", *(GREEK if p is not None else ("lam",)))
+    names = ("d", "N", "P", "m", *(LAW if p is not None else ("lam",)))
     described = json.loads(trajectory.attrs["optimizers"])
-    parts = [text, ", ".join(f"{GREEK.get(k, k)} = {sizes[k]:.6g}" for k in names)]
+    parts = [text, ", ".join(f"{SUBJECT[k].symbol} = {sizes[k]:.6g}" for k in names)]
     for name in map(str, trajectory.optimizer.values):
         found = described[name]
-        values = [f"{g} = {found[k]:.10g}" for k, g in (("eta", "η"), ("gamma", "γ")) if k in found]
+        values = [f"{SUBJECT[k].symbol} = {found[k]:.10g}" for k in ("eta", "gamma") if k in found]
         diverged = int((trajectory.diverged_at.sel(optimizer=name) >= 0).sum())
         end = f" ({diverged} of {seeds} runs diverged)" if diverged else ""
         parts.append(f"{name}: {', '.join(values) or found['class']}{end}")
