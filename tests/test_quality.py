@@ -304,13 +304,17 @@ def literals(source: str) -> set[str]:
 TESTS = Path(__file__).parent
 
 
-@pytest.mark.parametrize(
-    "path",
-    [*TESTS.glob("*.py"), *(TESTS / "theory").glob("*.py"), *(TESTS / "proofs_check").glob("*.py")],
-    ids=lambda path: path.name,
-)
+HELD = [*TESTS.glob("*.py"), *(TESTS / "theory").rglob("*.py"), *(TESTS / "proofs_check").rglob("*.py")]
+
+
+@pytest.mark.parametrize("path", HELD, ids=lambda path: path.name)
 def test_tolerances_come_from_the_table(path):
     assert not literals(path.read_text(encoding="utf-8"))
+
+
+def test_those_of_every_subject_are_held_to_it():
+    assert len(HELD) > 35
+    assert {"test_law.py", "test_energy.py", "test_order.py", "test_quality.py"} <= {path.name for path in HELD}
 
 
 def test_a_tolerance_beside_the_table_is_seen():
