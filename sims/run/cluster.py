@@ -161,9 +161,10 @@ class Dask:
         _run_on(self._client, compute, tasks, done)
 
 
-def _on_worker(compute: Callable[[Task], xr.Dataset], packed: bytes) -> xr.Dataset:
-    # Unpacked here, after `compute` was: a user's own study is a module that this process has only then.
-    task = pickle.loads(packed)
+def _on_worker(packed_compute: bytes, packed_task: bytes) -> xr.Dataset:
+    # Unpacked here and in this order: a user's own study is a module that this process has only then, and where it
+    # cannot be loaded the task fails, and not the worker.
+    compute, task = pickle.loads(packed_compute), pickle.loads(packed_task)
     # For good, and not within a block: the threads of a worker that has many would restore it under each other.
     threadpool_limits(limits=1)
     return compute(task)
@@ -178,12 +179,12 @@ def _run_on(
     finished: SimpleQueue[Future] = SimpleQueue()
     futures: dict[Any, tuple[int, Future]] = {}
     name = f"task-{uuid.uuid4().hex}"
-    watch = _Watch(client)
+    watch, packed = _Watch(client), pickle.dumps(compute)
     try:
         for rank, index in enumerate(longest_first(tasks, list(range(len(tasks))))):
             with watch.connection():
                 future = client.submit(
-                    _on_worker, compute, pickle.dumps(tasks[index]), key=(name, index), pure=False, priority=-rank
+                    _on_worker, packed, pickle.dumps(tasks[index]), key=(name, index), pure=False, priority=-rank
                 )
                 futures[future.key] = index, future
                 future.add_done_callback(finished.put)

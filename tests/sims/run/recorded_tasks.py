@@ -1,6 +1,8 @@
 """Tasks that record in a folder that they were begun, and wait there for leave; for threads and other processes."""
 
 import os
+import signal
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +29,8 @@ def wait_for(condition, what):
 class Task:
     """Leaves a file in ``folder``, with the process's number, each time it is computed.
 
-    ``does`` says what else: "wait" for the file "go", "fail" until there is a file "repaired", "ask" whether it is to
-    be given up until it is, "kill" the first process that computes it, or "kill always".
+    Words in ``does`` say what else: "wait" for the file "go", "fail" until there is a file "repaired", "ask" whether it
+    is to be given up until it is, "kill" the first process that computes it, or "always" each one.
     """
 
     index: int
@@ -56,32 +58,27 @@ def processes(folder):
 
 
 def _record(task):
-    number = 0
+    number, whole = 0, Path(task.folder) / f"process-{os.getpid()}-{threading.get_ident()}"
+    whole.write_text(str(os.getpid()))
     while True:
-        file = Path(task.folder) / f"began-{task.index}-{number}"
         try:
-            with open(file.with_name(f".{file.name}"), "x") as hidden:
-                hidden.write(str(os.getpid()))
+            os.link(whole, Path(task.folder) / f"began-{task.index}-{number}")  # whole at once, and only one has it
+            return number
         except FileExistsError:
             number += 1
-        else:
-            os.replace(file.with_name(f".{file.name}"), file)
-            # What keeps the next one off this number, now that the name is taken.
-            Path(file.with_name(f".{file.name}")).touch()
-            return number
 
 
 def compute(task):
-    number, folder = _record(task), Path(task.folder)
-    if task.does == "wait":
+    number, folder, does = _record(task), Path(task.folder), task.does.split()
+    if "wait" in does:
         wait_for((folder / "go").exists, "leave to go on")
-    if task.does == "fail" and not (folder / "repaired").exists():
+    if "fail" in does and not (folder / "repaired").exists():
         raise ArithmeticError("no such root")
-    while task.does == "ask":
+    while "ask" in does:
         stopping.check()
         time.sleep(0.001)
-    if task.does == "kill always" or (task.does == "kill" and number == 0):
-        os.kill(os.getpid(), 9)
+    if "always" in does or ("kill" in does and number == 0):
+        os.kill(os.getpid(), signal.SIGKILL)
     A = np.random.default_rng(task.index).standard_normal((150, 150))
     return xr.Dataset({"x": (("row", "column"), np.linalg.inv(A @ A.T)[:2, :3])}, attrs={"index": task.index})
 

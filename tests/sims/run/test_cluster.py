@@ -1,42 +1,45 @@
 """The same tasks on real clusters: the same bits, whatever is killed."""
 
 import os
+import pickle
 import signal
 import socket
 import subprocess
 import sys
 import threading
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import psutil
 import pytest
-from test_tasks import ROOT, Task, begun, compute, expected, store_at, tasks_in  # noqa: F401
+import xarray as xr
+from distributed import Client, LocalCluster
+from recorded_tasks import begun, compute, processes, store_at, tasks_in, values, wait_for
 
 import lemmascope.sims.run.cluster
-from lemmascope.sims.cubic_cnn.simulate import simulate
-from lemmascope.sims.run.cluster import ClusterLost, connect
-from lemmascope.sims.run.store import Store
-from lemmascope.sims.run.tasks import run_tasks
-from lemmascope.theory.cubic_cnn.parameters import Parameters
+from lemmascope.sims import registry
+from lemmascope.sims.run.carry import Compute, run_study
+from lemmascope.sims.run.cluster import ClusterLost, Dask, connect
+from lemmascope.sims.run.tasks import Threads, run_tasks
+from lemmascope.sims.study import experiment_tasks, settings_of
 from lemmascope.theory.errors import InputError
-from lemmascope.theory.optimizers import GD, MomentumAverage
+
+HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="module")
 def two():
-    """A client of two workers on this machine."""
-    with connect("local:2") as client:
-        yield client
+    """Two workers on this machine."""
+    with Dask("local:2") as cluster:
+        yield cluster
 
 
 SCHEDULER = """
-import sys, time
+import sys
 from distributed import LocalCluster
 if __name__ == "__main__":
-    cluster = LocalCluster(n_workers=int(sys.argv[1]), threads_per_worker=1, dashboard_address=None, memory_limit=None)
+    cluster = LocalCluster(n_workers=int(sys.argv[1]), threads_per_worker=int(sys.argv[2]), dashboard_address=None,
+                           memory_limit=None)
     print(cluster.scheduler_address, flush=True)
     sys.stdin.read()
     cluster.close()
@@ -44,12 +47,12 @@ if __name__ == "__main__":
 
 
 @contextmanager
-def scheduler(folder, workers=2, paths=(ROOT, Path(__file__).parent)):
+def scheduler(folder, workers=2, threads=1, paths=(HERE,)):
     """A process with a scheduler and its workers, and its address; ends when its input does."""
     script = folder / "scheduler.py"
     script.write_text(SCHEDULER)
     with subprocess.Popen(
-        [sys.executable, str(script), str(workers)],
+        [sys.executable, str(script), str(workers), str(threads)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -73,42 +76,25 @@ def scheduler(folder, workers=2, paths=(ROOT, Path(__file__).parent)):
                         child.kill()
 
 
-@dataclass(frozen=True)
-class Training:
-    seed: int
-    cost: float
-
-
-def train(task):
-    parameters = Parameters(d=40, N=12, P=2, m=4, alpha=2.0, beta=0.2, mu=0.25, sigma=0.3, sigma_0=0.08)
-    run = simulate(
-        parameters, {"GD": GD(0.1), "GD+M": MomentumAverage(0.1, 0.9)}, iterations=50, root_seed=task.seed, workers=1
-    )
-    return run["c"].isel(seed=0, iteration=-1).values
-
-
-def test_training_on_workers_gives_the_same_bits_as_here(tmp_path, two):
-    tasks = [Training(seed, cost=float(seed % 2)) for seed in range(4)]
-    results = []
-    for name, cluster in (("here", None), ("there", two)):
-        with Store.create_or_open(
-            tmp_path / name, {}, list("abcd"), ["c"], train(tasks[0]).shape, resume=False, force=False
-        ) as store:
-            results.append(run_tasks(train, tasks, store, cluster=cluster))
-    assert np.isfinite(results[0]).all()
-    assert np.array_equal(results[0], results[1])
-
-
-def test_only_what_is_missing_goes_to_the_cluster(tmp_path, two, expected):  # noqa: F811
+def test_only_what_is_missing_goes_to_the_cluster(tmp_path, two, computed, expected):
     seen = []
     with store_at(tmp_path / "s") as store:
-        store.write(1, expected[1])
-        results = run_tasks(compute, tasks_in(tmp_path / "t"), store, cluster=two, progress=seen.append)
-    assert np.array_equal(results, expected)
+        store.write(1, computed.read(1))
+        run_tasks(compute, tasks_in(tmp_path / "t"), store, two, seen.append)
+        assert values(store) == expected
+        assert store.read(0).attrs == {"index": 0}
     assert begun(tmp_path / "t") == {0: 1, 2: 1, 3: 1, 4: 1, 5: 1}
-    assert sorted(seen) == [0, 2, 3, 4, 5]
-    assert two.status == "running"
-    assert two.dashboard_link.startswith("http://127.0.0.1:")
+    assert sorted(task.index for task in seen) == [0, 2, 3, 4, 5]
+    assert os.getpid() not in processes(tmp_path / "t")
+    assert two.dashboard.startswith("http://127.0.0.1:")
+
+
+def test_a_cluster_that_nobody_entered_is_there_for_one_run(tmp_path, expected):
+    cluster = Dask("local:1")
+    with store_at(tmp_path / "s") as store:
+        run_tasks(compute, tasks_in(tmp_path / "t"), store, cluster)
+        assert values(store) == expected
+    wait_for(lambda: not any(map(psutil.pid_exists, processes(tmp_path / "t"))), "the end of the worker")
 
 
 def threads():
@@ -121,94 +107,102 @@ def test_a_worker_has_one_thread_and_this_process_keeps_its_environment():
     before = dict(os.environ)
     with connect("local:1") as client:
         assert list(client.nthreads().values()) == [1]
-        assert client.submit(threads).result(timeout=60)[0] == "1"
-        processes = list(client.run(os.getpid).values())
-    assert not any(psutil.pid_exists(process) for process in processes)
+        assert client.submit(threads).result()[0] == "1"
+        workers = list(client.run(os.getpid).values())
+    assert not any(map(psutil.pid_exists, workers))
     assert {name for name in os.environ if os.environ[name] != before.get(name)} <= {"__DASK_PARENT_PID"}
     assert set(before) <= set(os.environ)
 
 
-@dataclass(frozen=True)
-class Deadly:
-    """The first worker that computes it is killed; with ``always``, each one."""
-
-    inner: object
-    always: bool = False
-
-
-def deadly(task):
-    result = compute(task.inner)
-    if task.always or begun(task.inner.folder)[task.inner.index] == 1:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return result
-
-
-def test_a_killed_workers_task_is_computed_again(tmp_path, two, expected):  # noqa: F811
-    tasks = [Deadly(task) if task.index == 2 else task for task in tasks_in(tmp_path / "t")]
+def test_a_killed_workers_task_is_computed_again(tmp_path, two, expected):
+    tasks = tasks_in(tmp_path / "t", does={2: "kill"})
     with store_at(tmp_path / "s") as store:
-        assert np.array_equal(run_tasks(either, tasks, store, cluster=two), expected)
+        run_tasks(compute, tasks, store, two)
+        assert values(store) == expected
     assert begun(tmp_path / "t")[2] == 2
-
-
-def either(task):
-    return deadly(task) if isinstance(task, Deadly) else compute(task)
 
 
 def test_a_task_that_kills_every_worker_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(lemmascope.sims.run.cluster, "ALLOWED_FAILURES", 1)
-    first, second = tasks_in(tmp_path / "t", 1)[0], Task(1, str(tmp_path / "t"), waits=True)
-
-    def begin_killing(index):
-        (tmp_path / "t" / "go").touch()
-
+    tasks = tasks_in(tmp_path / "t", 2, does={1: "wait always"}, cost={0: 2.0})
+    go = tmp_path / "t" / "go"
     with store_at(tmp_path / "s", 2) as store:
-        with pytest.raises(ClusterLost, match=r"the 2 workers that the task task 1 was given to died .* 1 of 2 tasks"):
-            run_tasks(either, [first, Deadly(second, always=True)], store, cluster="local:1", progress=begin_killing)
+        with pytest.raises(ClusterLost, match=r"the 2 workers that the task task 1 was given to died .* 1 of 2 parts"):
+            run_tasks(compute, tasks, store, Dask("local:1"), lambda task: go.touch())
         assert store.missing() == [1]
 
 
-def test_an_error_on_a_worker_is_the_same_error_here(tmp_path, two, expected):  # noqa: F811
-    tasks = tasks_in(tmp_path / "t", wrong=True)
+def test_an_error_on_a_worker_is_the_same_error_here(tmp_path, two, expected):
+    tasks = tasks_in(tmp_path / "t", does=dict.fromkeys(range(6), "fail"))
     with store_at(tmp_path / "s") as store:
         with pytest.raises(ArithmeticError, match="no such root") as caught:
-            run_tasks(compute, tasks, store, cluster=two)
+            run_tasks(compute, tasks, store, two)
         assert caught.value.__notes__[0].startswith("in the task task ")
         (tmp_path / "t" / "repaired").touch()
-        assert np.array_equal(run_tasks(compute, tasks, store, cluster=two), expected)
+        run_tasks(compute, tasks, store, two)
+        assert values(store) == expected
 
 
-def test_an_interrupt_leaves_a_cluster_that_goes_on(tmp_path, two, expected):  # noqa: F811
-    tasks = tasks_in(tmp_path / "t")
+def refusing(task):
+    raise InputError("eta", 3.0, "it must be less than 2")
+
+
+def test_a_refusal_on_a_worker_is_the_same_refusal_here(tmp_path, two):
+    with store_at(tmp_path / "s") as store, pytest.raises(InputError, match=r"eta = 3.0 .* less than 2") as caught:
+        run_tasks(refusing, tasks_in(tmp_path / "t"), store, two)
+    assert (caught.value.field, caught.value.value) == ("eta", 3.0)
+
+
+def no_dataset(task):
+    """Task 0 is no part; it ends after all others."""
+    if task.index:
+        return compute(task)
+    wait_for(lambda: len(begun(task.folder)) == 5, "the other tasks")
+    return 1.5
+
+
+def test_a_part_that_is_none_is_refused_and_what_is_finished_is_kept(tmp_path, two):
+    """The others have ended on the workers, or are about to; those that have are not lost."""
+    tasks = tasks_in(tmp_path / "t", cost={0: 9.0})
+    with store_at(tmp_path / "s") as store:
+        with pytest.raises(InputError, match=r"part task 0 = 'float' .* must be an xarray Dataset"):
+            run_tasks(no_dataset, tasks, store, two)
+        assert 0 in store.missing()
+        assert store.done >= 4
+
+
+def test_an_interrupt_leaves_a_cluster_that_goes_on(tmp_path, two, expected):
+    tasks, left = tasks_in(tmp_path / "t"), [signal.SIGINT]
     with store_at(tmp_path / "s") as store:
         with pytest.raises(KeyboardInterrupt):
-            run_tasks(compute, tasks, store, cluster=two, progress=lambda index: signal.raise_signal(signal.SIGINT))
-        assert store.done == 1
-        assert np.array_equal(run_tasks(compute, tasks, store, cluster=two), expected)
+            run_tasks(compute, tasks, store, two, lambda task: signal.raise_signal(left.pop()) if left else None)
+        assert store.done
+        run_tasks(compute, tasks, store, two)
+        assert values(store) == expected
 
 
 @pytest.mark.parametrize("how", ["killed", "hung", "closed"])
-def test_a_lost_scheduler_is_said_and_the_study_can_be_resumed(tmp_path, expected, monkeypatch, how):  # noqa: F811
+def test_a_lost_scheduler_is_said_and_the_study_can_be_resumed(tmp_path, expected, monkeypatch, how):
     monkeypatch.setattr(lemmascope.sims.run.cluster, "POLL", 0.5)
-    tasks = tasks_in(tmp_path / "t", 2) + tasks_in(tmp_path / "t", waits=True)[2:]
-    with scheduler(tmp_path) as (address, process), store_at(tmp_path / "s") as store:
+    tasks = tasks_in(tmp_path / "t", does=dict.fromkeys(range(2, 6), "wait"), cost={0: 9.0, 1: 9.0})
+    with scheduler(tmp_path, workers=1) as (address, process), store_at(tmp_path / "s") as store:
 
-        def lose(index):
+        def lose(task):
             if store.done == 2:
                 if how == "closed":
                     process.stdin.close()
                 else:
                     process.send_signal(signal.SIGKILL if how == "killed" else signal.SIGSTOP)
 
-        with connect(address) as client:
+        with Dask(address) as cluster:
             monkeypatch.setattr(lemmascope.sims.run.cluster, "CONNECT", 2.0)
-            with pytest.raises(ClusterLost, match=r"cluster was lost; 2 of 6 tasks are in .* --resume"):
-                run_tasks(compute, tasks, store, cluster=client, progress=lose)
+            with pytest.raises(ClusterLost, match=r"cluster was lost; 2 of 6 parts are in .* --resume"):
+                run_tasks(compute, tasks, store, cluster, lose)
         (tmp_path / "t" / "go").touch()
-    before = begun(tmp_path / "t")
     with store_at(tmp_path / "s") as store:
         assert store.missing() == [2, 3, 4, 5]
-        assert np.array_equal(run_tasks(compute, tasks, store), expected)
-    assert before[0] == before[1] == 1
+        run_tasks(compute, tasks, store, Threads(2))
+        assert values(store) == expected
     assert begun(tmp_path / "t")[0] == begun(tmp_path / "t")[1] == 1
 
 
@@ -216,27 +210,29 @@ def test_a_cluster_without_workers_is_not_waited_for_forever(tmp_path, monkeypat
     monkeypatch.setattr(lemmascope.sims.run.cluster, "POLL", 0.1)
     monkeypatch.setattr(lemmascope.sims.run.cluster, "WITHOUT_WORKERS", 0.5)
     with (
-        scheduler(tmp_path, workers=0) as (address, _),
+        LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster,
+        Client(cluster, set_as_default=False) as client,
         store_at(tmp_path / "s") as store,
-        pytest.raises(ClusterLost, match="no worker for 0 s; 0 of 6 tasks"),
     ):
-        run_tasks(compute, tasks_in(tmp_path / "t"), store, cluster=address)
+        with pytest.raises(ClusterLost, match="no worker for 0 s; 0 of 6 parts"):
+            run_tasks(compute, tasks_in(tmp_path / "t"), store, Dask(client))
+        assert client.status == "running"  # it is not ours to close
 
 
 def test_workers_without_the_code_are_said(tmp_path):
     with (
         scheduler(tmp_path, workers=1, paths=()) as (address, _),
         store_at(tmp_path / "s") as store,
-        pytest.raises(InputError, match="the same lemmascope"),
+        pytest.raises(InputError, match=r"need the same lemmascope .*, and what the study imports .*recorded_tasks"),
     ):
-        run_tasks(compute, tasks_in(tmp_path / "t"), store, cluster=address)
+        run_tasks(compute, tasks_in(tmp_path / "t"), store, Dask(address))
 
 
 @pytest.mark.parametrize(
     "spec", ["", "local:", "local:0", "local:-1", "local:1.5", "locals", "tcp://", "tcp://host", "host:80", 4, None, []]
 )
 def test_other_clusters_are_refused_with_the_accepted_forms(spec):
-    with pytest.raises(InputError, match=r'"local:4" .*, "tcp://host:port" or a distributed.Client'), connect(spec):
+    with pytest.raises(InputError, match=r'"local:4" .*, "tcp://host:port" or a distributed.Client'), Dask(spec):
         pytest.fail("there is no such cluster")
 
 
@@ -264,3 +260,136 @@ def test_nobody_at_the_address_is_said_in_time(monkeypatch, who):
             threading.Thread(target=greet, args=[server], daemon=True).start()
         with pytest.raises(InputError, match="no scheduler answers"), connect(f"tcp://127.0.0.1:{port}"):
             pytest.fail("nobody is there")
+
+
+OWN = '''"""Squares, with the help of a module beside the file."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import xarray as xr
+
+import lemmascope as ls
+from helper_of_own_study import square
+
+
+@dataclass(frozen=True)
+class Settings:
+    folder: str = ls.option("", "Where it is recorded who computed.")
+    count: int = ls.option(6, "How many.")
+
+
+def compute(task):
+    x = task.at["x"]
+    (Path(task.settings.folder) / f"by-{os.getpid()}-{x}").touch()
+    return xr.Dataset({"y": square(x), "u": task.rng("u").standard_normal()})
+
+
+STUDY = ls.Study(
+    name="squares",
+    subject="squares",
+    message="Squares are squares.",
+    settings=Settings,
+    experiments={"squares": ls.Experiment(lambda s: {"x": range(s.count)}, compute)},
+    evidence=lambda settings, data: [],
+    claims=[],
+)
+'''
+HELPER = "def square(x):\n    return float(x * x)\n"
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A user's own study that imports a module beside its file."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "helper_of_own_study.py").write_text(HELPER)
+    (folder / "squares.py").write_text(OWN)
+    yield folder / "squares.py"
+    sys.modules.pop("helper_of_own_study", None)
+
+
+def test_a_users_own_study_goes_to_a_cluster_with_what_lies_beside_it(tmp_path, two, own):
+    study = registry.load(own)
+    settings = settings_of(study.settings, folder=str(tmp_path))
+    here = run_study(study, settings)
+    assert {file.name.split("-")[1] for file in tmp_path.glob("by-*")} == {str(os.getpid())}
+    there = run_study(study, settings, out=tmp_path / "out", executor=two)
+    xr.testing.assert_identical(here.data["squares"], there.data["squares"])
+    assert there.data["squares"].y.values.tolist() == [0.0, 1.0, 4.0, 9.0, 16.0, 25.0]
+    workers = {file.name.split("-")[1] for file in tmp_path.glob("by-*")} - {str(os.getpid())}
+    assert workers
+    assert len(list(tmp_path.glob("by-*"))) == 12
+
+
+def test_the_toy_study_has_the_same_bits_and_verdicts_there(two, toy, tiny_toy):
+    here, there = (run_study(toy, tiny_toy, executor=executor) for executor in (Threads(2), two))
+    for name in here.data:
+        xr.testing.assert_identical(here.data[name], there.data[name])
+    assert here.verdicts == there.verdicts
+
+
+def test_workers_with_many_threads_load_a_users_study_once(tmp_path, own):
+    """All threads of a worker want the study at the same time."""
+    counts = f"\nwith open(f'{tmp_path}/loaded-{{os.getpid()}}', 'a') as file:\n    file.write('x')\n"
+    own.write_text(OWN + counts)
+    study = registry.load(own)
+    settings = settings_of(study.settings, folder=str(tmp_path), count=40)
+    with scheduler(tmp_path, workers=1, threads=8) as (address, _), Dask(address) as cluster:
+        found = run_study(study, settings, executor=cluster)
+    assert found.data["squares"].y.values.tolist() == [float(x * x) for x in range(40)]
+    assert [file.read_text() for file in tmp_path.glob("loaded-*")] == ["x", "x"]  # here and there
+
+
+def test_a_study_runs_as_it_was_loaded_whatever_becomes_of_its_file(own, tmp_path, two):
+    """Its text goes with the tasks: to a machine where the file is not, or is another by now."""
+    study = registry.load(own)
+    settings = settings_of(study.settings, folder=str(tmp_path))
+    own.write_text("raise RuntimeError('another file by now')")
+    found = run_study(study, settings, executor=two)
+    assert found.data["squares"].y.values.tolist() == [0.0, 1.0, 4.0, 9.0, 16.0, 25.0]
+    own.unlink()
+    task = experiment_tasks(study, settings, 0)["squares"][3]
+    again = pickle.loads(pickle.dumps(Compute(study)))
+    assert float(again(pickle.loads(pickle.dumps(task))).y) == 9.0
+
+
+ELSEWHERE = """
+import pickle, sys
+compute, task = (pickle.loads(bytes.fromhex(line)) for line in sys.stdin)
+print(float(compute(task).variance))
+"""
+
+
+def test_a_study_is_found_by_its_text_where_its_file_is_not(tmp_path, toy):
+    """In a process that never saw the file, under a path that is not there."""
+    moved = tmp_path / "nowhere" / "toy_study.py"
+    moved.parent.mkdir()
+    moved.write_text(toy.source)
+    study = registry.load(moved)
+    moved.unlink()
+    moved.parent.rmdir()
+    settings = settings_of(study.settings, "tiny")
+    (task, *_) = experiment_tasks(study, settings, 0)["chain"]
+    sent = "\n".join(pickle.dumps(x).hex() for x in (Compute(study), task))
+    run = subprocess.run([sys.executable, "-c", ELSEWHERE], input=sent, capture_output=True, text=True, check=True)
+    assert float(run.stdout) == float(toy.experiments["chain"].compute(task).variance)
+
+
+def test_a_module_beside_the_file_that_a_worker_has_not_is_named(own, tmp_path, two):
+    helper = own.with_name("helper_only_here.py")
+    helper.write_text(HELPER)
+    own.write_text(OWN.replace("helper_of_own_study", "helper_only_here"))
+    study = registry.load(own)
+    settings = settings_of(study.settings, folder=str(tmp_path))
+    helper.unlink()
+    with pytest.raises(InputError, match=r"and what the study imports .*helper_only_here"):
+        run_study(study, settings, executor=two)
+
+
+def test_a_study_of_the_house_is_found_by_its_name():
+    study = registry.study(registry.names()[0])
+    compute = pickle.loads(pickle.dumps(Compute(study)))
+    assert compute.study is study
+    assert len(pickle.dumps(Compute(study))) < 300
