@@ -259,4 +259,6 @@ def _list(console: Console, entries: list[tuple[catalogue.Entry, list[Any]]], js
         whose = [entry.subject, ", ".join(entry.studies)] if entry.what == "claim" else [entry.subject]
         under(console, f"{' · '.join(filter(None, whose))} · stated in {entry.file}", "dim")
     told = sum(entry.what == "claim" for entry, _ in entries)
-    console.print(f"\n{told} claims and {len(entries) - told} steps of `lemmascope prove`.", markup=False)
+    rest = len(entries) - told
+    said = f"{told} claim{'s' * (told != 1)} and {rest} step{'s' * (rest != 1)} of `lemmascope prove`."
+    console.print(f"\n{said}", markup=False)

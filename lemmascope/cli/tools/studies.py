@@ -73,7 +73,7 @@ def _show(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         said = Text(row["title"])
         for folder, files in _by_folder(row["stated_in"]).items():
-            said.append(f"\n{folder}/: {', '.join(files)}", style="dim")
+            said.append(f"\n{folder}/{': ' * (len(files) > 1)}{', '.join(files)}", style="dim")
         verdicts = row["verdicts"]
         counted = "–" if verdicts is None else f"{verdicts['as_expected']}/{verdicts['of']}"
         whose = Text.assemble((row["study"], "bold"), (f"\n{row['subject']}\n", "dim"))
