@@ -7,18 +7,21 @@ BIN     = $(VENV)/bin
 TORCH  ?= torch==2.13.0
 PEERS   = tests/benchmarks/test_peers.py tests/proofs_check/test_conformance_peers.py
 
+LINKS   = $(addprefix lemmascope/,theory sims proofs_check benchmarks)
+
 .PHONY: reproduce test test-peers docs readme clean
 
-reproduce: $(VENV)/.run
-	$(BIN)/lemmascope reproduce
+reproduce: $(VENV)/.run   # what is finished of it is kept: a second call goes on, or shows it again
+	$(BIN)/lemmascope reproduce --resume
 
-test: $(VENV)/.test
-	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+# The tests of one study share its one run: --dist loadgroup keeps them on one worker.
+test: $(VENV)/.test $(LINKS)
+	$(BIN)/python -m pytest -n auto --dist loadgroup $(PYTEST_ARGS)
 
 test-peers: $(VENV)/.peers   # the tests that need PyTorch, JAX and optax
 	$(BIN)/python -m pytest -n auto --peers $(PEERS) $(PYTEST_ARGS)
 
-docs: $(VENV)/.docs   # the pages, in site/index.html; a warning is an error
+docs: $(VENV)/.docs $(LINKS)   # the pages, in site/index.html; a warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -q -j auto -d $(VENV)/.doctrees docs site
 	@echo "site/index.html"
 
@@ -30,6 +33,10 @@ readme: $(VENV)/.peers   # the documents' tables and pictures anew: 20 minutes
 	$(BIN)/lemmascope prove --force
 	$(BIN)/lemmascope identities --force
 	$(BIN)/python -m lemmascope.sims.report.documents results
+
+# Editors and the type checker find lemmascope.theory and the like through these; git ignores them.
+$(LINKS): lemmascope/%:
+	ln -sfn ../$* $@
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
