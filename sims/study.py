@@ -233,7 +233,7 @@ class Study(Generic[S]):
     dtypes: Sequence[str] = ("float64",)
     backends: Sequence[str] = ("auto", "numpy")
     file: str = ""
-    source: str = ""
+    source: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():

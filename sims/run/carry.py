@@ -103,7 +103,9 @@ def run_study(
     if settings is None:
         settings = study.settings()
     if not isinstance(settings, study.settings):
-        raise InputError("settings", type(settings).__name__, f"they must be a {study.settings.__name__} of the study")
+        raise InputError(
+            "settings", type(settings).__name__, f"they must be a {study.settings.__name__} of {study.name}"
+        )
     check_dtype(study, dtype, backend)
     say = notice or (lambda sentence: None)
     started = time.monotonic()
