@@ -29,7 +29,7 @@ from lemmascope.sims.cubic_cnn.backends.loops import (
 )
 from lemmascope.sims.cubic_cnn.backends.tiles import ROWS, barrier, narrow_tile, outer_tile
 
-BUILT_ON = "1d14dd357e2b"  # of loops.py and tiles.py; see there
+BUILT_ON = "46626f8ad165"  # of loops.py and tiles.py; see there
 
 
 class CoefficientData(NamedTuple):
