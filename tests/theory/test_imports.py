@@ -19,14 +19,16 @@ def files(house: str) -> list[Path]:
     return sorted(path for path in (ROOT / house).rglob("*.py") if not links & set(path.parents))
 
 
-def imports(source: str) -> Iterator[str]:
-    """The dotted names that a module imports, wherever in it, also by name; not those for a type checker alone."""
+def imports(source: str, types_too: bool = True) -> Iterator[str]:
+    """The dotted names that a module imports, wherever in it, also by name; with or without those for types alone."""
     tree = ast.parse(source)
     types = {
         id(inner)
         for node in ast.walk(tree)
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-        for inner in ast.walk(node)
+        if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+        for statement in node.body
+        for inner in ast.walk(statement)
+        if not types_too
     }
     for node in ast.walk(tree):
         if id(node) in types:
@@ -153,6 +155,8 @@ def test_every_house_was_looked_at():
         ("theory", "import os, numpy.linalg"),
         ("theory", "import importlib\nimportlib.import_module('cupy.cuda')"),
         ("theory", "from . import law"),
+        ("theory", "if TYPE_CHECKING:\n    import numpy as np"),
+        ("theory", "if TYPE_CHECKING:\n    from lemmascope.sims.study import Study"),
         ("proofs_check", "if True:\n    import lemmascope.sims.seeds as s"),
         ("proofs_check", "__import__('lemmascope.sims')"),
         ("sims", "from lemmascope.cli import main"),
@@ -165,6 +169,18 @@ def test_every_house_was_looked_at():
 def test_a_forbidden_import_is_seen(house, source):
     assert wrong(house, source)
     assert not wrong(house, "import lemmascope.theory\nfrom lemmascope.theory import verdict\nname = 'sims numpy'")
+
+
+def test_an_import_for_types_alone_is_no_arrow_of_the_graph():
+    for test, seen in (
+        ("TYPE_CHECKING", False),
+        ("typing.TYPE_CHECKING", False),
+        ("not TYPE_CHECKING", True),
+        ("TYPE_CHECKING or True", True),
+    ):
+        assert ("a.b" in imports(f"if {test}:\n    import a.b", types_too=False)) is seen, test
+    assert set(imports("if TYPE_CHECKING:\n    import a\nelse:\n    import b", types_too=False)) == {"b"}
+    assert set(imports("if TYPE_CHECKING:\n    import a\nelse:\n    import b")) == {"a", "b"}
 
 
 def graph() -> dict[str, set[str]]:
@@ -180,7 +196,7 @@ def graph() -> dict[str, set[str]]:
     found = {}
     for name, path in modules.items():
         wanted = set()
-        for target in imports(path.read_text("utf-8")):
+        for target in imports(path.read_text("utf-8"), types_too=False):
             best = target if target in modules else target.rpartition(".")[0]
             if best in modules and best != name and best != "lemmascope":
                 wanted.add(best)
