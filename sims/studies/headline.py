@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import xarray as xr
-from lemmascope.sims.cubic_cnn.evidence import family, runs
 
 from lemmascope.sims.cubic_cnn.controls import CONTROLS
+from lemmascope.sims.cubic_cnn.evidence import family, runs
 from lemmascope.sims.study import Data, Experiment, Result, Study, Task, option
 from lemmascope.sims.tables import Table
 from lemmascope.theory.claim import Evidence
