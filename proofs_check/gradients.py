@@ -454,7 +454,7 @@ class _Point:
             scale: what both are divided by: the entry of v, where there is only one.
             every: look at it in every way at once.
         """
-        given = math.fsum(v * self.g)
+        given = self._given(v)[0]
         if not every:
             size = max(abs(given), 1e-3 * abs(self.value))
             found = self.complex_step(v, self.analytic) if math.isfinite(self.analytic) else None
@@ -476,9 +476,15 @@ class _Point:
                 found = other
         return self._finding(v, entry, scale, found)
 
+    def _given(self, v: np.ndarray) -> tuple[float, float]:
+        """Σ v_i g_i and the bound on its rounding."""
+        part = np.flatnonzero(v)
+        with np.errstate(all="ignore"):
+            return float(np.sum(v[part] * self.g[part])), float(np.sum(np.abs(v[part]) * self.g_noise[part]))
+
     def _finding(self, v: np.ndarray, entry: str, scale: float, found: _Found) -> _Finding:
-        given = math.fsum(v * self.g)
-        bound = found.bound + math.fsum(np.abs(v) * self.g_noise)
+        given, rounding = self._given(v)
+        bound = found.bound + rounding
         large = 0.01 * max(abs(given), abs(found.value)) if math.isfinite(found.value) else 0.0
         decided = bool(bound <= max(large, 1e-6 * abs(self.value)))
         values = float(given / scale), float(found.value / scale), float(bound / abs(scale))

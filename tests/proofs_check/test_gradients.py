@@ -357,6 +357,17 @@ def test_it_changes_no_parameters_and_gives_fresh_ones():
     assert check_gradient(lambda x: np.sum(x**3), grad, normal(3)).ok
 
 
+def test_an_entry_whose_gradient_has_a_pole_nearby_spoils_no_other():
+    """Undefined at the points around one entry, where its rounding is looked at."""
+
+    def grad(x):
+        near = np.array([1.0, np.nan if x[1] != 1 else 1.0])
+        return near * 2 * x
+
+    found = check_gradient(lambda x: np.sum(x**2), grad, lambda rng: np.array([rng.standard_normal(), 1.0]), draws=3)
+    assert (found.ok, found.undecided, found.entry) == (False, ("params[1]",), "params[0]")
+
+
 def test_the_documented_example():
     import doctest
 
