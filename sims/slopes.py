@@ -97,8 +97,9 @@ def fit_slopes(
     Returns:
         ``slope``, ``low``, ``high`` and ``logarithm`` (quantity), the fields of `Slope`, NaN where fewer than five
         sizes have two values; ``count``, ``mean`` and ``error`` (quantity, axis), how many values there are at each
-        size, the mean of their logarithms and its standard error, NaN where the size took no part; ``missing``
-        (quantity, axis), how many values are not finite. With a control all over ``of``, "data" and "control", too.
+        size, the mean of their logarithms and its standard error, NaN where the size took no part; ``missing`` and
+        ``not_positive`` (quantity, axis), how many values are left out, and how many of them because they are ≤ 0. With
+        a control all over ``of``, "data" and "control", too.
 
     Raises:
         InputError: a quantity or the axis is missing, a quantity has other dimensions, or a control has other sizes.
@@ -128,11 +129,12 @@ def fit_slopes(
         raise InputError(axis, sizes, "each value must occur once")
     found: dict[str, list[float]] = {name: [] for name in ("slope", "low", "high", "logarithm")}
     by_size = {name: np.full((len(quantities), len(sizes)), np.nan) for name in ("mean", "error")}
-    count, missing = (np.zeros((len(quantities), len(sizes)), dtype=int) for _ in range(2))
+    count, missing, below = (np.zeros((len(quantities), len(sizes)), dtype=int) for _ in range(3))
     for j, name in enumerate(quantities):
         values = data[name].transpose(axis, "seed").values
         count[j] = (np.isfinite(values) & (values > 0)).sum(axis=1)
-        missing[j] = (~np.isfinite(values)).sum(axis=1)
+        missing[j] = values.shape[1] - count[j]
+        below[j] = (values <= 0).sum(axis=1)
         if (count[j] >= 2).sum() < LEAST_SIZES:
             for column in found.values():
                 column.append(math.nan)
@@ -148,7 +150,7 @@ def fit_slopes(
     return xr.Dataset(
         {name: ("quantity", np.array(column, dtype=float)) for name, column in found.items()}
         | {name: (by, table) for name, table in by_size.items()}
-        | {"count": (by, count), "missing": (by, missing)},
+        | {"count": (by, count), "missing": (by, missing), "not_positive": (by, below)},
         {"quantity": list(quantities), axis: sizes, "seed": seeds},
         data.attrs,
     )

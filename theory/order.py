@@ -36,10 +36,10 @@ LEAST_SIZES = 5
 """Sizes with two values or more that a slope needs."""
 
 DECISIVE = 15
-"""Seeds a size for a verdict: with fewer the percentile bootstrap covers too little (73 % at 5, 85 % at 10)."""
+"""Values at each size for a verdict: with fewer the percentile bootstrap covers too little (73 % at 5, 85 % at 10)."""
 
 LEFT_OUT = 0.1
-"""Share of values that may be missing: those that are, are not missing at random."""
+"""Share of values that may be missing at a size: those that are, are not missing at random."""
 
 
 def log_allowance(d_1: float, d_2: float) -> float:
@@ -120,7 +120,7 @@ def estimate(
 
 def _axis(data: xr.Dataset) -> str:
     """What the quantities are fitted against."""
-    if not {"slope", "mean", "count", "missing"} <= set(data.data_vars):
+    if not {"slope", "mean", "count", "missing", "not_positive"} <= set(data.data_vars):
         raise InputError("evidence", list(data.data_vars), "it must be slopes that sims.slopes.fit_slopes fitted")
     (axis,) = set(data["mean"].dims) - {"quantity", "of"}
     return str(axis)
@@ -156,20 +156,24 @@ def measure_exponent(
 ) -> Estimate:
     """A fitted slope held against an exponent, on data of `sims.slopes.fit_slopes`.
 
-    It decides nothing with fewer than ``decisive`` seeds, or with a share of more than ``left_out`` of missing values.
+    It decides nothing with fewer than ``decisive`` values at a size, or where a share of more than ``left_out`` of them
+    is missing at a size, let alone so many that the size takes no part. A value is missing if it is not finite or not
+    positive: it has no logarithm.
 
     Args:
         evidence: the fitted slopes; of those with a control beside them, the data's own.
         quantity: which; exponent: as predicted.
         factors, within: what is free on either side, as of `estimate`.
         unreached: what is said of runs whose value is missing: "30% of the runs have no value".
-        decisive, left_out: the two rules, which a control is exempt from.
+        decisive, left_out: the two rules, which a control is exempt from (0 and 1).
     """
     data = evidence.data
     own = data.sel(of="data", drop=True) if "of" in data.dims else data
     axis = _axis(own)
-    slope, lost = slope_of(own, quantity), own["missing"].sel(quantity=quantity)
-    missing = {float(x): int(count) for x, count in zip(lost[axis].values, lost.values, strict=True)}
+    slope, one = slope_of(own, quantity), own.sel(quantity=quantity)
+    sizes = [float(x) for x in one[axis].values]
+    there, missing = (dict(zip(sizes, one[name].values.tolist(), strict=True)) for name in ("count", "missing"))
+    seeds = own.sizes["seed"]
     more: dict[str, Any] = {}
     if "of" in data.dims:
         other = slope_of(data.sel(of="control", drop=True), quantity)
@@ -181,15 +185,23 @@ def measure_exponent(
         why = f"a slope needs {LEAST_SIZES} sizes with two seeds or more, and has {len(slope.sizes)}"
         return dataclasses.replace(found, undecided=why)
     reasons = []
-    seeds = own.sizes["seed"]
-    share = sum(missing.values()) / (seeds * len(missing))
+    share, worst = sum(missing.values()) / (seeds * len(sizes)), max(sizes, key=lambda x: missing[x])
+    # What is left out is not left out at random: those are the slow ones.
+    unreached += " or have a value ≤ 0" if one["not_positive"].any() else ""
     if share > left_out:
-        # What is left out is not left out at random: those are the slow ones.
         reasons.append(f"{share:.0%} of the runs {unreached}, and cannot be left out")
+    elif missing[worst] > left_out * seeds:
+        part = f"{missing[worst] / seeds:.0%} of the runs at {axis} = {worst:g}"
+        reasons.append(f"{part} {unreached}, and cannot be left out")
+    without = [f"{x:g}" for x in sizes if x not in slope.sizes]
+    if without and left_out < 1:
+        reasons.append(f"fewer than two values are left at {axis} = {', '.join(without)}, and it takes no part")
     inside = found.lower <= found.low and found.high <= found.upper
     outside = found.high < found.lower or found.low > found.upper
-    if seeds < decisive and (inside or outside):
-        reasons.append(f"{seeds} seeds a size are too few for the interval, take {decisive}")
+    fewest = min(slope.sizes, key=lambda x: there[x])
+    if there[fewest] < decisive and (inside or outside):
+        at = f"{seeds} seeds a size" if seeds < decisive else f"{there[fewest]} seeds at {axis} = {fewest:g}"
+        reasons.append(f"{at} are too few for the interval, take {decisive}")
     return dataclasses.replace(found, undecided="; ".join(reasons))
 
 
@@ -199,6 +211,18 @@ def beside(evidence: Evidence, *, quantity: str) -> Evidence | None:
         return None
     other = evidence.data.sel(of="control", drop=True)
     return None if math.isnan(slope_of(other, quantity).value) else dataclasses.replace(evidence, data=other)
+
+
+def _of_all_seeds(hypothesis: Hypothesis, evidence: Evidence) -> Any:
+    """What it says, which must be the same of every seed: there is nothing to leave one out of."""
+    found = hypothesis.holds(evidence)
+    if getattr(found, "dims", ()) and bool(found.any()) and not bool(found.all()):
+        raise InputError(
+            "hypothesis",
+            hypothesis.name,
+            "it differs by seed, and the slopes are fitted to all seeds; leave seeds out of the data before the fit",
+        )
+    return found
 
 
 def exponent_claim(
@@ -225,7 +249,8 @@ def exponent_claim(
         exponent: predicted.
         axis: what it is fitted against, in the texts.
         statement, plain: in LaTeX and in plain text; made from the exponent where they are empty.
-        source, about, assumes: as of `theory.claim.Claim`.
+        source, about, assumes: as of `theory.claim.Claim`. A condition that differs by seed is refused: the slopes are
+            fitted to all seeds already, so it belongs to the data before the fit.
         factors: how many factors of log axis are free, on either side; 0 where the axis crosses 1, whose logarithm has
             none.
         within: how far off the exponent may be besides, where the statement says so.
@@ -233,6 +258,7 @@ def exponent_claim(
         control: what the data are whose slopes were fitted beside, as a control. Where it is empty, the control is the
             statement with another exponent, off by one and as much again as is left free.
     """
+    assumes = tuple(dataclasses.replace(h, holds=partial(_of_all_seeds, h)) for h in assumes)
     exempt = {"decisive": 0, "left_out": 1.0}
     other = exponent + 1 + factors + 2 * within
     return Claim(

@@ -13,7 +13,7 @@ from tolerances import assert_close, tolerance
 from lemmascope.sims import slopes
 from lemmascope.sims.judge import judge
 from lemmascope.sims.slopes import fit_slope, fit_slopes
-from lemmascope.theory.claim import Evidence
+from lemmascope.theory.claim import Evidence, Hypothesis
 from lemmascope.theory.errors import InputError
 from lemmascope.theory.order import Slope, beside, estimate, exponent_claim, log_allowance, slope_of
 from lemmascope.theory.verdict import Kind, Status
@@ -150,7 +150,8 @@ def test_labelled_data_are_fitted_as_samples_are():
     for name in ("a", "b"):
         samples = {float(d): data[name].sel(width=d).values.tolist() for d in data.width.values}
         assert slope_of(found, name) == fit_slope(samples, root_seed=3)
-    assert found["missing"].sel(quantity="b").values.tolist() == [1, 0, 0, 0, 0, 0]
+    assert found["missing"].sel(quantity="b").values.tolist() == [1, 1, 0, 0, 0, 0]
+    assert found["not_positive"].sel(quantity="b").values.tolist() == [0, 1, 0, 0, 0, 0]
     assert found["count"].sel(quantity="b").values.tolist() == [19, 19, 20, 20, 20, 20]
     assert found["seed"].values.tolist() == data["seed"].values.tolist()
 
@@ -229,16 +230,21 @@ FIVE = (1e3, 1e4, 1e5, 1e6, 1e7)
 
 
 def slope(low, high):
-    return Slope((low + high) / 2, low, high, FIVE, (4,) * 5, (0.0, 1.0, 2.0, 3.0, 4.0), (0.1,) * 5)
+    return Slope((low + high) / 2, low, high, FIVE, (20,) * 5, (0.0, 1.0, 2.0, 3.0, 4.0), (0.1,) * 5)
 
 
-def slopes_of(*each, seeds=20, missing=0):
-    """Data as fitted, made of the slopes of one quantity q: the data's own, and a control's or None."""
+def slopes_of(*each, seeds=20, missing=(0, 0, 0, 0, 0), not_positive=0):
+    """Data as fitted, made of the slopes of one quantity q: the data's own, and a control's or None.
+
+    ``missing`` at each size, of which ``not_positive`` at the first.
+    """
     made = []
     for one in each:
         one = one or Slope(*(math.nan,) * 3, FIVE, (1,) * 5, (math.nan,) * 5, (math.nan,) * 5)
         values = {"slope": one.value, "low": one.low, "high": one.high, "logarithm": log_allowance(1e3, 1e7)}
-        by = {"count": one.counts, "mean": one.means, "error": one.errors, "missing": (missing, 0, 0, 0, 0)}
+        counts = tuple(min(count, seeds - lost) for count, lost in zip(one.counts, missing, strict=True))
+        by = {"count": counts, "mean": one.means, "error": one.errors, "missing": missing}
+        by["not_positive"] = (not_positive, 0, 0, 0, 0)
         made.append(
             xr.Dataset(
                 {name: ("quantity", [x]) for name, x in values.items()}
@@ -317,7 +323,7 @@ def test_the_verdict_is_complete(own, control):
     assert found.control_undecided == (control in (None, (0.0, 1.0)))
     assert found.evidence == {
         "interval": list(own),
-        "counts": [4] * 5,
+        "counts": [20] * 5,
         "sizes": [1e3, 1e4, 1e5, 1e6, 1e7],
         "mean log": [0.0, 1.0, 2.0, 3.0, 4.0],
         "standard error": [0.1] * 5,
@@ -340,14 +346,84 @@ def test_few_seeds_decide_nothing(own):
 
 def test_missing_values_cannot_be_left_out():
     """More than a tenth of them; they are the slow ones."""
-    for missing, status in ((10, Status.HOLDS), (11, Status.INCONCLUSIVE)):
+    for missing, status in (((2,) * 5, Status.HOLDS), ((3, 2, 2, 2, 2), Status.INCONCLUSIVE)):
         found = judged(slope(0.5, 0.5), slope(2.0, 2.1), missing=missing)
         assert found.status is status
-        assert found.evidence["seeds left out, by d"] == {"1000": missing}
+        assert list(found.evidence["seeds left out, by d"].values()) == list(missing)
         assert found.control["status"] == "REFUTED"
     assert found.reason.startswith("11% of the runs have no value, and cannot be left out; slope 0.500")
-    both = judged(slope(0.5, 0.5), slope(2.0, 2.1), missing=11, seeds=14)
+    both = judged(slope(0.5, 0.5), slope(2.0, 2.1), missing=(11, 0, 0, 0, 0), seeds=14)
     assert both.reason.startswith("16% of the runs have no value, and cannot be left out; 14 seeds a size are too few")
+
+
+@pytest.mark.parametrize("own", [(0.5, 0.5), (2.0, 2.1)])
+def test_a_tenth_may_be_missing_at_each_size(own):
+    """A share of all is no measure: a size of which most is lost would still count as one."""
+    found = judged(slope(*own), slope(2.0, 2.1), missing=(0, 3, 0, 0, 0))
+    assert (found.status, found.control["status"]) == (Status.INCONCLUSIVE, "REFUTED")
+    assert found.reason.startswith("15% of the runs at d = 10000 have no value, and cannot be left out; slope")
+
+
+@pytest.mark.parametrize("own", [(0.5, 0.5), (2.0, 2.1), (0.0, 1.0)])
+def test_the_smallest_number_of_values_at_a_size_decides(own):
+    """One of fifteen may be missing, and leaves fourteen."""
+    found = judged(slope(*own), slope(2.0, 2.1), missing=(0, 0, 1, 0, 0), seeds=15)
+    assert (found.status, found.control["status"]) == (Status.INCONCLUSIVE, "REFUTED")
+    words = "14 seeds at d = 100000 are too few for the interval, take 15; slope"
+    assert found.reason.startswith(words) == (own != (0.0, 1.0))
+
+
+def test_one_seed_of_twenty_may_be_missing():
+    found = judged(slope(0.5, 0.5), slope(2.0, 2.1), missing=(1, 0, 0, 0, 0), not_positive=1)
+    assert (found.status, found.seeds) == (Status.HOLDS, tuple(range(20)))
+    assert found.reason.startswith("slope 0.500")
+    assert found.evidence["seeds left out, by d"] == {"1000": 1}
+
+
+# What is left of a size: nothing, zeros, or one value.
+LOST = {"nan": [math.nan] * 20, "zero": [0.0] * 20, "one value": [1.0, *[-1.0] * 19]}
+
+
+@pytest.mark.parametrize("values", LOST.values(), ids=LOST)
+def test_a_size_that_takes_no_part_decides_nothing(values):
+    """Though it be one of twelve, and less than a tenth of all values."""
+    data = xr.concat([labelled((0.5,)), labelled((0.5,), stream=1, sizes=[1e6 * d for d in SIZES])], "d")
+    claim = exponent_claim("mine.a", "a", 0.5)
+    (whole,) = judge(claim, fit_slopes(data, ["a"]))
+    data["a"].loc[{"d": 1e9}] = values
+    fitted = fit_slopes(data, ["a"])
+    assert len(slope_of(fitted, "a").sizes) == 11
+    (found,) = judge(claim, fitted)
+    assert (whole.status, found.status) == (Status.HOLDS, Status.INCONCLUSIVE)
+    assert "and cannot be left out; fewer than two values are left at d = 1e+09, and it takes no part" in found.reason
+    assert found.control["status"] == "REFUTED"
+
+
+def test_zeros_are_missing_and_are_told():
+    """18 of 20 seeds at 0 left two, which stood for twenty."""
+    data = labelled((0.5,))
+    data["a"].loc[{"seed": range(18)}] = 0.0
+    (found,) = judge(exponent_claim("mine.a", "a", 0.5), fit_slopes(data, ["a"]))
+    assert found.status is Status.INCONCLUSIVE
+    words = "90% of the runs have no value or have a value ≤ 0, and cannot be left out; 2 seeds at d = 1000 are too few"
+    assert found.reason.startswith(words)
+    assert found.evidence["seeds left out, by d"] == {f"{d:g}": 18 for d in SIZES}
+
+
+def test_a_condition_that_differs_by_seed_is_refused():
+    """The slopes are fitted already: cutting the coordinate would leave every number as it is."""
+    fitted = fit_slopes(labelled((0.5,)), ["a"])
+
+    def verdict(holds):
+        (found,) = judge(exponent_claim("mine.a", "a", 0.5, assumes=(Hypothesis("odd", "odd", holds),)), fitted)
+        return found
+
+    with pytest.raises(InputError, match=r"hypothesis = 'odd'.*differs by seed.*before the fit"):
+        verdict(lambda evidence: evidence["seed"] % 2 == 1)
+    assert verdict(lambda evidence: evidence["seed"] >= 0).status is Status.HOLDS
+    assert verdict(lambda evidence: True).status is Status.HOLDS
+    for never in (lambda evidence: evidence["seed"] < 0, lambda evidence: False):
+        assert verdict(never).reason == "hypothesis odd fails"
 
 
 def test_too_few_sizes_decide_nothing():
