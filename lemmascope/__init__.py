@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from lemmascope.sims.registry import find as study
     from lemmascope.sims.registry import names as studies
     from lemmascope.sims.run.carry import run_study
-    from lemmascope.sims.study import Experiment, Study, Task, option
+    from lemmascope.sims.slopes import fit_slopes
+    from lemmascope.sims.study import Experiment, Study, Task, option, settings_of
     from lemmascope.sims.tables import Table
-    from lemmascope.sims.training import train
+    from lemmascope.sims.training import Model, train
     from lemmascope.theory.claim import Claim, Control, Estimate, Evidence, Hypothesis, Measurement
     from lemmascope.theory.errors import InputError
     from lemmascope.theory.optimizers import GD, MomentumAverage, MomentumVelocity, Nesterov, PiecewiseConstant
+    from lemmascope.theory.order import exponent_claim
     from lemmascope.theory.verdict import Kind, Status, Verdict
 
 __all__ = [
@@ -40,6 +42,7 @@ __all__ = [
     "InputError",
     "Kind",
     "Measurement",
+    "Model",
     "MomentumAverage",
     "MomentumVelocity",
     "Nesterov",
@@ -53,10 +56,13 @@ __all__ = [
     "assert_momentum_identities",
     "check_gradient",
     "cubic_cnn",
+    "exponent_claim",
+    "fit_slopes",
     "judge",
     "option",
     "prove",
     "run_study",
+    "settings_of",
     "studies",
     "study",
     "train",
@@ -69,11 +75,13 @@ _HOUSES = {
     "sims.judge": "judge",
     "sims.pictures": "Picture",
     "sims.run.carry": "run_study",
-    "sims.study": "Experiment Study Task option",
+    "sims.slopes": "fit_slopes",
+    "sims.study": "Experiment Study Task option settings_of",
     "sims.tables": "Table",
-    "sims.training": "train",
+    "sims.training": "Model train",
     "theory.claim": "Claim Control Estimate Evidence Hypothesis Measurement",
     "theory.errors": "InputError",
+    "theory.order": "exponent_claim",
     "theory.optimizers": "GD MomentumAverage MomentumVelocity Nesterov PiecewiseConstant",
     "theory.verdict": "Kind Status Verdict",
 }

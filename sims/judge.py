@@ -46,8 +46,9 @@ def judge(
 ) -> tuple[Verdict, ...]:
     """Judge every claim on all evidence that it concerns, and its control.
 
-    A control breaks the claim's situation by design, so its hypotheses are waived there. It is left out ("not run")
-    where the verdict itself is NOT_APPLICABLE, or where the evidence that it needs cannot be made.
+    A control's evidence breaks the claim's situation by design, so the hypotheses are waived on it; a control that
+    changes the constants of the statement alone is held against the same evidence, under the same hypotheses. It is
+    left out ("not run") where the verdict itself is NOT_APPLICABLE, or where the evidence that it needs cannot be made.
 
     Args:
         claims: in the order of the verdicts.
@@ -70,7 +71,8 @@ def judge(
                 if verdict.status is not Status.NOT_APPLICABLE:
                     other = _control(claim, one, everyone, controls or {})
                     if other is not None:
-                        status = claim.judge(other, waive=True, constants=claim.control.constants).status.value
+                        made = claim.control.made is not None
+                        status = claim.judge(other, waive=made, constants=claim.control.constants).status.value
                 control = {"description": claim.control.description, "status": status}
                 verdict = dataclasses.replace(verdict, control=control)
             if expected and claim.id in expected:

@@ -174,9 +174,15 @@ class Result(Generic[S]):
     verdicts: tuple[Verdict, ...]
 
     @property
+    def unjudged(self) -> tuple[str, ...]:
+        """Claims that concern none of the evidence; none where there is no evidence at all."""
+        judged = {v.claim for v in self.verdicts}
+        return tuple(claim.id for claim in self.study.claims if self.evidence and claim.id not in judged)
+
+    @property
     def as_expected(self) -> bool:
-        """Whether every verdict is, its control being REFUTED."""
-        return all(v.as_expected for v in self.verdicts)
+        """Whether every claim was judged, and every verdict is as expected, its control being REFUTED."""
+        return not self.unjudged and all(v.as_expected for v in self.verdicts)
 
 
 def _as_it_is(settings: Any, data: Data) -> Data:
@@ -202,7 +208,8 @@ class Study(Generic[S]):
         controls: ways to make other evidence by name, from (the evidence, all of them) to the control's, or None where
             it cannot be made.
         derive: from settings and data to data; cheap and pure (what takes seconds is an experiment).
-        expected: statuses that the theory expects here and that differ from the claim's own.
+        expected: statuses that the theory expects here and that differ from the claim's own, by id; where they depend
+            on the settings, a function of them.
         tables, summary: what the terminal and the page show beside the verdicts, from the result.
         pictures: a function without arguments that returns the study's pictures, for a study in one file; the house's
             own are in ``sims/figures/NAME.py``.
@@ -224,7 +231,7 @@ class Study(Generic[S]):
     claims: Sequence[Claim]
     controls: Mapping[str, Callable[[Any, Sequence[Any]], Any]] = field(default_factory=dict)
     derive: Callable[[S, Data], Data] = _as_it_is
-    expected: Mapping[str, Status] = field(default_factory=dict)
+    expected: Mapping[str, Status] | Callable[[S], Mapping[str, Status]] = field(default_factory=dict)
     tables: Callable[[Result[S]], Sequence[Table]] = _nothing
     summary: Callable[[Result[S]], Sequence[str]] = _nothing
     pictures: Callable[[], Sequence[Any]] | None = None
@@ -252,7 +259,7 @@ class Study(Generic[S]):
             if isinstance(made, str) and made not in self.controls:
                 known = ", ".join(self.controls) or "none"
                 raise InputError("control", made, f"{claim.id} asks for it, and the study's controls are {known}")
-        for name in self.expected:
+        for name in () if callable(self.expected) else self.expected:
             if name not in ids:
                 raise InputError("expected", name, f"the study's claims are {', '.join(ids)}")
 

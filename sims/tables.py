@@ -1,14 +1,27 @@
-"""Tables of a study, as data: shown on the terminal, in ``verdicts.json`` and on the study's page."""
+"""What a study shows, as data: tables for terminal, JSON and page; numbers and colours that are alike everywhere."""
 
 from __future__ import annotations
 
-__all__ = ["Table"]
+__all__ = ["COLOURS", "Table", "number"]
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from lemmascope.theory.errors import InputError
+
+COLOURS = {"PROVED": "green", "HOLDS": "green", "REFUTED": "red", "INCONCLUSIVE": "yellow", "NOT_APPLICABLE": "dim"}
+"""Of the statuses, on a terminal."""
+
+
+def number(x: float | None) -> str:
+    """Three significant digits, ∞ and – for what has none."""
+    if x is None or math.isnan(x):
+        return "–"
+    if math.isinf(x):
+        return "∞" if x > 0 else "−∞"
+    return f"{x:.3g}".replace("-", "−")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import pytest
 
 import lemmascope as ls
 from lemmascope.cli.main import app
+from lemmascope.cli.studies import command_of
 from lemmascope.proofs_check import report as proofs_report
 from lemmascope.proofs_check.conformance import IDENTITIES
 from lemmascope.sims import registry
@@ -314,6 +315,9 @@ def _wrong_command(code: str) -> list[str]:
         known = set.intersection(*(COMMANDS[study] for study in registry.names()))
     elif command == "run":
         known = FLAGS
+        own = ROOT / "examples" / Path(words[2]).name if len(words) > 2 else ROOT
+        if own.is_file():
+            known = {flag for option in command_of(registry.load(own)).params for flag in option.opts}
     elif command in COMMANDS:
         known = COMMANDS[command]
     else:

@@ -167,6 +167,11 @@ class Estimate:
     says: str = ""
     undecided: str = ""
 
+    def __post_init__(self) -> None:
+        # A percentile interval of few values need not contain the estimate.
+        if self.low > self.high:
+            raise InputError("estimate", (self.low, self.high), "the interval must be low ≤ high")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
@@ -218,7 +223,7 @@ class Claim:
 
         Args:
             evidence: what it is measured on.
-            waive: skip the hypotheses, for a negative control, which breaks one by design.
+            waive: skip the hypotheses, for a control's evidence, which breaks one by design.
             constants: of the statement, in place of the stated ones.
 
         Raises:
@@ -265,9 +270,14 @@ class Claim:
     def _measured(
         self, evidence: Evidence, checked: tuple[dict[str, Any], ...], cases: list[int | None], measured: Measurement
     ) -> Verdict:
+        if self.probability is not None and cases != [None] and getattr(measured.computed, "dims", ()) != ("seed",):
+            why = "it states a probability, and must measure by seed: a DataArray over seed, not one number for all"
+            raise InputError("claim", self.id, why)
         computed, lower, upper = (
             _by_case(x, cases, float) for x in (measured.computed, measured.lower, measured.upper)
         )
+        if max(upper) == math.inf and min(lower) == -math.inf and all(map(math.isinf, (*lower, *upper))):
+            raise InputError("claim", self.id, "its measure must give a lower bound, an upper one, or both")
         margins = [_distance(c, lo, up) for c, lo, up in zip(computed, lower, upper, strict=True)]
         exact = cases == [None]
         holding = [s for s, gap in zip(cases, margins, strict=True) if gap >= 0]
@@ -332,8 +342,10 @@ class Claim:
             f"{found.value:.4g}, interval [{found.low:.4g}, {found.high:.4g}]; stated in "
             f"[{found.lower:.4g}, {found.upper:.4g}]"
         )
-        margin = min(found.low - found.lower, found.upper - found.high)
-        if any(math.isnan(x) for x in (found.low, found.high, found.lower, found.upper)):
+        margin = _margin(found)
+        if margin == math.inf:
+            raise InputError("claim", self.id, "its measure must give a lower bound, an upper one, or both")
+        if math.isnan(margin):
             status = Status.INCONCLUSIVE
         elif margin >= 0:
             status = Status.HOLDS
@@ -341,12 +353,12 @@ class Claim:
             status = Status.REFUTED
         else:
             status = Status.INCONCLUSIVE
+        if found.undecided:
+            status, says = Status.INCONCLUSIVE, f"{found.undecided}; {says}"
         holding = tuple(seeds) if status is Status.HOLDS else ()
         witness = None
         if status is Status.REFUTED:
             witness = {"value": found.value, "low": found.low, "high": found.high}
-        if found.undecided:
-            status, says = Status.INCONCLUSIVE, f"{found.undecided}; {says}"
         more = {"interval": [found.low, found.high]} | ({"counts": list(found.counts)} if found.counts else {})
         return self._verdict(
             evidence,
@@ -359,7 +371,7 @@ class Claim:
             margin=margin,
             seeds=tuple(seeds),
             holding=holding,
-            witness=witness if status is Status.REFUTED else None,
+            witness=witness,
             by_seed=dict(found.by_seed),
             evidence=more | dict(found.evidence),
         )
@@ -406,11 +418,20 @@ def _by_case(x: Any, cases: list[int | None], kind: type) -> list[Any]:
     dims = tuple(getattr(x, "dims", ()))
     if kind is bool and set(dims) - {"seed"}:
         x, dims = x.all([name for name in dims if name != "seed"]), tuple(name for name in dims if name == "seed")
+    read = _truth if kind is bool else kind
     if dims == ("seed",) and cases != [None]:
-        return [kind(x.sel(seed=s)) for s in cases]
+        return [read(x.sel(seed=s)) for s in cases]
     if dims or getattr(x, "shape", ()):
         raise TypeError(f"a value by seed is wanted, and one over {dims or x.shape} was given")
-    return [kind(x)] * len(cases)
+    return [read(x)] * len(cases)
+
+
+def _truth(x: Any) -> bool:
+    """What a hypothesis says: a number would be true, and NaN too."""
+    found = x.item() if hasattr(x, "item") else x
+    if not isinstance(found, bool):
+        raise TypeError(f"it must say True or False, and said {found!r}")
+    return found
 
 
 def _distance(computed: float, lower: float, upper: float) -> float:
@@ -418,3 +439,11 @@ def _distance(computed: float, lower: float, upper: float) -> float:
     if any(math.isnan(x) for x in (computed, lower, upper)):
         return math.nan
     return min(computed - lower if lower > -math.inf else math.inf, upper - computed if upper < math.inf else math.inf)
+
+
+def _margin(found: Estimate) -> float:
+    """Signed distance of an interval to the nearer bound: negative where it reaches across, NaN where a number is."""
+    if math.isnan(found.value):
+        return math.nan
+    low, high = (_distance(x, found.lower, found.upper) for x in (found.low, found.high))
+    return math.nan if math.isnan(low) or math.isnan(high) else min(low, high)

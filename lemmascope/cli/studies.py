@@ -206,6 +206,11 @@ def carry(
     for sentence in study.summary(result):
         console.print(sentence, markup=False)
     good = sum(v.as_expected for v in result.verdicts)
+    for claim in result.unjudged:
+        roles = ", ".join(dict.fromkeys(repr(one.role) for one in result.evidence))
+        console.print(
+            f"✗ {claim} was not judged: it is about evidence of another role than {roles}", style="red", markup=False
+        )
     said = (
         f"{good} of {len(result.verdicts)} verdicts as expected" if result.verdicts else "No claim is about these data"
     )

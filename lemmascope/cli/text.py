@@ -13,10 +13,9 @@ if TYPE_CHECKING:
 
 def under(console: Console, text: str, style: str = "") -> None:
     """Print an indented paragraph that keeps its indent where it wraps."""
-    from rich.padding import Padding
-    from rich.text import Text
+    from lemmascope.sims.report import verdicts
 
-    console.print(Padding(Text(text, style=style), (0, 0, 0, 4), expand=False))
+    console.print(verdicts.under(text, style))
 
 
 def give_json(path: Path, value: Any) -> None:

@@ -1,8 +1,8 @@
-"""What makes a simulation the same simulation, and how it was carried out."""
+"""What makes a simulation the same simulation."""
 
 from __future__ import annotations
 
-__all__ = ["carried_out", "found_identity", "identity"]
+__all__ = ["found_identity", "identity"]
 
 import hashlib
 import json
@@ -10,16 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import xarray as xr
-
 from lemmascope.sims.cubic_cnn.trajectory import load
 from lemmascope.sims.files import ResultsError
 from lemmascope.theory.optimizers import describe
-
-
-def carried_out(run: xr.Dataset) -> dict[str, Any]:
-    """Representation and backend of a trajectory, with the reasons."""
-    return {name: run.attrs[name] for name in ("representation", "representation_reason", "backend", "backend_reason")}
 
 
 def identity(problem: Any, optimizers: dict[str, Any], record: Any, run: dict[str, Any]) -> dict[str, Any]:

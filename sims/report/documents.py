@@ -29,8 +29,9 @@ from lemmascope.proofs_check import report as proofs_report
 from lemmascope.proofs_check.conformance import table as identities_table
 from lemmascope.proofs_check.text import escaped
 from lemmascope.sims import registry
-from lemmascope.sims.report.verdicts import number, read_verdicts
+from lemmascope.sims.report.verdicts import read_verdicts
 from lemmascope.sims.study import plain, settings_of
+from lemmascope.sims.tables import number
 from lemmascope.theory.subject import Subject
 
 ROOT = Path(__file__).resolve().parents[2]

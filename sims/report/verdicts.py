@@ -6,11 +6,10 @@ __all__ = [
     "VERDICTS_SCHEMA",
     "bound",
     "claim_lines",
-    "claims_catalogue",
     "document",
-    "number",
     "read_verdicts",
     "table_text",
+    "under",
     "verdict_json",
     "verdicts_json",
 ]
@@ -31,28 +30,11 @@ from rich.text import Text
 
 from lemmascope.sims.files import ResultsError
 from lemmascope.sims.study import Result, plain
-from lemmascope.sims.tables import Table
-from lemmascope.theory.claim import FAMILY, Claim, Evidence
+from lemmascope.sims.tables import COLOURS, Table, number
+from lemmascope.theory.claim import Evidence
 from lemmascope.theory.verdict import Status, Verdict
 
 VERDICTS_SCHEMA = "lemmascope-verdicts/2"
-
-_COLOURS = {
-    Status.PROVED: "green",
-    Status.HOLDS: "green",
-    Status.REFUTED: "red",
-    Status.INCONCLUSIVE: "yellow",
-    Status.NOT_APPLICABLE: "dim",
-}
-
-
-def number(x: float | None) -> str:
-    """Three significant digits, ∞ and – for what has none."""
-    if x is None or math.isnan(x):
-        return "–"
-    if math.isinf(x):
-        return "∞" if x > 0 else "−∞"
-    return f"{x:.3g}".replace("-", "−")
 
 
 def bound(verdict: Verdict) -> str:
@@ -79,7 +61,7 @@ def _hypotheses(verdict: Verdict) -> str:
     return ", ".join([*everywhere, *rest]) or "none"
 
 
-def _under(text: str, style: str = "") -> RenderableType:
+def under(text: str, style: str = "") -> RenderableType:
     """An indented paragraph that keeps its indent where it wraps."""
     return Padding(Text(text, style=style), (0, 0, 0, 4), expand=False)
 
@@ -99,7 +81,7 @@ def claim_lines(verdicts: Iterable[Verdict]) -> Iterable[RenderableType]:
     for v in verdicts:
         head = Text()
         head.append(*_mark(v))
-        head.append(f"{v.status.value:<15}", style=_COLOURS[v.status])
+        head.append(f"{v.status.value:<15}", style=COLOURS[v.status])
         head.append(f"{v.claim}", style="bold")
         head.append(f" · {v.label}   " if v.label else "   ")
         if v.computed is not None:
@@ -108,37 +90,18 @@ def claim_lines(verdicts: Iterable[Verdict]) -> Iterable[RenderableType]:
         if v.status not in (v.expected, Status.NOT_APPLICABLE):
             head.append(f"   (expected {v.expected.value})", style="bold red")
         yield head
-        yield _under(v.plain)
+        yield under(v.plain)
         line = f"checked: {_hypotheses(v)}"
         if v.control is not None and v.status is not Status.NOT_APPLICABLE:
             line += f" · control ({v.control['description']}): {v.control['status']}"
-        yield _under(line, style="dim")
+        yield under(line, style="dim")
 
 
 def _count(v: Verdict) -> str:
-    if not v.seeds:
+    if not v.seeds or "interval" in v.evidence:
         return v.reason
     text = f"{len(v.holding)} of {len(v.seeds)} seeds"
     return text if v.interval is None else f"{text}, p ≥ {v.interval[0]:.2f} (95 %)"
-
-
-def claims_catalogue(claims: Iterable[Claim]) -> Iterable[RenderableType]:
-    """A block for each claim: id, kind, source, statement, hypotheses, control."""
-    for claim in claims:
-        head = Text()
-        head.append(claim.id, style="bold")
-        about = {"any": "each", FAMILY: "all together"}
-        head.append(f"   {claim.kind.value} · source: {claim.source} · about: {about.get(claim.about, claim.about)}")
-        if claim.probability is not None:
-            head.append(f" · with probability > {claim.probability:g}")
-        yield head
-        yield _under(claim.plain or claim.statement)
-        if claim.plain:
-            yield _under(f"LaTeX: {claim.statement}", style="dim")
-        for h in claim.assumes:
-            yield _under(f"if {h.name}: {h.statement}", style="dim")
-        control = f"{claim.control.description}, which must be REFUTED" if claim.control else "none"
-        yield _under(f"control: {control}", style="dim")
 
 
 def _plain_value(x: Any) -> Any:

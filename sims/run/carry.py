@@ -156,7 +156,8 @@ def _labelled(data: Data, attrs: Mapping[str, Any]) -> Data:
 
 def _judged(study: Study[S], settings: S, root_seed: int, data: Data) -> Result[S]:
     evidence = as_evidence(study.evidence(settings, data))
-    verdicts = judge(study.claims, evidence, study.controls, study.expected)
+    expected = study.expected(settings) if callable(study.expected) else study.expected
+    verdicts = judge(study.claims, evidence, study.controls, expected)
     return Result(study, settings, root_seed, data, evidence, verdicts)
 
 

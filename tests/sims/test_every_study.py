@@ -249,16 +249,12 @@ def strings(path):
 
 
 SHARED = ["theory/*.py", "sims/*.py", "sims/run/*.py", "sims/report/*.py", "lemmascope/*.py", "lemmascope/cli/**/*.py"]
-SHARED += ["proofs_check/*.py", "mkdocs.yml", "pyproject.toml", "setup.py", "docs/*.py", "tests/test_docs.py"]
-MAIN_JOB = re.compile(r'REPRODUCE = "headline"')
-"""The one name of a study in shared files: ``reproduce`` is the main job."""
+SHARED += ["proofs_check/*.py", "mkdocs.yml", "pyproject.toml", "setup.py", "docs/*.py"]
 
 
 def naming(text, name):
     """Whether a file speaks of a study: as a string of its own, a module or a path."""
-    return (
-        re.search(rf"""(["'`]){name}\1|studies[./]{name}\b|figures[./]{name}\b""", MAIN_JOB.sub("", text)) is not None
-    )
+    return re.search(rf"""(["'`]){name}\1|studies[./]{name}\b|figures[./]{name}\b""", text) is not None
 
 
 @pytest.mark.parametrize("name", registry.names())

@@ -208,3 +208,23 @@ def test_a_probability_is_that_of_the_seeds(k, status):
     """At five seeds 5 of 5 hold and 0 of 5 refute, against one half."""
     (verdict,) = judge(claim_of(probability=0.5), data_of(*[1] * k, *[9] * (5 - k)))
     assert verdict.status is status
+
+
+# --- hypotheses under a control ------------------------------------------------------------------------------------
+
+SMALL_X = Hypothesis("small", "x ≤ 10", lambda evidence: evidence["x"] <= 10)
+
+
+def test_a_changed_statement_is_held_under_its_hypotheses():
+    """A seed on which nothing is claimed cannot refute a control that changes next to nothing."""
+    nothing = Control("the bound raised a little", constants={"upper": 5.5})
+    (verdict,) = judge(claim_of(assumes=(SMALL_X,), control=nothing), data_of(1, 2, 20))
+    assert (verdict.status, verdict.seeds, verdict.control["status"]) == (HOLDS, (0, 1), "HOLDS")
+    assert not verdict.as_expected
+
+
+def test_other_evidence_is_held_without_them():
+    (verdict,) = judge(claim_of(assumes=(SMALL_X,), control=RAISED), data_of(1, 2), CONTROLS)
+    assert verdict.control["status"] == "REFUTED"
+    (verdict,) = judge(claim_of(assumes=(SMALL_X,), control=RAISED), data_of(4, 5), CONTROLS)
+    assert verdict.control["status"] == "REFUTED", "11 > 10 would not be claimed, and is a control all the same"

@@ -28,6 +28,7 @@ from lemmascope.cli.text import give_json, under
 from lemmascope.sims import registry
 from lemmascope.sims.files import PROVENANCE, ResultsError
 from lemmascope.sims.study import Study
+from lemmascope.sims.tables import COLOURS
 from lemmascope.theory.claim import Claim
 from lemmascope.theory.errors import InputError
 from lemmascope.theory.verdict import Status, Verdict
@@ -35,8 +36,6 @@ from lemmascope.theory.verdict import Status, Verdict
 if TYPE_CHECKING:
     import xarray as xr
     from rich.console import Console
-
-COLOURS = {"PROVED": "green", "HOLDS": "green", "REFUTED": "red", "INCONCLUSIVE": "yellow", "NOT_APPLICABLE": "dim"}
 
 
 @made(

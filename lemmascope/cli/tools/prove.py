@@ -19,12 +19,11 @@ from lemmascope.cli.command import argument, flag, option
 from lemmascope.cli.command import command as made
 from lemmascope.cli.kinds import PATH
 from lemmascope.cli.text import under
+from lemmascope.sims.tables import COLOURS
 from lemmascope.theory.verdict import Status
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-COLOURS = {Status.PROVED: "green", Status.REFUTED: "red", Status.INCONCLUSIVE: "yellow"}
 
 
 @made(
@@ -80,7 +79,7 @@ def command(steps: tuple[str, ...], plugin: Path | None, out: Path, force: bool,
             {"seconds": {s.step.id: round(s.seconds, 2) for s in found}} | machine_of(time.monotonic() - started)
         )
     good = sum(s.verdict.as_expected for s in found)
-    counts = [(status, sum(s.verdict.status is status for s in found)) for status in COLOURS]
+    counts = [(status, sum(s.verdict.status is status for s in found)) for status in Status]
     said = ", ".join(f"{count} {status.value}" for status, count in counts if count)
     console.print(
         f"\n{said}; {good} of {len(found)} as expected, in {time.monotonic() - started:.0f} s; results in {out}",

@@ -107,7 +107,7 @@ def _summary(run: xr.Dataset) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    from lemmascope.sims.report.verdicts import number
+    from lemmascope.sims.tables import number
 
     final = run.isel(iteration=-1)
     title = f"After {run.attrs['iterations']} iterations (median of {run.sizes['seed']} seeds)"

@@ -1,4 +1,4 @@
-"""What a reader gets of verdicts: JSON under its schema, tables, blocks, the catalogue."""
+"""What a reader gets of verdicts: JSON under its schema, tables, blocks."""
 
 import dataclasses
 import io
@@ -19,8 +19,8 @@ from lemmascope.sims.judge import judge
 from lemmascope.sims.report import verdicts as report
 from lemmascope.sims.studies import headline
 from lemmascope.sims.study import Result
-from lemmascope.sims.tables import Table
-from lemmascope.theory.cubic_cnn.claims import CLAIMS, TRAJECTORY
+from lemmascope.sims.tables import Table, number
+from lemmascope.theory.cubic_cnn.claims import TRAJECTORY
 from lemmascope.theory.cubic_cnn.parameters import Parameters
 from lemmascope.theory.errors import InputError
 from lemmascope.theory.optimizers import GD, MomentumAverage
@@ -220,22 +220,11 @@ def test_an_exact_statement_has_no_count_of_seeds(verdicts):
     assert "·" not in text.splitlines()[0]
 
 
-def test_the_catalogue_has_every_claim_whole():
-    text = " ".join(shown(report.claims_catalogue(CLAIMS.values()), width=200).split())
-    for claim in CLAIMS.values():
-        assert claim.id in text
-        assert " ".join(claim.plain.split()) in text
-        assert f"source: {claim.source}" in text
-        for h in claim.assumes:
-            assert h.name in text
-        assert claim.control.description in text
-
-
 @pytest.mark.parametrize(
     ("x", "text"), [(None, "–"), (math.nan, "–"), (math.inf, "∞"), (-0.5, "−0.5"), (1234.5, "1.23e+03"), (2.64, "2.64")]
 )
 def test_numbers(x, text):
-    assert report.number(x) == text
+    assert number(x) == text
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,13 @@ from tolerances import assert_close
 
 from lemmascope.sims.cubic_cnn.evidence import runs
 from lemmascope.sims.cubic_cnn.simulate import simulate
-from lemmascope.sims.report.verdicts import number
 from lemmascope.sims.run.carry import run_study
 from lemmascope.sims.run.tasks import Threads
 from lemmascope.sims.schedule import Every, Logarithmic
 from lemmascope.sims.studies import headline
 from lemmascope.sims.studies.headline import STUDY, Settings, optimizers
 from lemmascope.sims.study import experiment_tasks, settings_of
+from lemmascope.sims.tables import number
 from lemmascope.theory.claim import FAMILY
 from lemmascope.theory.cubic_cnn.claims import TRAJECTORY
 from lemmascope.theory.cubic_cnn.parameters import HEADLINE
@@ -84,7 +84,9 @@ def _no_claim_is_refuted(trajectory):
 
 def test_the_study_expects_every_claim_to_hold_but_one():
     assert STUDY.claims == TRAJECTORY
-    assert STUDY.expected == {"lemma.cross_terms_small": Status.NOT_APPLICABLE}
+    assert STUDY.expected(Settings()) == {"lemma.cross_terms_small": Status.NOT_APPLICABLE}
+    wide = dataclasses.replace(HEADLINE, d=10**7, N=10, P=2)
+    assert STUDY.expected(Settings(parameters=wide)) == {}, "n ≪ √d: cross terms are small there"
 
 
 def test_the_defaults_are_the_published_run():

@@ -12,7 +12,7 @@ own term: small where the paper's regime n ≪ √d holds, and only there.
 
 from __future__ import annotations
 
-__all__ = ["CLAIMS"]
+__all__ = ["CLAIMS", "many_dimensions"]
 
 import math
 
@@ -20,6 +20,7 @@ from lemmascope.theory.claim import Claim, Hypothesis, Measurement
 from lemmascope.theory.cubic_cnn.claims.controls import TWINS
 from lemmascope.theory.cubic_cnn.claims.hypotheses import KNOWN_LAW, STAYED_FINITE
 from lemmascope.theory.cubic_cnn.claims.readings import WHP
+from lemmascope.theory.cubic_cnn.parameters import Parameters
 from lemmascope.theory.cubic_cnn.run import Run
 from lemmascope.theory.verdict import Kind
 
@@ -31,10 +32,15 @@ def deviation(n: int) -> float:
     return math.sqrt(2 * math.log(n * n / DELTA))
 
 
+def many_dimensions(p: Parameters) -> bool:
+    """√d ≥ 2.2 n √(2 log(n²/δ)): so many that the cross terms are small."""
+    return math.sqrt(p.d) >= 2.2 * p.n * deviation(p.n)
+
+
 MANY_DIMENSIONS = Hypothesis(
     "many_dimensions",
     r"$\sqrt{d} \ge 2.2\, n \sqrt{2 \log(n^2/\delta)}$, $n = N(P-1)$",
-    lambda run: math.sqrt(run.p.d) >= 2.2 * run.p.n * deviation(run.p.n),
+    lambda run: many_dimensions(run.p),
 )
 
 
