@@ -53,15 +53,43 @@ def packages(source: str) -> set[str]:
 BARE = {"theory", "sims", "proofs_check", "benchmarks", "tests", "."}
 """Names that a project of a user's may have; ours are inside ``lemmascope``."""
 
+FACES = {path.parent.name for path in (ROOT / "lemmascope").glob("*/__init__.py")} - {"cli", *HOUSES}
+"""The subjects that have a face of their own at the front door."""
+
 INSIDE = {f"lemmascope.{house}" for house in ("theory", "sims", "proofs_check", "benchmarks")}
 ALLOWED = {
     "theory": {"lemmascope.theory"},
     "proofs_check": {"lemmascope.theory", "lemmascope.proofs_check"},
     "sims": {"lemmascope.theory", "lemmascope.sims", "lemmascope.proofs_check"},
     "benchmarks": INSIDE,
-    "lemmascope": INSIDE | {"lemmascope.cli", "lemmascope.names", "lemmascope.cubic_cnn"},
+    "lemmascope": INSIDE | {"lemmascope.cli", "lemmascope.names"} | {f"lemmascope.{face}" for face in FACES},
 }
 """What of lemmascope a house may import. Of sims, sims/report alone sees proofs_check, to show its verdicts."""
+
+LAYERS = {
+    "cubic_cnn": {"studies", "figures", "run", "report", "registry", "pictures", "study"},
+    "studies": {"figures", "run", "report", "registry", "pictures"},
+    "figures": {"run", "report", "registry"},
+    "run": {"studies", "figures", "cubic_cnn"},
+    "report": {"studies", "figures", "cubic_cnn", "run"},
+    "machine": {"studies", "figures", "report", "registry", "study"},
+    "": {"studies", "cubic_cnn", "run", "report", "machine"},
+}
+"""What a folder of sims/ may not import of sims/; an engine serves studies, and knows none. "" are its own modules."""
+
+DYNAMIC = {
+    "lemmascope/cli/catalogue.py",
+    "lemmascope/cli/fields.py",
+    "lemmascope/cli/main.py",
+    "lemmascope/cli/tools/claims.py",
+    "lemmascope/names.py",
+    "proofs_check/step.py",
+    "sims/own.py",
+    "sims/pictures.py",
+    "sims/registry.py",
+    "sims/report/documents.py",
+}
+"""Modules that import by a name that they are given, or find: what is a file that is found."""
 
 FOREIGN = {
     "theory": {"numpy", "cupy", "torch", "jax", "matplotlib", "rich", "typer", "click"},
@@ -84,6 +112,49 @@ def test_imports_run_one_way(path):
     assert not wrong(house, source)
     if house == "sims" and path.relative_to(ROOT).parts[1] != "report":
         assert "lemmascope.proofs_check" not in packages(source)
+
+
+@pytest.mark.parametrize("path", files("sims"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_layers_of_sims(path):
+    assert not crossing(path.relative_to(ROOT / "sims").parts, path.read_text(encoding="utf-8"))
+
+
+def crossing(parts: tuple[str, ...], source: str) -> set[str]:
+    """What a module of sims/ imports of sims/ and must not."""
+    folder = parts[0] if len(parts) > 1 else ""
+    names = [name.split(".") for name in imports(source)]
+    return {p[2] for p in names if p[:2] == ["lemmascope", "sims"] and len(p) > 2} & LAYERS[folder]
+
+
+@pytest.mark.parametrize(
+    ("parts", "source"),
+    [
+        (("cubic_cnn", "simulate.py"), "from lemmascope.sims.studies import headline"),
+        (("studies", "phase.py"), "def f():\n    from lemmascope.sims.report.verdicts import bound"),
+        (("run", "carry.py"), "import lemmascope.sims.cubic_cnn.simulate"),
+        (("judge.py",), "from lemmascope.sims import run"),
+    ],
+)
+def test_a_crossing_is_seen(parts, source):
+    assert crossing(parts, source)
+    assert not crossing(parts, "from lemmascope.sims.seeds import streams")
+
+
+def test_every_folder_of_sims_has_its_layer():
+    assert {path.parent.name for path in (ROOT / "sims").glob("*/*.py")} == set(LAYERS) - {""}
+
+
+def test_only_what_finds_files_imports_by_a_name_it_is_given():
+    found = set()
+    for house in HOUSES:
+        for path in files(house):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in (
+                    "import_module",
+                    "__import__",
+                ):
+                    found |= {str(path.relative_to(ROOT))}
+    assert found == DYNAMIC
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
