@@ -22,16 +22,19 @@ import numpy as np
 import xarray as xr
 
 from lemmascope.sims import stopping
+from lemmascope.sims.cubic_cnn.backends.choice import resolve
 from lemmascope.sims.seeds import streams
 from lemmascope.sims.study import Data, Experiment, Result, Study, Task, option
 from lemmascope.theory.claim import Evidence
 from lemmascope.theory.cubic_cnn import AXES
 from lemmascope.theory.cubic_cnn.boundaries import feature_share
 from lemmascope.theory.cubic_cnn.claims import PHASE
+from lemmascope.theory.cubic_cnn.claims.phase import PLANE
 from lemmascope.theory.cubic_cnn.parameters import HEADLINE, Parameters
 from lemmascope.theory.cubic_cnn.predictions import MEMORIZATION_THRESHOLD, overshoot_rate
 from lemmascope.theory.errors import InputError, check_number, check_size
 
+BACKENDS = ("auto", "numpy", "compiled")
 BLOCK = 16
 REACH = 4000.0
 """Last iteration of a cell: ηT = 4000, HEADLINE's own, some three times what memorizing takes …"""
@@ -225,7 +228,8 @@ def lines(task: Task[Settings]) -> xr.Dataset:
     """What the lines of a seed are made of: ``clock``, ``c_0``, ``share``, and ``two_body`` (y, x).
 
     ``two_body`` is the feature's share of the margin in the two-body race
-    (`theory.cubic_cnn.boundaries.feature_share`).
+    (`theory.cubic_cnn.boundaries.feature_share`). They are in double precision whatever the task's dtype, which is that
+    of the cells: the clock is a time, on which every line depends.
     """
     s, p = task.settings, task.settings.parameters
     y, x = s.axes
@@ -274,6 +278,7 @@ def _clock(task: Task[Settings]) -> float:
         study=task.study,
         record=Logarithmic(300),
         audit=False,
+        backend=task.backend,
         workers=1,
     )
     median = run.memorization_median.sel(margin="small").isel(seed=0, optimizer=0).values
@@ -308,7 +313,7 @@ def evidence(settings: Settings, data: Data) -> Sequence[Evidence]:
     """The (η, 1 − γ) plane; no line is predicted for others."""
     if not settings.of_the_optimizer:
         return []
-    return [Evidence(data["phase"], "the plane", parameters=settings.parameters)]
+    return [Evidence(data["phase"], "the plane", role=PLANE, parameters=settings.parameters)]
 
 
 def summary(result: Result[Settings]) -> Sequence[str]:
@@ -358,5 +363,6 @@ STUDY = Study(
     ),
     seconds=430,
     dtypes=("float64", "float32"),
-    backends=("auto", "numpy", "compiled"),
+    backends=BACKENDS,
+    resolve=lambda backend: resolve(backend, BACKENDS),
 )

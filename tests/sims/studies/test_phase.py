@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import xarray as xr
+from tolerances import assert_close
 
 from lemmascope.sims import stopping
 from lemmascope.sims.cubic_cnn.problems import LawProblem
@@ -22,6 +23,7 @@ from lemmascope.sims.study import Result, experiment_tasks, settings_of
 from lemmascope.theory.claim import Evidence
 from lemmascope.theory.cubic_cnn.boundaries import race_line
 from lemmascope.theory.cubic_cnn.claims import PHASE
+from lemmascope.theory.cubic_cnn.claims.phase import PLANE
 from lemmascope.theory.cubic_cnn.parameters import HEADLINE, Parameters
 from lemmascope.theory.errors import InputError
 from lemmascope.theory.optimizers import GD
@@ -68,7 +70,7 @@ def planted(*, seeds=3, learns=None):
 
 
 def evidence(data):
-    return Evidence(data, "the plane", parameters=HEADLINE)
+    return Evidence(data, "the plane", role=PLANE, parameters=HEADLINE)
 
 
 def judged(data):
@@ -95,7 +97,7 @@ def test_the_study_judges_its_claims_so():
     """What is judged above is what the study hands over."""
     data = planted()
     (given,) = STUDY.evidence(Settings(), {"phase": data})
-    assert given.parameters == HEADLINE
+    assert (given.label, given.role, given.parameters) == ("the plane", PLANE, HEADLINE)
     assert STUDY.claims == PHASE
     again = judge(STUDY.claims, given, STUDY.controls, STUDY.expected)
     assert repr(again) == repr(judge(PHASE, evidence(data)))
@@ -227,6 +229,28 @@ def test_the_clock_is_the_time_at_which_the_median_is_memorized(learning):
     median = run.memorization_median.isel(seed=0, optimizer=0).sel(margin="small")
     at = float(run.iteration[int(np.argmax(median.values >= 0.5))]) * 0.05
     assert at == pytest.approx(clock, rel=0.03)
+
+
+def test_the_clock_is_measured_on_the_tasks_backend_in_double_precision(monkeypatch):
+    """A time that every line depends on is no number of the cells; the fingerprint tells the backend."""
+    settings = Settings(parameters=SMALL, cells=2, seeds=1, x_range=(1.0, 2.0), y_range=(0.1, 1.0))
+    asked = []
+
+    def noted(*args, **keywords):
+        run = simulate(*args, **keywords)
+        asked.append((run.attrs["backend"], run.attrs["dtype"]))
+        return run
+
+    monkeypatch.setattr("lemmascope.sims.cubic_cnn.simulate.simulate", noted)
+    found = [
+        phase.lines(experiment_tasks(STUDY, settings, 0, dtype=dtype, backend=backend)["lines"][0])
+        for backend in ("numpy", "compiled")
+        for dtype in ("float64", "float32")
+    ]
+    assert asked == [("numpy", "float64")] * 2 + [("compiled", "float64")] * 2
+    for other in found[1:]:
+        assert_close(float(other.clock), float(found[0].clock), "trajectory")
+        xr.testing.assert_identical(other.c_0, found[0].c_0)
 
 
 def test_a_cell_is_the_run_of_its_optimizer():

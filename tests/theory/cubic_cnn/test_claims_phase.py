@@ -1,5 +1,6 @@
 """The claims about the plane, on diagrams made by hand: each comes out as its cells were set, and its control too."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -8,9 +9,9 @@ import xarray as xr
 from tolerances import assert_close
 
 from lemmascope.sims.judge import judge
-from lemmascope.theory.claim import Evidence
+from lemmascope.theory.claim import FAMILY, Evidence
 from lemmascope.theory.cubic_cnn.boundaries import race_line
-from lemmascope.theory.cubic_cnn.claims.phase import CLAIMS, crossing, fitted_kappa, valid
+from lemmascope.theory.cubic_cnn.claims.phase import CLAIMS, PLANE, crossing, fitted_kappa, valid
 from lemmascope.theory.cubic_cnn.parameters import HEADLINE
 from lemmascope.theory.cubic_cnn.predictions import overshoot_rate
 from lemmascope.theory.verdict import Status
@@ -45,7 +46,7 @@ def plane_of(*learns, seeds=3, **changes):
     dataset = xr.Dataset(data, {"seed": range(seeds), "y": GAPS, "x": ETAS})
     for name, value in changes.items():
         dataset[name] = dataset[name].copy(data=np.broadcast_to(value, dataset[name].shape))
-    return Evidence(dataset, "the plane", parameters=HEADLINE)
+    return Evidence(dataset, "the plane", role=PLANE, parameters=HEADLINE)
 
 
 def judged(*learns, **changes):
@@ -64,6 +65,12 @@ def test_a_diagram_as_predicted_holds_and_its_controls_are_refuted():
     first = int(np.searchsorted(ETAS, KAPPA / unit))
     assert_close(found["overshoot"].evidence["kappa"], math.sqrt(ETAS[first - 1] * ETAS[first]) * unit)
     assert found["race"].computed == 1
+
+
+@pytest.mark.parametrize("role", ["", "gd", "momentum", FAMILY, "fast-forward"])
+def test_the_claims_are_about_planes_alone(role):
+    """A trajectory of the law has parameters and seeds too."""
+    assert not judge(CLAIMS, dataclasses.replace(plane_of(), role=role))
 
 
 def test_nothing_is_told_by_an_attribute_of_the_data():
@@ -102,14 +109,14 @@ def test_valid_cells_have_momentum_weak_friction_and_small_steps():
 
 
 def test_a_shift_is_not_refuted_by_the_seed_on_which_kappa_was_fitted():
-    """There a shifted line is wrong whatever the others do; on the others here it is right, and decides nothing."""
+    """There a shifted line is wrong whatever the others do; on the others here it is right, and the control holds."""
 
     def early(eta, gap):
         return eta > overshoot_rate(HEADLINE)
 
     found = judged(below_the_lines, early)["overshoot"]
     assert (found.status, found.seeds) == (HOLDS, (1, 2))
-    assert found.control["status"] == "INCONCLUSIVE"
+    assert found.control["status"] == "HOLDS"
     assert not found.as_expected
 
 
@@ -136,9 +143,9 @@ def test_a_seed_outside_of_the_hypotheses_refutes_no_control(changes):
     if "clock" in changes:
         share[0] = np.nan
     race = judged(below_the_lines, a_tenth, **changes)["race"]
-    assert (race.status, race.seeds, race.control["status"]) == (REFUTED, (1, 2), "INCONCLUSIVE")
+    assert (race.status, race.seeds, race.control["status"]) == (REFUTED, (1, 2), "HOLDS")
     two_body = judged(below_the_lines, nowhere, two_body=share, **changes)["two_body"]
-    assert (two_body.status, two_body.seeds, two_body.control["status"]) == (HOLDS, (1, 2), "INCONCLUSIVE")
+    assert (two_body.status, two_body.seeds, two_body.control["status"]) == (HOLDS, (1, 2), "HOLDS")
 
 
 # --- one statement at a time ---------------------------------------------------------------------------------------
@@ -156,6 +163,68 @@ def test_three_standard_errors_count_against_gd():
     assert [v.status for v in found.values()] == [HOLDS, REFUTED]
 
 
+BELOW = overshoot_rate(HEADLINE) >= ETAS
+
+
+def with_gd(**changes):
+    """The claim on GD of a diagram as predicted, with other values at some (seed, x) of GD's row."""
+    accuracy = plane_of()["small"].values.copy()
+    for where, value in changes.values():
+        accuracy[where[0], -1, where[1]] = value
+    return judged(small=accuracy)["no_learning_rate_rescues"]
+
+
+@pytest.mark.parametrize("lost", [BELOW & (ETAS > 0.3), BELOW & (ETAS < 0.3)], ids=["one cell", "all but one"])
+def test_a_cell_of_gd_that_diverged_may_have_learnt(lost):
+    assert 0 < lost.sum() < BELOW.sum()
+    found = with_gd(lost=((slice(None), lost), np.nan))
+    assert (found.status, found.control["status"]) == (Status.INCONCLUSIVE, "REFUTED")
+    assert found.reason == "the quantity is undefined on seed 0"
+    assert with_gd(lost=((1, lost), np.nan)).reason == "the quantity is undefined on seed 1"
+
+
+def test_a_rate_that_rescues_gd_is_refuted_whatever_diverged():
+    found = with_gd(lost=((1, ETAS < 0.1), np.nan), learnt=((1, BELOW & (ETAS > 0.3)), 1.0))
+    assert (found.status, found.witness["seed"], found.witness["computed"]) == (REFUTED, 1, 1.0)
+
+
+def test_above_the_overshoot_rate_a_cell_may_diverge():
+    assert with_gd(lost=((slice(None), ~BELOW), np.nan)).status is HOLDS
+
+
+@pytest.mark.parametrize("learnt", [True, False])
+def test_a_cell_that_diverged_is_on_neither_side_of_a_line(learnt):
+    """On either side of it, half of the cells of one seed; what is left out is told, and nothing where nothing is."""
+    plane, lost = plane_of(), np.zeros((3, SIDE, SIDE), dtype=bool)
+    of = plane["small"].values[1] > 0.5
+    lost[1, :, ::2] = (of if learnt else ~of)[:, ::2]
+    was, found = judged(), judged(small=np.where(lost, np.nan, plane["small"].values))
+    within = int((lost & valid(plane).values).sum())
+    assert 0 < within < int(lost.sum())
+    for name, left in (("race", within), ("two_body", int(lost.sum()))):
+        assert (found[name].status, found[name].control["status"]) == (HOLDS, "REFUTED")
+        assert found[name].by_seed["computed"] == was[name].by_seed["computed"] == [1.0] * 3
+        assert found[name].evidence["cells left out, without an accuracy"] == [0, left, 0]
+        assert "cells left out, without an accuracy" not in was[name].evidence
+    cells = was["race"].evidence["cells"]
+    assert found["race"].evidence["cells"] == [cells[0], cells[1] - within, cells[2]]
+
+
+def test_a_seed_of_which_every_cell_diverged_decides_nothing():
+    accuracy = plane_of()["small"].values.copy()
+    accuracy[2] = np.nan
+    found = judged(small=accuracy)
+    for name in ("race", "two_body"):
+        assert (found[name].status, found[name].reason) == (Status.INCONCLUSIVE, "the quantity is undefined on seed 2")
+
+
+@pytest.mark.parametrize("where", [BELOW, ETAS >= 32], ids=["up to 1/(4αβ)", "from 2κ/(αβ) on"])
+def test_a_cell_of_gd_that_diverged_neither_learns_nor_fails(where):
+    accuracy = plane_of()["small"].values.copy()
+    accuracy[1, -1, where] = np.nan
+    assert judged(small=accuracy)["overshoot"].status is REFUTED
+
+
 def test_where_momentum_does_not_help_the_control_holds():
     """The row of the largest momentum in the place of GD's must differ."""
     found = judged(nowhere)["no_learning_rate_rescues"]
@@ -171,7 +240,7 @@ def test_where_gd_never_learns_or_never_fails_kappa_is_not_fitted():
 
 def test_a_plane_without_gd_has_no_claims_about_it():
     plane = plane_of()
-    without = Evidence(plane.data.isel(y=slice(-1)), "the plane", parameters=HEADLINE)
+    without = dataclasses.replace(plane, data=plane.data.isel(y=slice(-1)))
     found = {v.claim: v.status for v in judge(CLAIMS, without)}
     assert found["boundary.overshoot"] is found["boundary.no_learning_rate_rescues"] is OUTSIDE
     assert found["boundary.race"] is HOLDS

@@ -3,14 +3,15 @@ own).
 
 They are judged on a phase diagram: ``small`` and ``small_error`` (test accuracy on small-margin data, its standard
 error) over (seed, y, x) with y = 1 − γ and x = η, ``clock`` (seed), ``c_0`` (seed, neuron) and ``two_body`` (seed, y,
-x); its parameters are those of the law.
+x); its role is `PLANE`, and its parameters are those of the law.
 
-A cell is on the learning side if its accuracy is above 3/4, half way between chance and 1.
+A cell is on the learning side if its accuracy is above 3/4, half way between chance and 1. A cell that diverged has no
+accuracy, and is on neither side: the race and the two-body race are not judged on it, and their evidence says so.
 """
 
 from __future__ import annotations
 
-__all__ = ["CLAIMS", "crossing", "fitted_kappa", "learns", "valid"]
+__all__ = ["CLAIMS", "PLANE", "crossing", "fitted_kappa", "learns", "valid"]
 
 import math
 from itertools import pairwise
@@ -22,6 +23,9 @@ from lemmascope.theory.cubic_cnn.boundaries import COASTS, friction, overshoot_l
 from lemmascope.theory.cubic_cnn.claims.readings import ERRORS, GENERALIZES
 from lemmascope.theory.cubic_cnn.predictions import overshoot_rate
 from lemmascope.theory.verdict import Kind
+
+PLANE = "plane"
+"""The role of the evidence: a phase diagram, and no trajectory."""
 
 HALF_WAY = 0.75
 RIGHT = 0.9
@@ -47,19 +51,27 @@ def _line(plane: Evidence, shift: float) -> xr.DataArray:
     return xr.concat(rows, "seed").assign_coords(seed=plane["small"].seed) * shift
 
 
+def _judged(plane: Evidence, where: xr.DataArray) -> tuple[xr.DataArray, dict[str, list[int]]]:
+    """Those of some cells that have an accuracy, and, if there are others, how many of these on each seed."""
+    there = plane["small"].notnull()
+    left = [int(x) for x in (where & ~there).sum(("y", "x")).values]
+    return where & there, {"cells left out, without an accuracy": left} if any(left) else {}
+
+
 def _share(right: xr.DataArray, where: xr.DataArray) -> xr.DataArray:
     return right.where(where).mean(("y", "x"))
 
 
 def race(plane: Evidence, *, shift: float = 1.0) -> Measurement:
     """Share of the valid cells that learn below the race law's line times ``shift``, and do not above it."""
-    where = valid(plane)
+    where, left = _judged(plane, valid(plane))
     right = learns(plane) == (plane["small"].y <= _line(plane, shift))
     over = crossing(plane, shift=shift).where(where.any("y"))
     evidence = {
         "cells": [int(x) for x in where.sum(("y", "x")).values],
         "eta T_1": [float(x) for x in plane["clock"].values],
         "measured boundary over the line, median": [float(x) for x in over.median("x").values],
+        **left,
     }
     return Measurement(_share(right, where), lower=RIGHT, evidence=evidence)
 
@@ -92,8 +104,8 @@ def two_body(plane: Evidence, *, mirrored: bool = False) -> Measurement:
     predicted = plane["two_body"] > 0.5
     if mirrored:
         predicted = predicted.copy(data=predicted.values[..., ::-1])
-    where = plane["two_body"].notnull() & LEARNABLE.holds(plane)
-    return Measurement(_share(learns(plane) == predicted, where), lower=RIGHT)
+    where, left = _judged(plane, plane["two_body"].notnull())
+    return Measurement(_share(learns(plane) == predicted, where), lower=RIGHT, evidence=left)
 
 
 def _gd_row(plane: Evidence) -> xr.DataArray:
@@ -115,7 +127,7 @@ def fitted_kappa(plane: Evidence) -> float:
 def overshoot(plane: Evidence, *, shift: float = 1.0) -> Measurement:
     """Share of plain GD's cells that learn from twice the fitted line times ``shift`` on, and fail up to 1/(4αβ).
 
-    Undefined on the first seed, on which the line was fitted: there it says nothing, of the statement or of a shift.
+    A cell that diverged does neither.
     """
     kappa = fitted_kappa(plane)
     line = overshoot_line(plane.p, kappa) * shift
@@ -128,13 +140,14 @@ def overshoot(plane: Evidence, *, shift: float = 1.0) -> Measurement:
         "eta": line,
         "share that learns in between": [float(x) for x in (row > HALF_WAY).where(between).mean("x").values],
     }
-    return Measurement(right.where(~between).mean("x").where(OTHER_SEED.holds(plane)), lower=RIGHT, evidence=evidence)
+    return Measurement(right.where(~between).mean("x"), lower=RIGHT, evidence=evidence)
 
 
 def no_rate(plane: Evidence, *, row: float = 1.0) -> Measurement:
     """Largest small-margin accuracy, plus three standard errors, below the overshoot rate.
 
-    It is that of plain GD; with another 1 − γ for ``row``, that of the plane's row next to it.
+    It is that of plain GD; with another 1 − γ for ``row``, that of the plane's row next to it. Undefined where a cell
+    is and no other one decides, for that cell may have learnt.
     """
     below = plane["small"].x <= overshoot_rate(plane.p)
     high = (plane["small"] + ERRORS * plane["small_error"]).sel(y=row, method="nearest")
@@ -148,7 +161,9 @@ def no_rate(plane: Evidence, *, row: float = 1.0) -> Measurement:
         "holds for eta in": [float(whole.x.values[0]), overshoot_rate(plane.p)],
         "first eta at which GD generalizes": first,
     }
-    return Measurement(high.where(below).max("x"), upper=GENERALIZES, evidence=evidence)
+    found = high.where(below).max("x")
+    decided = (high.notnull() | ~below).all("x") | (found > GENERALIZES)
+    return Measurement(found.where(decided), upper=GENERALIZES, evidence=evidence)
 
 
 MEMORIZES = Hypothesis(
@@ -187,6 +202,7 @@ CLAIMS = (
         kind=Kind.BOUND,
         source="derived",
         measure=race,
+        about=PLANE,
         assumes=(LEARNABLE, MEMORIZES, ANY_VALID),
         control=SHIFTED,
     ),
@@ -200,6 +216,7 @@ CLAIMS = (
         kind=Kind.BOUND,
         source="derived",
         measure=two_body,
+        about=PLANE,
         assumes=(LEARNABLE, MEMORIZES),
         control=Control("the same prediction with its axis of η reversed", constants={"mirrored": True}),
     ),
@@ -213,6 +230,7 @@ CLAIMS = (
         kind=Kind.BOUND,
         source="derived",
         measure=overshoot,
+        about=PLANE,
         assumes=(HAS_GD, FITTED, OTHER_SEED),
         control=SHIFTED,
     ),
@@ -226,6 +244,7 @@ CLAIMS = (
         kind=Kind.BOUND,
         source="talk",
         measure=no_rate,
+        about=PLANE,
         assumes=(HAS_GD,),
         control=Control("the row of the largest momentum in its place", constants={"row": 0.0}),
     ),
