@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from lemmascope.sims.cubic_cnn.backends.choice import resolve
 from lemmascope.sims.slopes import fit_slopes
 from lemmascope.sims.study import Data, Experiment, Result, Study, Task, grid, option
 from lemmascope.theory.claim import Evidence
 from lemmascope.theory.cubic_cnn.claims import SCALING
-from lemmascope.theory.cubic_cnn.claims.scaling import FAST_FORWARD, LOOSE, VALIDATED
-from lemmascope.theory.cubic_cnn.scaling import PAPER, WRONG, point
+from lemmascope.theory.cubic_cnn.claims.scaling import FAST_FORWARD
+from lemmascope.theory.cubic_cnn.scaling import LOOSE, PAPER, VALIDATED, WRONG, point
 from lemmascope.theory.errors import InputError, check_size
 
 DIMENSIONS = tuple(10**k for k in range(3, 13))
@@ -74,7 +75,10 @@ class Settings:
 
 
 def _run(task: Task[Settings], name: str, d: int, iterations: int, tolerance: float | None) -> xr.Dataset:
-    """One draw at one dimension, its streams keyed by scaling, dimension and seed; exact steps without a tolerance."""
+    """One draw at one dimension, its streams keyed by scaling, dimension and seed; exact steps without a tolerance.
+
+    Fast-forward has a backend of its own; exact steps are taken on the task's.
+    """
     from lemmascope.sims.cubic_cnn.problems import LawProblem
     from lemmascope.sims.cubic_cnn.simulate import simulate
     from lemmascope.sims.schedule import Logarithmic
@@ -89,6 +93,8 @@ def _run(task: Task[Settings], name: str, d: int, iterations: int, tolerance: fl
         study=f"scaling {name} d={d} seed={task.at['seed']}",
         record=Logarithmic(2),
         audit=False,
+        dtype=task.dtype,
+        backend=task.backend if tolerance is None else "auto",
         workers=1,
         fast_forward=tolerance,
     )
@@ -219,4 +225,5 @@ STUDY = Study(
         "lemmascope scaling --resume",
     ),
     seconds=225,
+    resolve=resolve,
 )

@@ -165,6 +165,15 @@ def test_a_task_gives_what_simulate_gives():
     assert float(fast.gradients.max()) < 20_000
 
 
+@pytest.mark.parametrize("backend", ["auto", "numpy", "compiled"])
+def test_exact_steps_are_taken_on_the_tasks_backend(backend):
+    """Fast-forward has one of its own."""
+    (task, *_) = experiment_tasks(STUDY, Settings(), 0, backend=backend)["scaling"]
+    exact, fast = (scaling._run(task, "paper", 1000, 50, tolerance).attrs for tolerance in (None, scaling.TOLERANCE))
+    assert exact["backend"] == ("compiled" if backend == "auto" else backend)
+    assert (fast["backend"], exact["dtype"], fast["dtype"]) == ("numpy", "float64", "float64")
+
+
 def of_fast_forward(part):
     (claim,) = [claim for claim in SCALING if claim.about == FAST_FORWARD]
     data = part.expand_dims(seed=[0])
