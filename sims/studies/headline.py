@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from lemmascope.sims.cubic_cnn.controls import CONTROLS
@@ -176,9 +177,9 @@ def talk_table(trajectory: xr.Dataset) -> dict[str, dict[str, Cell]]:
             values = train if margin is None else at.test_accuracy.sel(margin=margin).values
             good = values >= (1.0 if margin is None else GENERALIZES)
             row[column] = Cell(
-                accuracy=float(sorted(values)[(len(values) - 1) // 2] + sorted(values)[len(values) // 2]) / 2,
-                low=float(min(values)),
-                high=float(max(values)),
+                accuracy=float(np.median(values)),
+                low=float(values.min()),
+                high=float(values.max()),
                 passed=int(good.sum()),
                 seeds=len(values),
                 loss=float(at.loss.sum("margin").median()) if margin is None else None,

@@ -206,6 +206,20 @@ def test_the_talk_table_is_the_final_state(found):
     assert train.loss == pytest.approx(float(gd.loss.sum("margin").median()))
 
 
+@pytest.mark.parametrize("seeds", [5, 6])
+def test_a_seed_without_an_accuracy_leaves_its_cell_without_one(found, seeds):
+    """Sorting puts NaN anywhere; the other cells are as they were."""
+    run = found.data["trajectory"].isel(seed=slice(seeds)).copy(deep=True)
+    was = headline.talk_table(run)
+    run.test_accuracy.loc[{"optimizer": "GD", "margin": "small", "seed": 0}] = np.nan
+    table = headline.talk_table(run)
+    cell = table["GD"]["small margin"]
+    assert np.isnan([cell.accuracy, cell.low, cell.high]).all()
+    assert (cell.seeds, cell.mark) == (seeds, "✗")
+    assert table["GD"]["large margin"] == was["GD"]["large margin"]
+    assert table["GD+M"] == was["GD+M"]
+
+
 def test_marks_follow_the_majority():
     cell = headline.Cell(accuracy=1, low=0, high=1, passed=3, seeds=5)
     assert cell.mark == "✓"
