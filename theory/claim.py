@@ -240,6 +240,9 @@ class Claim:
             seeds = [s for s, ok in applicable.items() if ok and s is not None]
             if not all(applicable.values()):
                 # One number stands for all seeds: it is to be that of those on which it is claimed.
+                if not any("seed" in variable.dims for variable in evidence.data.data_vars.values()):
+                    why = "its hypotheses differ by seed, and no variable of its evidence has a dimension seed"
+                    raise InputError("claim", self.id, why)
                 with _named(self.id):
                     measured = self.measure(_of_seeds(evidence, seeds), **(constants or {}))
             return self._estimated(evidence, checked, seeds, measured)

@@ -570,3 +570,12 @@ def test_what_is_undecided_holds_on_no_seed():
 def test_a_control_that_changes_nothing_is_refused():
     with pytest.raises(InputError, match="constants"):
         Control("the same", constants={})
+
+
+def test_hypotheses_by_seed_need_evidence_by_seed():
+    """A slope that was fitted over all seeds is not that of some of them."""
+    fitted = Evidence(xr.Dataset({"slope": 0.5}, {"seed": [0, 1, 2]}), "slopes")
+    odd = Hypothesis("odd", "odd", lambda evidence: evidence.data["seed"] % 2 == 1)
+    claim = claim_of(assumes=(odd,), measure=lambda evidence: Estimate(0.5, 0.4, 0.6, lower=0, upper=1))
+    with pytest.raises(InputError, match="no variable of its evidence has a dimension seed"):
+        claim.judge(fitted)
