@@ -118,7 +118,7 @@ class Control:
     made: str | Callable[[Any], Any] | None = None
 
     def __post_init__(self) -> None:
-        if self.constants is None and self.made is None:
+        if not self.constants and self.made is None:
             raise InputError(
                 "control", self.description, "give the constants of the statement that it changes, or made"
             )
