@@ -5,17 +5,18 @@ Names and titles are read without importing a study, so that ``lemmascope --help
 
 from __future__ import annotations
 
-__all__ = ["find", "found_in", "load", "names", "study", "title"]
+__all__ = ["find", "found_in", "load", "module_of", "names", "own_name", "study", "title"]
 
 import ast
 import dataclasses
 import importlib
+import sys
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from lemmascope.sims.own import SOURCE, load_module
+from lemmascope.sims.own import SOURCE, load_module, loaded
 from lemmascope.sims.study import Study
 from lemmascope.theory.errors import InputError
 
@@ -65,9 +66,34 @@ def found_in(module: ModuleType, path: str | Path) -> Study[Any]:
     if len(found) != 1:
         raise InputError("study", str(path), f"it must define one Study, and has {len(found)}")
     (one,) = found.values()
-    if one.name in names():
+    one = dataclasses.replace(one, file=str(Path(path).resolve()), source=getattr(module, SOURCE))
+    own_name(one)
+    return one
+
+
+def own_name(one: Study[Any]) -> None:
+    """Raise `InputError` if a study that is not the house's has the name of one that is."""
+    if one.name in names() and (one.file or one is not study(one.name)):
         raise InputError("study", one.name, "a study of the house has this name; choose another")
-    return dataclasses.replace(one, file=str(Path(path).resolve()), source=getattr(module, SOURCE))
+
+
+def module_of(one: Study[Any]) -> ModuleType | None:
+    """The module that declares what a study computes: the house's, or that of a user's file.
+
+    None where no file does: the study was made in a script or a notebook, or given other experiments since.
+    """
+    if one.file:
+        modules = [module for module in loaded(one.file) if getattr(module, SOURCE) == one.source]
+    else:
+        modules = [sys.modules[f"{PACKAGE}.{one.name}"]] if one.name in names() and study(one.name) else []
+    for module in modules:
+        for declared in vars(module).values():
+            if isinstance(declared, Study) and (declared.settings, dict(declared.experiments)) == (
+                one.settings,
+                dict(one.experiments),
+            ):
+                return module
+    return None
 
 
 def find(which: str | Path) -> Study[Any]:

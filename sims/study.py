@@ -31,6 +31,7 @@ import dataclasses
 import itertools
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -134,6 +135,10 @@ class Task(Generic[S]):
         return streams(self.root_seed, self.study, self.at.get("seed", 0) if seed is None else seed)(what)
 
 
+def _as_asked(backend: str) -> str:
+    return backend
+
+
 def _no_cost(settings: Any, at: Mapping[str, Any]) -> float:
     return 1.0
 
@@ -216,6 +221,7 @@ class Study(Generic[S]):
         examples: command lines for ``--help``.
         seconds: about how long the default size takes on two cores.
         dtypes, backends: what ``--dtype`` and ``--backend`` may be.
+        resolve: what a backend stands for on this machine: "compiled" for "auto".
         file, source: path of a user's own study, and its text as it was run; the registry sets them.
 
     Raises:
@@ -239,6 +245,7 @@ class Study(Generic[S]):
     seconds: float | None = None
     dtypes: Sequence[str] = ("float64",)
     backends: Sequence[str] = ("auto", "numpy")
+    resolve: Callable[[str], str] = _as_asked
     file: str = ""
     source: str = field(default="", repr=False)
 
@@ -308,7 +315,11 @@ def check_dtype(study: Study[Any], dtype: str, backend: str) -> None:
 
 
 def plain(settings: Any) -> Any:
-    """Settings as JSON values; what JSON has no word for by its ``repr``. `restored` is the way back."""
+    """Settings as JSON values; what JSON has no word for by its ``repr``. `restored` is the way back.
+
+    Raises:
+        InputError: a value of which that would only say where in memory it is.
+    """
     if dataclasses.is_dataclass(settings) and not isinstance(settings, type):
         return {f.name: plain(getattr(settings, f.name)) for f in dataclasses.fields(settings)}
     if isinstance(settings, Mapping):
@@ -317,14 +328,21 @@ def plain(settings: Any) -> Any:
         return [plain(v) for v in settings]
     if isinstance(settings, Path):
         return str(settings)
-    if type(settings).__module__ == "numpy" and getattr(settings, "shape", None) == ():
-        return plain(settings.item())
+    if isinstance(settings, set | frozenset):
+        return sorted((plain(v) for v in settings), key=repr)
+    for whole in ("to_dict", "tolist"):  # the text of a long array leaves out its middle
+        if not isinstance(settings, type) and callable(getattr(settings, whole, None)):
+            return plain(getattr(settings, whole)())
     if isinstance(settings, float) and not math.isfinite(settings):
         return repr(settings)
     try:
         return json.loads(json.dumps(settings))
     except TypeError:
-        return repr(settings)
+        text = repr(settings)
+        if re.search(r"\bat 0x[0-9a-fA-F]+", text):
+            why = "it needs a repr that says what it is, as that of a dataclass: results are known by it"
+            raise InputError("settings", text, why) from None
+        return text
 
 
 AS_IT_IS = {None: (NoneType,), NoneType: (NoneType,), bool: (bool,), int: (int,), float: (float, int), str: (str,)}

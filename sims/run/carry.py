@@ -18,10 +18,11 @@ import xarray as xr
 from lemmascope.sims import netcdf, pictures, registry
 from lemmascope.sims.files import PROVENANCE, ResultsError, ResultsFolder, digest, write_json
 from lemmascope.sims.judge import as_evidence, judge
-from lemmascope.sims.own import load_source
+from lemmascope.sims.own import BESIDE, load_source
 from lemmascope.sims.report.verdicts import verdicts_json
+from lemmascope.sims.run.code import UNKNOWN, code_of, made_with
 from lemmascope.sims.run.parts import Kept, Parts, check_labelled
-from lemmascope.sims.run.provenance import code_of, machine_of
+from lemmascope.sims.run.provenance import machine_of
 from lemmascope.sims.run.store import Store
 from lemmascope.sims.run.tasks import Executor, Threads, run_tasks
 from lemmascope.sims.study import Data, Result, Study, Task, check_dtype, experiment_tasks, plain, restored
@@ -35,18 +36,38 @@ class Compute:
     """From a task of a study to its part; on another machine the study is found again by its name or its file."""
 
     study: Study[Any]
+    backend: str = "auto"
 
     def __call__(self, task: Task[Any]) -> xr.Dataset:
         """The part of a task."""
         return self.study.experiments[task.experiment].compute(task)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _compute, (self.study.name, self.study.file, self.study.source)
+        study = self.study
+        module = registry.module_of(study)
+        if module is None:
+            raise InputError("study", study.name, "it must be in a file: what is made here is not found elsewhere")
+        here = code_of(study), made_with(study, self.backend)
+        return _compute, (study.name, study.file, study.source, getattr(module, BESIDE, {}), self.backend, *here)
 
 
-def _compute(name: str, file: str, source: str) -> Compute:
-    """A user's own study from its text, whatever the file is by now, or where it is not."""
-    return Compute(registry.found_in(load_source(source, Path(file)), file) if file else registry.study(name))
+def _compute(
+    name: str, file: str, source: str, beside: Mapping[str, bytes], backend: str, code: str, made: Mapping[str, str]
+) -> Compute:
+    """A user's own study from its text, whatever the file is by now, or where it is not.
+
+    Raises:
+        InputError: the same study has other code here, or would be computed with other versions.
+    """
+    study = registry.found_in(load_source(source, Path(file), beside), file) if file else registry.study(name)
+    if code_of(study) != code:
+        raise InputError("cluster", name, "a worker has other code than this process; both need the same lemmascope")
+    for what, here in made_with(study, backend).items():
+        if here != made[what]:
+            raise InputError(
+                "cluster", name, f"a worker computes with another {what} ({here} there, {made[what]} here)"
+            )
+    return Compute(study, backend)
 
 
 def fingerprint(study: Study[S], settings: S, root_seed: int, dtype: str, backend: str) -> dict[str, Any]:
@@ -107,9 +128,12 @@ def run_study(
             "settings", type(settings).__name__, f"they must be a {study.settings.__name__} of {study.name}"
         )
     check_dtype(study, dtype, backend)
+    registry.own_name(study)
     say = notice or (lambda sentence: None)
     started = time.monotonic()
-    code = code_of(study)
+    code, made = code_of(study), made_with(study, backend)
+    if resume and code == UNKNOWN:
+        raise InputError("resume", study.name, "the sources of its functions cannot be read; it must be in a file")
     by_experiment = experiment_tasks(study, settings, root_seed, dtype=dtype, backend=backend)
     tasks = [task for some in by_experiment.values() for task in some]
     keys = [task.key for task in tasks]
@@ -118,7 +142,7 @@ def run_study(
         folder: ResultsFolder | None = None
         if out is not None:
             same = fingerprint(study, settings, root_seed, dtype, backend)
-            store = Store.create_or_open(out, same, code, keys, resume=resume, force=force)
+            store = Store.create_or_open(out, same, code, keys, resume=resume, force=force, made_with=made)
             parts = around.enter_context(store)
             folder = around.enter_context(ResultsFolder(out, same, force=True, aside=store.path))
             for key in store.damaged:
@@ -127,10 +151,11 @@ def run_study(
                 say(f"{store.done} of {len(tasks)} parts are there already")
         if begin is not None:
             begin([tasks[index] for index in parts.missing()])
-        run_tasks(Compute(study), tasks, parts, executor or Threads(), progress)
+        run_tasks(Compute(study, backend), tasks, parts, executor or Threads(), progress)
         result = _judged(study, settings, root_seed, _gathered(study, settings, by_experiment, parts, root_seed))
         if folder is not None:
-            _write(folder, result, dtype=dtype, backend=backend, code=code, seconds=time.monotonic() - started)
+            seconds = time.monotonic() - started
+            _write(folder, result, dtype=dtype, backend=backend, code=code, made_with=made, seconds=seconds)
     return result
 
 
@@ -161,7 +186,16 @@ def _judged(study: Study[S], settings: S, root_seed: int, data: Data) -> Result[
     return Result(study, settings, root_seed, data, evidence, verdicts)
 
 
-def _write(folder: ResultsFolder, result: Result[Any], *, dtype: str, backend: str, code: str, seconds: float) -> None:
+def _write(
+    folder: ResultsFolder,
+    result: Result[Any],
+    *,
+    dtype: str,
+    backend: str,
+    code: str,
+    made_with: Mapping[str, str],
+    seconds: float,
+) -> None:
     """Data, verdicts, pictures and, last, where they come from."""
     for name, one in result.data.items():
         netcdf.save(one, folder.partial / f"{name}.nc")
@@ -176,6 +210,7 @@ def _write(folder: ResultsFolder, result: Result[Any], *, dtype: str, backend: s
             "dtype": dtype,
             "backend": backend,
             "code": code,
+            "made_with": dict(made_with),
             "data": list(result.data),
             **machine_of(seconds),
         }

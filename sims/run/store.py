@@ -55,6 +55,7 @@ class Store:
         *,
         resume: bool,
         force: bool,
+        made_with: Mapping[str, str] | None = None,
     ) -> Store:
         """A new store in the folder ``out``; with ``resume`` the one that lies there, and with ``force`` in its place.
 
@@ -68,6 +69,7 @@ class Store:
             keys: names of the tasks, all different.
             resume: continue parts of the same fingerprint, code and keys; missing ones are begun.
             force: replace results of ours, whatever study's they are.
+            made_with: versions and whatever else the bits of the parts depend on, by name.
 
         Raises:
             InputError: results exist and neither is given, or belong to another study or to other code, are damaged
@@ -77,6 +79,7 @@ class Store:
         """
         out = Path(out)
         wanted = {"schema": SCHEMA, "fingerprint": dict(fingerprint), "code": code, "keys": keys}
+        wanted["made_with"] = dict(made_with or {})
         wanted = json.loads(json.dumps(wanted, allow_nan=False))
         if not keys or len(set(keys)) < len(keys):
             raise InputError("keys", len(keys), "give one key or more, all different")
@@ -132,6 +135,9 @@ class Store:
             raise InputError(
                 "out", where, "its parts were computed by another version of the code; --force computes them again"
             )
+        if other := _differences(found["made_with"], wanted["made_with"]):
+            made = f"its parts were computed with another {', '.join(other)}; --force computes them again"
+            raise InputError("out", where, made)
         if found["keys"] != wanted["keys"]:
             raise InputError("out", where, "its parts are cut in another way; --force computes them again")
         if not resume:

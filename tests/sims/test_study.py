@@ -302,3 +302,22 @@ def test_what_json_has_no_word_for_does_not_come_back():
 def test_settings_that_check_themselves_do_so_when_they_come_back():
     with pytest.raises(InputError, match="seeds"):
         restored(Settings, plain(Settings()) | {"seeds": 0})
+
+
+def test_long_arrays_that_differ_in_their_middle_are_different_settings():
+    """Their printed texts are the same."""
+    one, other = np.arange(3000.0), np.arange(3000.0)
+    other[1500] += 1
+    assert repr(one) == repr(other)
+    assert plain({"x": one}) != plain({"x": other})
+    assert plain(one.reshape(2, -1)) == one.reshape(2, -1).tolist()
+    assert plain(xr.DataArray(one, dims="x")) != plain(xr.DataArray(other, dims="x"))
+    assert plain({3, 1}) == [1, 3]
+
+
+def test_settings_without_a_text_of_their_own_are_refused():
+    """Their fingerprint would be where in memory they are: another one in every process."""
+    for x in (object(), [lambda x: x], {"f": test_long_arrays_that_differ_in_their_middle_are_different_settings}):
+        with pytest.raises(InputError, match="it needs a repr that says what it is"):
+            plain(x)
+    assert plain(Status) == repr(Status)

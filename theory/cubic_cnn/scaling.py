@@ -16,7 +16,7 @@ The second T₀ is the time in which c̈ = 1.5η(1 − γ)(1 − μ)α³c² runs
 
 from __future__ import annotations
 
-__all__ = ["PAPER", "WRONG", "Exponents", "Point", "point"]
+__all__ = ["LOOSE", "PAPER", "VALIDATED", "WRONG", "Exponents", "Point", "point"]
 
 import math
 from dataclasses import dataclass
@@ -50,6 +50,12 @@ class Exponents:
 PAPER = Exponents(0.249, 0.251, 0.509, 0.5)
 WRONG = Exponents(0.15, 0.35, 0.509, 0.375)
 """The negative control: a deliberately wrong scaling, on which every exponent above must be refuted."""
+
+VALIDATED = 300_000
+"""Iterations of the smallest dimension on which fast-forward is held to exact steps."""
+
+LOOSE = 1e-3
+"""The tolerance of the control of fast-forward."""
 
 SMALL_STEP = 0.01  # ε
 REACH = 2.0  # f

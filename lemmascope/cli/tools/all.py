@@ -74,7 +74,7 @@ def command(out: Path, root_seed: int, force: bool, **given: Any) -> int:
 def _there(study: Study[Any], settings: Any, root_seed: int, out: Path) -> Done | None:
     """How it came out, where whole results of the same run and of today's code lie there."""
     from lemmascope.sims.run.carry import fingerprint
-    from lemmascope.sims.run.provenance import code_of
+    from lemmascope.sims.run.code import code_of
 
     try:
         found = json.loads((out / PROVENANCE).read_text(encoding="utf-8"))

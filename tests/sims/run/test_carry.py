@@ -18,9 +18,10 @@ import xarray as xr
 import lemmascope as ls
 from lemmascope.sims import netcdf, registry
 from lemmascope.sims.files import ResultsError, digest
-from lemmascope.sims.run import provenance
+from lemmascope.sims.run import code
 from lemmascope.sims.run.carry import fingerprint, judge_again, run_study
-from lemmascope.sims.run.provenance import code_of, machine_of
+from lemmascope.sims.run.code import code_of
+from lemmascope.sims.run.provenance import machine_of
 from lemmascope.sims.run.tasks import Threads
 from lemmascope.sims.study import settings_of
 from lemmascope.theory.errors import InputError
@@ -326,64 +327,47 @@ def test_somebodys_folder_is_never_entered(tmp_path, squares, how):
 def test_parts_of_other_code_are_not_continued(squares, tmp_path):
     out = tmp_path / "out"
     run_study(str(squares), out=out)
-    squares.write_text(SQUARES.format(imports="") + "\n# another line\n")
+    squares.write_text(SQUARES.format(imports="").replace('task.at["x"] **', '+task.at["x"] **'))
     with pytest.raises(InputError, match="another version of the code; --force computes them again"):
         run_study(str(squares), out=out, resume=True)
     run_study(str(squares), out=out, force=True)
     assert json.loads((out / "provenance.json").read_text())["code"] == code_of(registry.load(squares))
 
 
-def test_what_lies_beside_a_study_and_is_imported_is_part_of_its_code(squares):
-    folder = squares.parent
-    (folder / "beside_one.py").write_text("import beside_two.deep\nimport numpy\n")
-    (folder / "beside_two").mkdir()
-    (folder / "beside_two" / "__init__.py").write_text("")
-    (folder / "beside_two" / "deep.py").write_text("A = 1\n")
-    (folder / "other.py").write_text("A = 1\n")
-    squares.write_text(SQUARES.format(imports="from beside_one import numpy"))
-    study = registry.load(squares)
-    first = code_of(study)
-    (folder / "other.py").write_text("A = 2\n")
-    (folder / "beside_three.py").write_text("A = 2\n")
-    assert code_of(study) == first
-    (folder / "beside_two" / "deep.py").write_text("A = 2\n")
-    assert code_of(study) != first
-    (folder / "beside_two" / "deep.py").write_text("A = 1\n")
-    assert code_of(study) == first
-    (folder / "beside_one.py").write_text("import numpy\n")
-    assert code_of(study) != first
-    for name in ("beside_one", "beside_two", "beside_two.deep"):
-        sys.modules.pop(name, None)
+def test_what_is_mended_after_the_parts_needs_no_computing(squares, tmp_path):
+    """A claim, a picture, a sentence: the parts stay, and are judged again."""
+    out, begun = tmp_path / "out", []
+    run_study(str(squares), out=out)
+    text = SQUARES.format(imports="").replace("Squares.", "Squares, drawn.").replace('"edge": 1.0', '"edge": 5.0')
+    squares.write_text(text.replace("    return figure", "    figure.suptitle('mended')\n    return figure"))
+    found = run_study(str(squares), out=out, resume=True, begin=begun.append)
+    assert begun == [[]]
+    assert found.verdicts[0].control["status"] == "REFUTED"
+    assert (out / "figures" / "squares.caption.txt").read_text().startswith("Squares, drawn.")
 
 
-def test_the_code_of_a_study_is_the_text_that_was_run(squares):
-    study = registry.load(squares)
-    before = code_of(study)
-    squares.write_text("raise RuntimeError")
-    assert code_of(study) == before
-    assert run_study(study).as_expected
+def test_parts_of_other_versions_are_not_continued(squares, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    run_study(str(squares), out=out)
+    monkeypatch.setattr(code, "_version", {"numpy": "1.0"}.get)
+    with pytest.raises(InputError, match=r"another numpy \('.*' there, '1.0' here\), scipy .* computes them again"):
+        run_study(str(squares), out=out, resume=True)
 
 
-def test_the_code_of_the_house_is_what_computes(tmp_path, monkeypatch):
-    monkeypatch.setattr(provenance, "PACKAGE", tmp_path)
-    files = [
-        *("theory/law.py", "sims/run/carry.py", "sims/cubic/kernels/a.cu", "sims/studies/mine.py"),
-        *("sims/figures/mine.py", "sims/report/verdicts.py", "sims/notes.md", "proofs_check/step.py"),
-    ]
-    for name in files:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("A = 1")
+def test_what_auto_stands_for_belongs_to_the_parts(squares, tmp_path):
+    out, study = tmp_path / "out", registry.load(squares)
+    run_study(dataclasses.replace(study, resolve=lambda backend: "slow"), out=out)
+    assert json.loads((out / "provenance.json").read_text())["made_with"]["backend"] == "slow"
+    with pytest.raises(InputError, match=r"another backend \('slow' there, 'fast' here\)"):
+        run_study(dataclasses.replace(study, resolve=lambda backend: "fast"), out=out, resume=True)
 
-    def code():
-        return provenance._house.__wrapped__()
 
-    first, changing = code(), []
-    for name in files:
-        (tmp_path / name).write_text("A = 2")
-        changing += [name] if code() != first else []
-        (tmp_path / name).write_text("A = 1")
-        assert code() == first
-    assert changing == files[:4]
+def test_a_study_of_ones_own_may_not_be_called_as_one_of_the_house(toy, tiny_toy):
+    for study in (dataclasses.replace(toy, name="phase"), dataclasses.replace(toy, name="phase", file="", source="")):
+        with pytest.raises(InputError, match=r"study = 'phase' .* choose another"):
+            run_study(study, tiny_toy)
+    with pytest.raises(InputError, match="choose another"):
+        run_study(dataclasses.replace(registry.study("phase"), experiments=toy.experiments))
 
 
 def test_settings_of_another_class_are_refused(toy, tiny_toy, squares):

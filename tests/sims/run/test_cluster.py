@@ -1,5 +1,6 @@
 """The same tasks on real clusters: the same bits, whatever is killed."""
 
+import dataclasses
 import os
 import pickle
 import signal
@@ -18,8 +19,10 @@ from recorded_tasks import begun, compute, processes, store_at, tasks_in, values
 
 import lemmascope.sims.run.cluster
 from lemmascope.sims import registry
+from lemmascope.sims.run import carry
 from lemmascope.sims.run.carry import Compute, run_study
 from lemmascope.sims.run.cluster import ClusterLost, Dask, connect
+from lemmascope.sims.run.code import made_with
 from lemmascope.sims.run.tasks import Threads, run_tasks
 from lemmascope.sims.study import experiment_tasks, settings_of
 from lemmascope.theory.errors import InputError
@@ -377,19 +380,57 @@ def test_a_study_is_found_by_its_text_where_its_file_is_not(tmp_path, toy):
     assert float(run.stdout) == float(toy.experiments["chain"].compute(task).variance)
 
 
-def test_a_module_beside_the_file_that_a_worker_has_not_is_named(own, tmp_path, two):
+def test_what_lies_beside_the_file_goes_with_it(own, tmp_path, two):
     helper = own.with_name("helper_only_here.py")
     helper.write_text(HELPER)
     own.write_text(OWN.replace("helper_of_own_study", "helper_only_here"))
     study = registry.load(own)
-    settings = settings_of(study.settings, folder=str(tmp_path))
     helper.unlink()
+    found = run_study(study, settings_of(study.settings, folder=str(tmp_path)), executor=two)
+    assert found.data["squares"].y.values.tolist() == [0.0, 1.0, 4.0, 9.0, 16.0, 25.0]
+
+
+def test_a_module_that_a_worker_has_not_is_named(own, tmp_path, two, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "helper_only_here.py").write_text(HELPER)
+    monkeypatch.syspath_prepend(tmp_path / "elsewhere")
+    own.write_text(OWN.replace("helper_of_own_study", "helper_only_here"))
+    study = registry.load(own)
+    settings = settings_of(study.settings, folder=str(tmp_path))
     with pytest.raises(InputError, match=r"and what the study imports .*helper_only_here"):
         run_study(study, settings, executor=two)
+    sys.modules.pop("helper_only_here")
+
+
+@pytest.mark.parametrize("what", ["code", "numpy", "backend"])
+def test_a_worker_with_other_code_or_versions_is_refused(toy, tiny_toy, two, monkeypatch, what):
+    """Whatever of this process's differs from its own: the same bits are promised."""
+    here = {"code": lambda study: "another", "made": lambda study, backend: made_with(study, backend) | {what: "9.9"}}
+    if what == "code":
+        monkeypatch.setattr(carry, "code_of", here["code"])
+        said = "a worker has other code than this process; both need the same lemmascope"
+    else:
+        monkeypatch.setattr(carry, "made_with", here["made"])
+        said = rf"a worker computes with another {what} \(.* there, 9.9 here\)"
+    with pytest.raises(InputError, match=said):
+        run_study(toy, tiny_toy, executor=two)
+
+
+def test_a_study_in_no_file_stays_in_this_process(toy, tiny_toy, two):
+    """Changed since it was loaded, or made in a script: a worker would compute what the file says."""
+    other = toy.experiments | {"chain": dataclasses.replace(toy.experiments["chain"], compute=lambda task: None)}
+    for study in (
+        dataclasses.replace(toy, experiments=other),
+        dataclasses.replace(toy, name="made", file="", source=""),
+    ):
+        with pytest.raises(InputError, match=r"it must be in a file"):
+            run_study(study, tiny_toy, executor=two)
+    found = run_study(dataclasses.replace(toy, claims=toy.claims[:1]), tiny_toy, executor=two)
+    assert len(found.verdicts) == 1
 
 
 def test_a_study_of_the_house_is_found_by_its_name():
     study = registry.study(registry.names()[0])
     compute = pickle.loads(pickle.dumps(Compute(study)))
     assert compute.study is study
-    assert len(pickle.dumps(Compute(study))) < 300
+    assert len(pickle.dumps(Compute(study))) < 500

@@ -95,6 +95,7 @@ def test_the_list_of_parts_says_what_they_are(half):
         "schema": SCHEMA,
         "fingerprint": {"eta": 0.1},
         "code": "code",
+        "made_with": {},
         "keys": KEYS,
     }
     assert file_of(half, 0).name.startswith("cells_seed=0.")

@@ -11,21 +11,15 @@ as in the study, and "loose", to `LOOSE` only.
 
 from __future__ import annotations
 
-__all__ = ["AGREEMENT", "CLAIMS", "EXPONENTS", "FAST_FORWARD", "LOOSE", "VALIDATED"]
+__all__ = ["AGREEMENT", "CLAIMS", "EXPONENTS", "FAST_FORWARD"]
 
 from lemmascope.theory.claim import Claim, Control, Estimate, Evidence
-from lemmascope.theory.cubic_cnn.scaling import PAPER
+from lemmascope.theory.cubic_cnn.scaling import LOOSE, PAPER, VALIDATED
 from lemmascope.theory.order import exponent_claim
 from lemmascope.theory.verdict import Kind
 
-VALIDATED = 300_000
-"""Iterations of the smallest dimension on which fast-forward is held to exact steps."""
-
 AGREEMENT = 1e-6
 """Largest relative difference of c, Ξ and hitting times that is called agreement: beyond it slopes could be touched."""
-
-LOOSE = 1e-3
-"""The control's tolerance."""
 
 FAST_FORWARD = "fast-forward"
 """The role of the evidence on fast-forward."""
