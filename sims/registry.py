@@ -73,7 +73,7 @@ def found_in(module: ModuleType, path: str | Path) -> Study[Any]:
 
 def own_name(one: Study[Any]) -> None:
     """Raise `InputError` if a study that is not the house's has the name of one that is."""
-    if one.name in names() and (one.file or one is not study(one.name)):
+    if one.name in names() and one is not study(one.name):
         raise InputError("study", one.name, "a study of the house has this name; choose another")
 
 

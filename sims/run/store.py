@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["SCHEMA", "Store"]
+__all__ = ["SCHEMA", "Store", "other_code"]
 
 import fcntl
 import hashlib
@@ -131,13 +131,8 @@ class Store:
         other = _differences(found["fingerprint"], wanted["fingerprint"])
         if other:
             raise InputError("out", where, f"it holds {_other(other)}")
-        if found["code"] != wanted["code"]:
-            raise InputError(
-                "out", where, "its parts were computed by another version of the code; --force computes them again"
-            )
-        if other := _differences(found["made_with"], wanted["made_with"]):
-            made = f"its parts were computed with another {', '.join(other)}; --force computes them again"
-            raise InputError("out", where, made)
+        if other_than := _other_code(found, wanted["code"], wanted["made_with"]):
+            raise InputError("out", where, f"its parts were computed {other_than}; --force computes them again")
         if found["keys"] != wanted["keys"]:
             raise InputError("out", where, "its parts are cut in another way; --force computes them again")
         if not resume:
@@ -200,6 +195,23 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def other_code(out: Path, fingerprint: Mapping[str, Any], code: str, made_with: Mapping[str, str]) -> str:
+    """Why parts of this very study that lie in a folder cannot be continued: they were computed "by another …".
+
+    Empty where they can be, where there are none, and where they are of another study.
+    """
+    found = read_table(out / FOLDER / MANIFEST)
+    same = found.get("schema") == SCHEMA and found.get("fingerprint") == json.loads(json.dumps(fingerprint))
+    return _other_code(found, code, made_with) if same else ""
+
+
+def _other_code(found: Mapping[str, Any], code: str, made_with: Mapping[str, str]) -> str:
+    if found.get("code") != code:
+        return "by another version of the code"
+    other = _differences(found.get("made_with"), dict(made_with))
+    return f"with another {', '.join(other)}" if other else ""
 
 
 EXISTS = "it exists; --resume continues it, --force replaces it"

@@ -9,41 +9,40 @@ from tests.cli.test_study_command import TOY
 @pytest.fixture
 def house(monkeypatch, tmp_path):
     """A house of four studies: one as expected, one that fails, one that is refused, one that is not as expected."""
-    import dataclasses
+    studies = {}
+    counts = tmp_path / "computed"
+    counts.touch()
+    counted = f"def toss(task):\n    with open({str(counts)!r}, 'a') as file:\n        print(task.key, file=file)\n"
 
-    (tmp_path / "toy.py").write_text(TOY)
-    toy = registry.load(tmp_path / "toy.py")
-    computed = []
+    def named(name, **changes):
+        studies.pop(name, None)
+        path = tmp_path / "studies" / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        text = TOY.replace('name="toy"', f'name="{name}"').replace("def toss(task):\n", counted)
+        for old, new in changes.values():
+            assert old in text
+            text = text.replace(old, new)
+        path.write_text(text)
+        return registry.load(path)
 
-    def counted(task):
-        computed.append(task.key)
-        return toy.experiments["cells"].compute(task)
-
-    def fails(task):
-        raise ZeroDivisionError("of a part")
-
-    def named(name, compute, **changes):
-        cells = dataclasses.replace(toy.experiments["cells"], compute=compute)
-        return dataclasses.replace(toy, name=name, experiments={"cells": cells}, **changes)
-
-    def false(settings, data):
-        return [dataclasses.replace(one, parameters=dataclasses.replace(settings, lie=True)) for one in judged(data)]
-
-    def judged(data):
-        return toy.evidence(None, data)
-
-    studies = {
-        "broken": named("broken", fails),
-        "coins": named("coins", counted),
-        "false": named("false", counted, evidence=false),
-        "refused": named("refused", counted, dtypes=("float64",), backends=("auto",)),
+    fails = (counted, "def toss(task):\n    raise ZeroDivisionError('of a part')\n")
+    lies = ("    s = evidence.parameters\n", "    s, factor = evidence.parameters, -1.0\n")
+    studies |= {
+        "broken": named("broken", fails=fails),
+        "coins": named("coins"),
+        "false": named("false", lies=lies),
+        "refused": named("refused"),
     }
+
+    def computed():
+        return len(counts.read_text().splitlines())
+
     monkeypatch.setattr(registry, "names", lambda: tuple(studies))
     monkeypatch.setattr(registry, "study", studies.get)
     monkeypatch.setattr(registry, "title", lambda name: f"The study {name}.")
     (tmp_path / "out" / "refused").mkdir(parents=True)
     (tmp_path / "out" / "refused" / "thesis.txt").write_text("mine")
-    return studies, computed
+    return studies, computed, named
 
 
 def rows(found):
@@ -55,7 +54,7 @@ def rows(found):
 
 
 def test_one_that_fails_does_not_keep_the_others_from_being_run(call_cli, house, tmp_path):
-    studies, computed = house
+    studies, computed, _ = house
     found = call_cli("all", "--tiny", "--out", "out")
     assert found.exit_code == 2
     table = rows(found)
@@ -70,26 +69,44 @@ def test_one_that_fails_does_not_keep_the_others_from_being_run(call_cli, house,
     assert "in the task cells seed=0 bias=0" in found.stderr
     assert "it holds files that are no results of lemmascope" in found.stderr
     assert (tmp_path / "out" / "refused" / "thesis.txt").read_text() == "mine"
-    assert len(computed) == 4
+    assert computed() == 4
 
     again = call_cli("all", "--tiny", "--out", "out")
     assert again.exit_code == 2
     assert rows(again).keys() == table.keys()
     assert "done already: 1 of 1 verdicts as expected" in again.stdout
     assert "done already: 0 of 1 verdicts as expected" in again.stdout
-    assert len(computed) == 4
+    assert computed() == 4
 
     (tmp_path / "out" / "coins" / "verdicts.json").unlink()
     call_cli("all", "--tiny", "--out", "out")
     assert (tmp_path / "out" / "coins" / "verdicts.json").exists()
-    assert len(computed) == 4  # from its parts
+    assert computed() == 4  # from its parts
 
     assert call_cli("all", "--tiny", "--out", "out", "--force").exit_code == 2
-    assert len(computed) == 8
+    assert computed() == 8
+
+
+def test_what_other_code_computed_is_computed_again_and_that_is_said(call_cli, house):
+    studies, computed, named = house
+    for name in ("broken", "false", "refused"):
+        del studies[name]
+    assert call_cli("all", "--tiny").exit_code == 0
+    assert computed() == 2
+    studies["coins"] = named("coins", text=("times", "often"))  # of what is shown
+    found = call_cli("all", "--tiny")
+    assert (found.exit_code, computed()) == (0, 2)
+    assert "done already" in found.stdout
+    studies["coins"] = named("coins", code=("< p).mean()", "<= p).mean()"))
+    found = call_cli("all", "--tiny")
+    assert (found.exit_code, computed()) == (0, 4)
+    assert "its parts were computed by another version of the code; they are computed again" in found.stdout
+    assert "done already" in call_cli("all", "--tiny").stdout
+    assert computed() == 4
 
 
 def test_the_worst_exit_state_is_that_of_all(call_cli, house):
-    studies, _ = house
+    studies, *_ = house
     del studies["broken"], studies["refused"]
     assert call_cli("all", "--tiny").exit_code == 1
     del studies["false"]

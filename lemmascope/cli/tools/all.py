@@ -1,7 +1,8 @@
 """Run every study that is not done, and end in one table.
 
-Results that are complete and come from today's code are left alone, and a study that was interrupted goes on. One
-that fails does not keep the others from being run. The exit state is the worst of all.
+Results that are complete and come from today's code are left alone, and a study that was interrupted goes on; parts
+that other code computed are computed again, which is said. One that fails does not keep the others from being run. The
+exit state is the worst of all.
 """
 
 from __future__ import annotations
@@ -60,7 +61,11 @@ def command(out: Path, root_seed: int, force: bool, **given: Any) -> int:
         settings = settings_of(study.settings, size)
         done = None if force else _there(study, settings, root_seed, out / name)
         if done is None:
-            done = _one(study, settings, root_seed=root_seed, out=out / name, resume=not force, force=force, **given)
+            other = "" if force else _other_code(study, settings, root_seed, out / name)
+            if other:
+                console.print(f"its parts were computed {other}; they are computed again", style="yellow", markup=False)
+            anew = force or bool(other)
+            done = _one(study, settings, root_seed=root_seed, out=out / name, resume=not anew, force=anew, **given)
         else:
             console.print(f"done already: {done.good} of {done.verdicts} verdicts as expected", markup=False)
         worst = max(worst, done.status)
@@ -86,6 +91,16 @@ def _there(study: Study[Any], settings: Any, root_seed: int, out: Path) -> Done 
         return Done(int(good < len(verdicts)), good, len(verdicts), float(found["wall_seconds"]))
     except (OSError, ValueError, LookupError, TypeError):
         return None
+
+
+def _other_code(study: Study[Any], settings: Any, root_seed: int, out: Path) -> str:
+    """By what other code the parts of this study that lie there were computed; empty where it is the same."""
+    from lemmascope.sims.run.carry import fingerprint
+    from lemmascope.sims.run.code import code_of, made_with
+    from lemmascope.sims.run.store import other_code
+
+    same = fingerprint(study, settings, root_seed, study.dtypes[0], study.backends[0])
+    return other_code(out, same, code_of(study), made_with(study, study.backends[0]))
 
 
 def _one(study: Study[Any], settings: Any, **keywords: Any) -> Done:
