@@ -34,10 +34,10 @@ from lemmascope.theory.optimizers import Optimizer
 
 
 class _Stop:
-    """Whether this run is to end: because of an error in it, or because the tasks of the process are being given up."""
+    """Whether this run is to end: because of an error in it, or because the task that it is of is being given up."""
 
     def __init__(self) -> None:
-        self._own = threading.Event()
+        self._own, self._task = threading.Event(), stopping.current()
 
     def set(self) -> None:
         """End this run."""
@@ -45,7 +45,7 @@ class _Stop:
 
     def is_set(self) -> bool:
         """Whether to end."""
-        return self._own.is_set() or stopping.stopped()
+        return self._own.is_set() or self._task()
 
 
 class _Quiet:

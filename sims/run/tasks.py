@@ -52,10 +52,15 @@ class Threads:
         # One BLAS thread a task: the threads of the pool fill the cores, and on a cluster's worker it is one too.
         with threadpool_limits(limits=1), ThreadPoolExecutor(max_workers=self.workers) as pool:
             futures: dict[Future[xr.Dataset], int] = {}
-            stopping.clear()
+            run = stopping.Run()
+
+            def in_run(task: Task) -> xr.Dataset:
+                with run.task():
+                    return compute(task)
+
             try:
                 for index in longest_first(tasks, list(range(len(tasks)))):
-                    futures[pool.submit(compute, tasks[index])] = index
+                    futures[pool.submit(in_run, tasks[index])] = index
                 for future in as_completed(list(futures)):
                     index = futures[future]
                     try:
@@ -66,7 +71,7 @@ class Threads:
                     done(index, result)
                     del futures[future]
             except BaseException:
-                stopping.request()
+                run.request()
                 pool.shutdown(wait=True, cancel_futures=True)
                 # Tasks that did not ask have run to their end; if the store is what failed, it may fail here again.
                 for future, index in futures.items():
@@ -74,8 +79,6 @@ class Threads:
                         with suppress(OSError, InputError):
                             done(index, future.result())
                 raise
-            finally:
-                stopping.clear()
 
 
 def run_tasks(

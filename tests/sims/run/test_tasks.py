@@ -5,6 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +118,68 @@ def test_an_error_begins_no_further_task_and_ends_those_that_ask(tmp_path):
         with pytest.raises(ArithmeticError):
             run_tasks(failing, tasks, store, Threads(2))
         check_ended(tmp_path / "t", store, 0)
+    assert not stopping.stopped()
+
+
+def test_a_run_that_fails_does_not_end_another(tmp_path):
+    """In another thread of the process, or around it: whose task may run a study of its own."""
+    others = tasks_in(tmp_path / "other", 2, does={0: "wait", 1: "ask"}, cost={0: 9.0})
+    inner = tasks_in(tmp_path / "inner", 2, does={0: "ask", 1: "fail"}, cost={0: 9.0})
+    kept = Kept([task.key for task in others])
+
+    def outer(task):
+        if task.index == 1:
+            with pytest.raises(ArithmeticError):
+                run_tasks(compute, inner, Kept([one.key for one in inner]), Threads(2))
+            assert not stopping.stopped()
+            task = replace(task, does="")
+        return compute(task)
+
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(run_tasks, outer, others, kept, Threads(2))
+        wait_for(
+            lambda: begun(tmp_path / "inner") == {0: 1, 1: 1} and begun(tmp_path / "other") == {0: 1, 1: 1}, "both"
+        )
+        (tmp_path / "other" / "go").touch()
+        other.result()
+    assert kept.done == 2
+
+
+def test_a_run_within_a_task_ends_with_it(tmp_path):
+    inner = tasks_in(tmp_path / "inner", 1, does={0: "ask"})
+
+    def outer(task):
+        if task.index == 1:
+            wait_for(lambda: begun(tmp_path / "inner"), "the run within the other task")
+            raise ArithmeticError("no such root")
+        run_tasks(compute, inner, Kept([one.key for one in inner]), Threads(1))
+        raise AssertionError("it must have been ended")
+
+    tasks = tasks_in(tmp_path / "t", 2)
+    with pytest.raises(ArithmeticError, match="no such root"):
+        run_tasks(outer, tasks, Kept([task.key for task in tasks]), Threads(2))
+
+
+def test_a_second_interrupt_does_not_let_tasks_run_to_their_end(tmp_path):
+    """Ctrl-C comes again while a task is waited for, which asks only then, and would else ask forever."""
+    tasks = tasks_in(tmp_path / "t", 2, does={0: "wait ask"}, cost={0: 9.0})
+
+    def again():
+        time.sleep(0.3)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.3)
+        (tmp_path / "t" / "go").touch()
+
+    second = threading.Thread(target=again)
+
+    def interrupt(task):
+        wait_for(lambda: len(begun(tmp_path / "t")) == 2, "the other task")
+        second.start()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_tasks(compute, tasks, Kept([task.key for task in tasks]), Threads(2), interrupt)
+    second.join()
     assert not stopping.stopped()
 
 
