@@ -100,6 +100,9 @@ def _axis(name: str, tasks: Sequence[Any], parts: Sequence[xr.Dataset]) -> _Axis
     where = [numbers.index(number) for number in range(len(found))]
     values = [tasks[k].at[name] for k in where]
     if name not in parts[0].dims:
+        if name == "seed" and any(isinstance(x, range | list | tuple) for x in values):
+            why = f"a task that has a range of them needs them as a dimension {name} of its part"
+            raise InputError(f"part {tasks[0].key}: {name}", spell(values[0]), why)
         return _Axis(name, values, numbers, [])
     sizes = [parts[k].sizes.get(name) for k in where]
     for task, part, number in zip(tasks, parts, numbers, strict=True):

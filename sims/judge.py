@@ -32,6 +32,9 @@ def as_evidence(found: Any) -> tuple[Evidence, ...]:
             raise InputError("evidence", type(one).__name__, "give an Evidence, an xarray Dataset, or several of them")
         if "seed" in one.data.dims:
             seeds = one.data["seed"].values.tolist()
+            if not all(type(seed) in (int, float) and float(seed).is_integer() for seed in seeds):
+                why = "its seeds must be integers; give an axis of anything else another name"
+                raise InputError("evidence", one.label, why)
             if len(set(seeds)) < len(seeds):
                 raise InputError("evidence", one.label, "its seeds are repeated; each must occur once")
         made.append(one)
@@ -87,9 +90,18 @@ def _control(claim: Claim, one: Evidence, everyone: Sequence[Evidence], controls
     made = claim.control.made
     if made is None:
         return one
-    if callable(made):
-        return made(one)
-    if made not in controls:
+    if not callable(made) and made not in controls:
         known = ", ".join(controls) or "none"
         raise InputError("control", made, f"{claim.id} asks for it, and the ways known here are: {known}")
-    return controls[made](one, everyone)
+    try:
+        found: Any = made(one) if callable(made) else controls[made](one, everyone)
+    except InputError:
+        raise
+    except Exception as error:
+        why = f"what makes it must take {one.label}, and failed ({type(error).__name__}: {error})"
+        raise InputError("control", claim.id, why) from error
+    if found is not None and not isinstance(found, Evidence):
+        raise InputError(
+            "control", claim.id, f"what makes it must return an Evidence, and not a {type(found).__name__}"
+        )
+    return found

@@ -123,16 +123,26 @@ class Task(Generic[S]):
     def rng(self, what: str, seed: int | None = None) -> np.random.Generator:
         """The generator of what is drawn: keyed by root seed, study, seed and name.
 
-        Draws do not depend on the order, on the batch or on the other tasks; tasks of the same seed share them, unless
-        ``what`` names their other axes too.
+        Draws do not depend on the order, on the batch or on the other tasks. Tasks of the same seed share them, unless
+        ``what`` names their other axes too; where no axis is the seed each task has its own, keyed by all of ``at``.
 
         Args:
             what: is drawn.
-            seed: default ``at["seed"]``, or 0 where there is none; one of a task that has a range of them.
+            seed: default ``at["seed"]``; one of a task that has a range of them.
+
+        Raises:
+            InputError: the seed is no integer ≥ 0.
         """
         from lemmascope.sims.seeds import streams
 
-        return streams(self.root_seed, self.study, self.at.get("seed", 0) if seed is None else seed)(what)
+        if seed is None and "seed" not in self.at:
+            seed, what = 0, " ".join([what, *(f"{name}={spell(x)}" for name, x in self.at.items())])
+        index = self.at["seed"] if seed is None else seed
+        if isinstance(index, range | list | tuple):
+            raise InputError(
+                "seed", spell(index), f"the task {self.key} has several; say of which, rng({what!r}, seed)"
+            )
+        return streams(self.root_seed, self.study, index)(what)
 
 
 def _as_asked(backend: str) -> str:

@@ -256,3 +256,9 @@ def test_parts_are_not_changed():
 )
 def test_places_are_spelled(x, text):
     assert spell(x) == text
+
+
+def test_a_range_that_its_part_does_not_have_is_refused():
+    tasks = [SimpleNamespace(at={"seed": seeds}, key=f"cells seed={spell(seeds)}") for seeds in (range(2), range(2, 5))]
+    with pytest.raises(InputError, match=r"part cells seed=0…1: seed = '0…1' .* needs them as a dimension seed"):
+        grid(tasks, [xr.Dataset({"x": 1.0}), xr.Dataset({"x": 2.0})])

@@ -58,6 +58,9 @@ def test_evidence_stays_what_it_is():
         ([data_of(1)["x"]], "evidence = 'DataArray'"),
         (data_of(1, 2).isel(seed=[0, 0]), "evidence = 'the data'.*each must occur once"),
         (Evidence(data_of(1, 2).isel(seed=[1, 1]), "mine"), "evidence = 'mine'.*each must occur once"),
+        (data_of(1, 2).assign_coords(seed=["a", "b"]), "evidence = 'the data'.*its seeds must be integers"),
+        (data_of(1, 2).assign_coords(seed=[0.5, 1]), "its seeds must be integers"),
+        (data_of(1, 2).assign_coords(seed=[False, True]), "its seeds must be integers"),
     ],
 )
 def test_what_is_no_evidence_is_refused(found, said):
@@ -228,3 +231,22 @@ def test_other_evidence_is_held_without_them():
     assert verdict.control["status"] == "REFUTED"
     (verdict,) = judge(claim_of(assumes=(SMALL_X,), control=RAISED), data_of(4, 5), CONTROLS)
     assert verdict.control["status"] == "REFUTED", "11 > 10 would not be claimed, and is a control all the same"
+
+
+def fails(one, everyone=()):
+    raise KeyError("x")
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (fails, r"control = 'test.x' .* must take mine, and failed \(KeyError: 'x'\)"),
+        (lambda one: one.data, r"control = 'test.x' .* must return an Evidence, and not a Dataset"),
+        ("fails", r"control = 'test.x' .* must take mine, and failed \(KeyError: 'x'\)"),
+        ("number", r"control = 'test.x' .* must return an Evidence, and not a int"),
+    ],
+)
+def test_a_control_that_cannot_be_made_is_one_sentence(made, said):
+    claim = claim_of(control=Control("made", made=made))
+    with pytest.raises(InputError, match=said):
+        judge(claim, data_of(3, 4, label="mine"), {"fails": fails, "number": lambda one, everyone: 3})

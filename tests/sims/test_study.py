@@ -212,16 +212,31 @@ def test_streams_are_keyed_by_root_study_seed_and_name():
         task = Task(name, "cells", at, None, root)
         return task.rng(what, seed).integers(2**62)
 
-    first = draw(seed=None)
-    assert draw() == first
-    assert draw(gamma=0.9) == first  # tasks of the same seed share their draws
+    first = draw(seed=0)
+    assert draw(seed=0) == first
+    assert draw(seed=0, gamma=0.9) == first  # tasks of the same seed share their draws
     others = [{"root": 1}, {"name": "other"}, {"what": "weights"}, {"seed": 1}]
-    assert len({first, *(draw(**other) for other in others)}) == 5
+    assert len({first, *(draw(**({"seed": 0} | other)) for other in others)}) == 5
     assert draw(seed=1) == streams(0, "mine", 1)("noise").integers(2**62)
     assert Task("mine", "cells", {"seed": 1}, None).rng("noise").integers(2**62) == draw(seed=1)
     assert Task("mine", "cells", {"seed": range(4)}, None).rng("noise", 1).integers(2**62) == draw(seed=1)
-    with pytest.raises(InputError, match=r"seed = range\(0, 4\)"):
+    with pytest.raises(
+        InputError, match=r"seed = '0…3' .* the task cells seed=0…3 has several; .* rng\('noise', seed\)"
+    ):
         Task("mine", "cells", {"seed": range(4)}, None).rng("noise")
+
+
+def test_tasks_without_a_seed_have_streams_of_their_own():
+    """An axis of draws under another name would else be the same draw each time."""
+    places = [{"draw": 0}, {"draw": 1}, {"draw": 1, "gamma": 0.5}, {"draw": 1, "gamma": 0.9}, {}, {"seed": 0}]
+
+    def drawn(at, what="noise"):
+        return Task("mine", "cells", at, None).rng(what).integers(2**62)
+
+    assert len({drawn(at) for at in places[:4]}) == 4
+    assert drawn(places[1]) == drawn(places[1]) != drawn(places[1], "weights")
+    assert drawn({}) == drawn({"seed": 0})
+    assert Task("mine", "cells", {"draw": 1}, None).rng("noise", 3).integers(2**62) == drawn({"seed": 3})
 
 
 def test_parts_are_gathered_by_their_tasks():
