@@ -407,7 +407,7 @@ def test_constants_take_the_place_of_the_stated_ones():
 def test_a_control_changes_something():
     with pytest.raises(InputError, match=r"control = 'idle'.*constants.*or made"):
         Control("idle")
-    assert Control("a", constants={}).made is None
+    assert Control("a", constants={"x": 1}).made is None
     assert Control("a", made="other").constants is None
 
 
