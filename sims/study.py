@@ -19,6 +19,7 @@ __all__ = [
     "Result",
     "Study",
     "Task",
+    "at_size",
     "check_dtype",
     "experiment_tasks",
     "grid",
@@ -65,7 +66,8 @@ UNSET: Any = object()
 def option(default: Any, help: str, *, tiny: Any = UNSET, quick: Any = UNSET, full: Any = UNSET, flag: str = "") -> Any:
     """A field of a study's settings: its value at each size, and what ``--help`` says of it.
 
-    A field whose type is a frozen dataclass is flattened: each of its fields is a flag.
+    A field whose type is a frozen dataclass is flattened: each of its fields is a flag. Such a field may be an `option`
+    with values by size itself, which are taken where the field that holds the dataclass has none of that size.
 
     Args:
         default: at the size "default", and at every size that is not given.
@@ -75,6 +77,25 @@ def option(default: Any, help: str, *, tiny: Any = UNSET, quick: Any = UNSET, fu
     """
     sizes = {name: x for name, x in (("tiny", tiny), ("quick", quick), ("full", full)) if x is not UNSET}
     return field(default=default, metadata={"help": help, "sizes": sizes, "flag": flag})
+
+
+def at_size(f: dataclasses.Field[Any], size: str) -> Any:
+    """A field's value at a size; ``dataclasses.MISSING`` where it has none."""
+    if size in f.metadata.get("sizes", {}):
+        return f.metadata["sizes"][size]
+    found = f.default if f.default_factory is dataclasses.MISSING else f.default_factory()
+    if not dataclasses.is_dataclass(found) or isinstance(found, type):
+        return found
+    inner = {one.name: at_size(one, size) for one in dataclasses.fields(found) if _has_size(one, size)}
+    return dataclasses.replace(found, **inner) if inner else found
+
+
+def _has_size(f: dataclasses.Field[Any], size: str) -> bool:
+    """Whether it, or a field of the dataclass that it holds, has a value of its own at a size."""
+    if size in f.metadata.get("sizes", {}):
+        return True
+    within = dataclasses.is_dataclass(f.default) and not isinstance(f.default, type)
+    return within and any(_has_size(one, size) for one in dataclasses.fields(f.default))  # type: ignore[arg-type]
 
 
 def settings_of(kind: type[S], size: str = "default", /, **given: Any) -> S:
@@ -90,7 +111,7 @@ def settings_of(kind: type[S], size: str = "default", /, **given: Any) -> S:
     for name in given:
         if name not in names:
             raise InputError("settings", name, f"the names are {', '.join(names)}")
-    sized = {f.name: f.metadata["sizes"][size] for f in known if size in f.metadata.get("sizes", {})}
+    sized = {f.name: x for f in known if f.init and (x := at_size(f, size)) is not dataclasses.MISSING}
     return kind(**(sized | given))
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from lemmascope.cli.command import Option
 from lemmascope.cli.kinds import INT, NUMBER, PATH, TEXT, Fixed, Listed, OneOf
-from lemmascope.sims.study import SIZES, Study, settings_of
+from lemmascope.sims.study import SIZES, Study, at_size, settings_of
 
 PLAIN: dict[Any, Any] = {int: INT, float: NUMBER, str: TEXT, Path: PATH}
 SHOWN = 4
@@ -27,7 +27,7 @@ def kind_of(hint: Any) -> Any:
         rest = [one for one in inner if one is not types.NoneType]
         return kind_of(rest[0]) if len(rest) == 1 else None
     if origin is Literal:
-        return OneOf([str(word) for word in inner])
+        return OneOf([value for value in inner if value is not None])
     if origin is tuple:
         if any(one not in PLAIN for one in inner if one is not Ellipsis):
             return None
@@ -65,7 +65,7 @@ def _fields(
         if not f.init or f.name.startswith("_"):
             continue
         if values is None:
-            each = {size: x for size in SIZES if (x := _at(f, size)) is not dataclasses.MISSING}
+            each = {size: x for size in SIZES if (x := at_size(f, size)) is not dataclasses.MISSING}
         else:
             each = {size: getattr(instance, f.name) for size, instance in values.items()}
         if not group and dataclasses.is_dataclass(hints[f.name]):
@@ -79,13 +79,6 @@ def _fields(
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _at(f: dataclasses.Field[Any], size: str) -> Any:
-    """A field's value at a size; MISSING where it has none."""
-    if size in f.metadata.get("sizes", {}):
-        return f.metadata["sizes"][size]
-    return f.default if f.default_factory is dataclasses.MISSING else f.default_factory()
 
 
 def _symbols(subject: str) -> dict[str, str]:
@@ -182,5 +175,5 @@ def settings_from(study: Study[Any], size: str, given: Mapping[str, Any]) -> Any
             (nested.setdefault(field.group, {}) if field.group else changes)[field.name] = x
     for f in dataclasses.fields(study.settings):
         if f.name in nested:
-            changes[f.name] = dataclasses.replace(_at(f, size), **nested[f.name])
+            changes[f.name] = dataclasses.replace(at_size(f, size), **nested[f.name])
     return settings_of(study.settings, size, **changes)

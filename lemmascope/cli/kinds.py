@@ -57,16 +57,17 @@ PATH = click.Path(path_type=Path)
 
 
 class OneOf(Kind):
-    """One of a few words, which a shell can complete."""
+    """One of a few words, which a shell can complete; what is no text is given by its text."""
 
-    def __init__(self, words: Sequence[str], metavar: str = "") -> None:
-        self.words = tuple(words)
+    def __init__(self, values: Sequence[Any], metavar: str = "") -> None:
+        self.values = {str(value): value for value in values}
+        self.words = tuple(self.values)
         super().__init__(metavar or "|".join(self.words), self._word, f"it must be one of {', '.join(self.words)}")
 
-    def _word(self, text: str) -> str:
-        if text not in self.words:
+    def _word(self, text: str) -> Any:
+        if text not in self.values:
             raise ValueError(text)
-        return text
+        return self.values[text]
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
         """The words that begin so."""

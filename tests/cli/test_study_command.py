@@ -8,7 +8,7 @@ import pytest
 from lemmascope.cli.studies import command_of
 from lemmascope.sims import registry
 from lemmascope.sims.run import cluster
-from lemmascope.sims.study import option
+from lemmascope.sims.study import option, settings_of
 
 TOY = '''"""Coins: the mean of n tosses is within 3/√n of the truth."""
 
@@ -133,6 +133,24 @@ def test_flags_reach_the_settings(toy):
 )
 def test_sizes(toy, size, tosses):
     assert f"tosses={tosses}," in toy(*size).stdout
+
+
+def test_options_within_a_nested_group_have_their_own_values_by_size(toy, tmp_path):
+    """Where the field that holds the group says nothing of that size: it does of the size full."""
+    nested = TOY.replace("    n: int = 4\n", '    n: int = ls.option(4, "Sides.", tiny=2, quick=3, full=9)\n')
+    nested = nested.replace("    fair: bool", '    order: Literal[1, 2, None] = ls.option(1, "Order.")\n    fair: bool')
+    path = tmp_path / "toy.py"
+    path.write_text(nested)
+    for size, n in (("tiny", 2), ("quick", 3), ("full", 8)):
+        found = toy(f"--{size}", "--tosses", 5, "--out", size).stdout
+        assert f"coin=Coin(n={n}, bias_of_rim=0.25)" in found
+        assert "order=1," in found
+    assert "--n INT Sides [4; quick 3; full 8]." in " ".join(toy("--help").stdout.split())
+    assert "coin=Coin(n=2, bias_of_rim=0.5)" in toy("--tiny", "--bias-of-rim", 0.5, "--out", "a").stdout
+    assert "coin=Coin(n=7, bias_of_rim=0.25)" in toy("--tiny", "--n", 7, "--out", "b").stdout
+    assert "order=2," in toy("--tiny", "--order", 2, "--out", "c").stdout  # and not '2'
+    assert "it must be one of 1, 2." in toy("--tiny", "--order", 3, "--out", "e").stderr
+    assert settings_of(registry.load(path).settings, "tiny").coin.n == 2
 
 
 def test_full_takes_its_values_inside_of_a_nested_group_too(toy):
