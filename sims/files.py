@@ -23,6 +23,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any
@@ -54,12 +55,29 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield temporary
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        temporary.chmod(0o666 & ~_umask())
         os.replace(temporary, path)
+        _settle(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@cache
+def _umask() -> int:
+    """The process's; to read it is to set it, in all threads, for an instant: once is enough."""
+    found = os.umask(0o077)
+    os.umask(found)
+    return found
+
+
+def _settle(folder: Path) -> None:
+    """Let the names in a folder be on the disk too: a power failure would else undo a rename."""
+    with suppress(OSError):  # not every file system can, and not everyone may read the folder
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
@@ -188,6 +206,7 @@ class ResultsFolder:
                 if (self.path / name).parent != self.path:
                     (self.path / name).parent.rmdir()
         os.replace(self.partial / PROVENANCE, self.path / PROVENANCE)
+        _settle(self.path)
 
     def _listed(self) -> list[str]:
         """The files of earlier results that lie in the folder and nowhere else, whatever its provenance says."""

@@ -293,3 +293,43 @@ def test_a_file_that_could_not_be_written_is_said_before_the_work(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(OSError, match="file"):
         check_writable(tmp_path / "file" / "x.json")
+
+
+def test_a_rename_is_on_the_disk_before_the_block_ends(tmp_path, monkeypatch):
+    """First what is in the file, then its name: of the folder that it is in."""
+    done, fsync, replace = [], os.fsync, os.replace
+
+    def synced(handle):
+        path = Path(os.readlink(f"/proc/self/fd/{handle}"))
+        done.append("folder" if path == tmp_path else "file")
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", lambda *names: (done.append("rename"), replace(*names)))
+    with whole_file(tmp_path / "a") as temporary:
+        temporary.write_text("a")
+    assert done == ["file", "rename", "folder"]
+
+
+def test_a_folder_that_cannot_be_synced_is_written_nevertheless(tmp_path, monkeypatch):
+    fsync = os.fsync
+
+    def refused(handle):
+        if os.path.isdir(f"/proc/self/fd/{handle}"):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", refused)
+    with whole_file(tmp_path / "a") as temporary:
+        temporary.write_text("a")
+    assert (tmp_path / "a").read_text() == "a"
+
+
+def test_the_umask_is_not_touched_while_others_may_write(tmp_path, monkeypatch):
+    """A file that another thread makes in that instant would have no protection."""
+    with whole_file(tmp_path / "first") as temporary:
+        temporary.write_text("a")
+    monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("it was set"))
+    with whole_file(tmp_path / "second") as temporary:
+        temporary.write_text("a")
+    assert (tmp_path / "second").stat().st_mode == (tmp_path / "first").stat().st_mode
