@@ -391,9 +391,9 @@ def _values(function: Callable[..., Any], house: set[str]) -> Iterator[Any]:
 
 def _foreign(module: str) -> bool:
     """Whether a module is Python's own or an installed package's."""
-    if module in ("builtins", ""):
+    first = module.partition(".")[0]
+    if first in ("", "builtins") or (first in sys.stdlib_module_names and first != "__main__"):
         return True
     file = getattr(sys.modules.get(module), "__file__", None)
-    if file is None:
-        return module.partition(".")[0] in sys.stdlib_module_names and module != "__main__"
-    return any(Path(file).is_relative_to(place) for place in set(sysconfig.get_paths().values()))
+    places = {path for name, path in sysconfig.get_paths().items() if name in ("purelib", "platlib")}
+    return first != "__main__" and file is not None and any(Path(file).is_relative_to(place) for place in places)

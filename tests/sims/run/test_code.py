@@ -271,6 +271,14 @@ def test_a_study_in_no_file_has_the_code_of_its_own_functions(script):
     assert len(codes | {first, UNKNOWN}) == 4
 
 
+@pytest.mark.parametrize(
+    ("module", "foreign"),
+    [("json.decoder", True), ("builtins", True), ("numpy.linalg", True), ("__main__", False), (__name__, False)],
+)
+def test_of_a_study_in_no_file_only_ones_own_modules_are_read(module, foreign):
+    assert code._foreign(module) is foreign
+
+
 def test_a_study_given_other_experiments_is_not_that_of_its_file(toy):
     other = {"chain": dataclasses.replace(toy.experiments["chain"], compute=toy.experiments["lyapunov"].compute)}
     changed = dataclasses.replace(toy, experiments=toy.experiments | other)
