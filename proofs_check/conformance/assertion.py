@@ -130,7 +130,7 @@ def _name(make_optimizer: Callable[..., Any]) -> str:
 def _reproduction(subject: Subject, case: Case) -> list[str]:
     make = subject.make
     module, name = getattr(make, "__module__", "__main__"), getattr(make, "__qualname__", "")
-    module = re.sub(r"^_lemmascope_user_[0-9a-f]{8}_", "", module)  # a file that the command loaded
+    module = re.sub(r"^_lemmascope_user_[0-9a-f]+_(\w+_beside\.)?", "", module)  # of a file that the command loaded
     here = name.isidentifier() and module not in ("__main__", "builtins")
     eta = repr(case.eta[0] if case.constant else list(case.eta))
     extra = "".join(f", {key}={value!r}" for key, value in case.options().items())

@@ -119,6 +119,9 @@ def test_identities_of_an_optimizer_of_ones_own(call_cli, mine):
     assert "momentum identity schedule[outside] fails for make" in found.stdout
     assert "from mine import make" in found.stdout
     assert "It satisfies 'velocity'" in found.stdout
+    (mine / "shown.py").write_text("from mine import make\n")  # what lies beside the file is named as the file names it
+    found = call_cli("identities", "--optimizer", f"{mine / 'shown.py'}:make", *spec[2:], "--convention", "pytorch")
+    assert "from mine import make" in found.stdout
 
 
 def test_identities_of_our_own_optimizers(call_cli, tmp_path):
