@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from lemmascope.sims.cubic_cnn.backends.choice import resolve
+from lemmascope.sims.cubic_cnn.backends.auto import resolve
 from lemmascope.sims.cubic_cnn.controls import CONTROLS
 from lemmascope.sims.cubic_cnn.evidence import family, runs
 from lemmascope.sims.study import Data, Experiment, Result, Study, Task, option

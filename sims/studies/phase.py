@@ -22,7 +22,7 @@ import numpy as np
 import xarray as xr
 
 from lemmascope.sims import stopping
-from lemmascope.sims.cubic_cnn.backends.choice import resolve
+from lemmascope.sims.cubic_cnn.backends.auto import resolve
 from lemmascope.sims.seeds import streams
 from lemmascope.sims.study import Data, Experiment, Result, Study, Task, option
 from lemmascope.theory.claim import Evidence

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from lemmascope.sims.cubic_cnn.backends.choice import resolve
+from lemmascope.sims.cubic_cnn.backends.auto import resolve
 from lemmascope.sims.slopes import fit_slopes
 from lemmascope.sims.study import Data, Experiment, Result, Study, Task, grid, option
 from lemmascope.theory.claim import Evidence

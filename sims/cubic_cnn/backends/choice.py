@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["BACKENDS", "Backend", "choose_backend", "resolve"]
+__all__ = ["BACKENDS", "Backend", "choose_backend"]
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -63,17 +63,3 @@ def choose_backend(asked: str, optimizers: Mapping[str, Optimizer], xp: Any = np
     if asked == "compiled":
         raise InputError("backend", asked, problem)
     return Backend("numpy", np, problem)
-
-
-def resolve(backend: str, among: Sequence[str] = ("cupy", "compiled", "numpy")) -> str:
-    """What "auto" stands for on this machine, with the library's own optimizers; another name as it is.
-
-    Args:
-        backend: "auto", or a name.
-        among: what the study runs on.
-    """
-    if backend != "auto":
-        return backend
-    if "cupy" in among:
-        return choose_backend("auto", {}).name
-    return "numpy" if compiled.unavailable() else "compiled"

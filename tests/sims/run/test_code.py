@@ -306,3 +306,12 @@ def test_a_value_without_a_text_is_not_resumed_on(script, tmp_path):
     with pytest.raises(InputError, match="cannot be read; it must be in a file"):
         run_study(study, out=tmp_path / "out", resume=True)
     assert Path(tmp_path / "out").exists() is False
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_what_auto_stands_for_here_is_a_backend_of_the_study(name):
+    study = registry.study(name)
+    meant = code.made_with(study, "auto")["backend"]
+    assert meant != "auto"
+    assert meant in {*study.backends, "compiled", "cupy"}
+    assert code.made_with(study, "numpy")["backend"] == "numpy"
