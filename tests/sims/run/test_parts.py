@@ -194,7 +194,8 @@ def test_what_is_neither_number_nor_text_is_refused(values, said):
         encode(xr.Dataset({"x": ("k", values)}), "a")
 
 
-BAD_ATTRIBUTES = [None, True, {"a": 1}, [1, "a"], [True], [[1, 2]], 2**63, 1j, b"x", object(), "a\0b", [None], "\ud800"]
+NOTHING = pytest.param(object(), id="object")
+BAD_ATTRIBUTES = [None, True, {"a": 1}, [1, "a"], [True], [[1, 2]], 2**63, 1j, b"x", NOTHING, "a\0b", [None], "\ud800"]
 
 
 @pytest.mark.parametrize("value", BAD_ATTRIBUTES, ids=repr)
