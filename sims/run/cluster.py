@@ -9,11 +9,13 @@ import logging
 import os
 import pickle
 import re
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from functools import lru_cache
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, cast
 
@@ -161,10 +163,22 @@ class Dask:
         _run_on(self._client, compute, tasks, done)
 
 
+_UNPACKING = threading.Lock()
+
+
+@lru_cache(maxsize=8)
+def _unpacked(packed: bytes) -> Callable[[Task], xr.Dataset]:
+    """A study is loaded, and its code compared, once in a worker."""
+    found: Callable[[Task], xr.Dataset] = pickle.loads(packed)
+    return found
+
+
 def _on_worker(packed_compute: bytes, packed_task: bytes) -> xr.Dataset:
     # Unpacked here and in this order: a user's own study is a module that this process has only then, and where it
     # cannot be loaded the task fails, and not the worker.
-    compute, task = pickle.loads(packed_compute), pickle.loads(packed_task)
+    with _UNPACKING:
+        compute = _unpacked(packed_compute)
+    task = pickle.loads(packed_task)
     # For good, and not within a block: the threads of a worker that has many would restore it under each other.
     threadpool_limits(limits=1)
     return compute(task)

@@ -105,7 +105,7 @@ def watching(made):
     """A claim that is true of everything, with a control."""
 
     def measure(run):
-        return Measurement(run["diverged_at"], upper=np.inf)
+        return Measurement(run["diverged_at"], upper=0.0)
 
     control = Control("a control of the test", made=made)
     values = {"statement": "true", "plain": "true", "kind": Kind.BOUND, "source": "user"}

@@ -162,7 +162,9 @@ def test_a_claim_of_a_users_own_is_named_where_it_fails(tiny):
     claim = Claim(id="mine.q", measure=lambda run: Measurement(run["q"]), **values)
     with pytest.raises(InputError, match=r"claim = 'mine\.q' .*KeyError"):
         judge(trajectory, claim)
-    claim = Claim(id="mine.c", measure=lambda run: Measurement(run["c"].max(("neuron", "iteration"))), **values)
+    claim = Claim(
+        id="mine.c", measure=lambda run: Measurement(run["c"].max(("neuron", "iteration")), upper=1e9), **values
+    )
     (verdict,) = judge(trajectory, [claim])
     assert (verdict.status, verdict.label, verdict.control) == (Status.HOLDS, "a", None)
 

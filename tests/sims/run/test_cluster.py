@@ -213,7 +213,7 @@ def test_a_cluster_without_workers_is_not_waited_for_forever(tmp_path, monkeypat
     monkeypatch.setattr(lemmascope.sims.run.cluster, "POLL", 0.1)
     monkeypatch.setattr(lemmascope.sims.run.cluster, "WITHOUT_WORKERS", 0.5)
     with (
-        LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=0, processes=False, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster, set_as_default=False) as client,
         store_at(tmp_path / "s") as store,
     ):
