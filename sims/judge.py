@@ -23,6 +23,8 @@ def as_evidence(found: Any) -> tuple[Evidence, ...]:
     """
     import xarray as xr
 
+    if not isinstance(found, Evidence | Iterable):
+        raise InputError("evidence", type(found).__name__, "give an Evidence, an xarray Dataset, or several of them")
     each = [found] if isinstance(found, Evidence | xr.Dataset) else list(found)
     made = []
     for one in each:

@@ -35,7 +35,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -283,6 +283,15 @@ class Study(Generic[S]):
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
             raise InputError("study", self.name, "its name must be letters, digits and _, as a file's")
+        if not isinstance(self.settings, type) or not dataclasses.is_dataclass(self.settings):
+            raise InputError("settings", self.settings, "it must be a dataclass, the class itself")
+        bare = [
+            f.name for f in dataclasses.fields(self.settings) if f.default is MISSING and f.default_factory is MISSING
+        ]
+        if bare:
+            raise InputError("settings", bare, "each field needs a default: option(default, help)")
+        if self.pictures is not None and not callable(self.pictures):
+            raise InputError("pictures", self.pictures, "it must be a function that returns them: lambda: [Picture(…)]")
         if not self.experiments:
             raise InputError("study", self.name, "it must have at least one experiment")
         for name in self.experiments:
@@ -302,6 +311,20 @@ class Study(Generic[S]):
                 raise InputError("expected", name, f"the study's claims are {', '.join(ids)}")
 
 
+MOST = 10**6
+"""Parts of an experiment, and values of an axis, at most."""
+
+
+def _countable(axis: str, values: Sequence[Any]) -> Sequence[Any]:
+    try:
+        many = len(values) > MOST
+    except OverflowError:
+        many = True
+    if many:
+        raise InputError(axis, "a great many values", f"it must have at most {MOST}")
+    return values
+
+
 def experiment_tasks(
     study: Study[S], settings: S, root_seed: int, *, dtype: str = "float64", backend: str = "auto"
 ) -> dict[str, list[Task[S]]]:
@@ -316,7 +339,9 @@ def experiment_tasks(
     for name, experiment in study.experiments.items():
         if not experiment.when(settings):
             continue
-        axes = {axis: list(values) for axis, values in experiment.axes(settings).items()}
+        axes = {axis: list(_countable(axis, values)) for axis, values in experiment.axes(settings).items()}
+        if math.prod(map(len, axes.values())) > MOST:
+            raise InputError("axes", {axis: len(x) for axis, x in axes.items()}, f"{name} would have over {MOST} parts")
         for axis, values in axes.items():
             if not values:
                 raise InputError(axis, values, f"the experiment {name} needs at least one value")
@@ -355,6 +380,8 @@ def plain(settings: Any) -> Any:
         return {f.name: plain(getattr(settings, f.name)) for f in dataclasses.fields(settings)}
     if isinstance(settings, Mapping):
         return {str(k): plain(v) for k, v in settings.items()}
+    if isinstance(settings, range) and abs(settings.stop - settings.start) > MOST:
+        return repr(settings)  # says what it is, and is never counted out
     if isinstance(settings, list | tuple | range):
         return [plain(v) for v in settings]
     if isinstance(settings, Path):

@@ -115,7 +115,7 @@ def command_of(study: Study[Any], name: str = "") -> Command:
 def sizes(**keywords: Any) -> list[Option]:
     """The flags that choose a size; none of them is the default size."""
     return [
-        flag("--quick", help="A small size, for a look.", **keywords),
+        flag("--quick", help="A small size, for a look; its few seeds may leave claims INCONCLUSIVE.", **keywords),
         flag("--full", help="A large size, for a cluster.", **keywords),
         flag("--tiny", help="The size of the tests.", hidden=True, **keywords),
     ]

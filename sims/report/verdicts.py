@@ -17,7 +17,7 @@ __all__ = [
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -85,7 +85,7 @@ def claim_lines(verdicts: Iterable[Verdict]) -> Iterable[RenderableType]:
         head.append(f"{v.claim}", style="bold")
         head.append(f" · {v.label}   " if v.label else "   ")
         if v.computed is not None:
-            head.append(f"{bound(v)}   ")
+            head.append(f"{_shown(v)}   ")
         head.append(v.reason if v.status is not v.expected or v.computed is None else _count(v), style="dim")
         if v.status not in (v.expected, Status.NOT_APPLICABLE):
             head.append(f"   (expected {v.expected.value})", style="bold red")
@@ -94,7 +94,17 @@ def claim_lines(verdicts: Iterable[Verdict]) -> Iterable[RenderableType]:
         line = f"checked: {_hypotheses(v)}"
         if v.control is not None and v.status is not Status.NOT_APPLICABLE:
             line += f" · control ({v.control['description']}): {v.control['status']}"
+        elif v.control is None:
+            line += " · control: none"
         yield under(line, style="dim")
+
+
+def _shown(v: Verdict) -> str:
+    """The number that a reader is shown: the median one, but the worst where it refutes, with its seed."""
+    names = ("computed", "lower", "upper")
+    if v.status is Status.REFUTED and v.witness is not None and {"seed", *names} <= set(v.witness):
+        return f"seed {v.witness['seed']}: {bound(replace(v, **{name: v.witness[name] for name in names}))}"
+    return bound(v)
 
 
 def _count(v: Verdict) -> str:
@@ -181,7 +191,9 @@ def table_text(table: Table) -> RichTable:
     out = RichTable(title=escape(table.title), title_justify="left", caption_justify="left", pad_edge=False)
     out.caption = escape(table.caption) or None
     for k, column in enumerate(table.columns):
-        out.add_column(escape(column), no_wrap=True, justify="left" if k == 0 else "default")
+        # A narrow terminal wraps the cells, and never the names of the rows.
+        longest = max((len(row[0]) for row in table.rows), default=0)
+        out.add_column(escape(column), no_wrap=k == 0, min_width=longest if k == 0 else None, overflow="fold")
     for row in table.rows:
         out.add_row(*(escape(cell) for cell in row))
     return out

@@ -6,6 +6,7 @@ __all__ = ["Compute", "fingerprint", "judge_again", "run_study"]
 
 import json
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -40,7 +41,10 @@ class Compute:
 
     def __call__(self, task: Task[Any]) -> xr.Dataset:
         """The part of a task."""
-        return self.study.experiments[task.experiment].compute(task)
+        try:
+            return self.study.experiments[task.experiment].compute(task)
+        except SystemExit as error:  # which would end the command, or a worker, without a word
+            raise RuntimeError(f"it called sys.exit({error.code!r})") from error
 
     def __reduce__(self) -> tuple[Any, ...]:
         study = self.study
@@ -153,9 +157,13 @@ def run_study(
             begin([tasks[index] for index in parts.missing()])
         run_tasks(Compute(study, backend), tasks, parts, executor or Threads(), progress)
         result = _judged(study, settings, root_seed, _gathered(study, settings, by_experiment, parts, root_seed))
+        failed: Exception | None = None
         if folder is not None:
             seconds = time.monotonic() - started
-            _write(folder, result, dtype=dtype, backend=backend, code=code, made_with=made, seconds=seconds)
+            failed = _write(folder, result, dtype=dtype, backend=backend, code=code, made_with=made, seconds=seconds)
+    if failed is not None:
+        why = f"a picture failed ({type(failed).__name__}: {failed}); data and verdicts are saved"
+        (notice or warnings.warn)(f"{why}, and --resume draws it once it is mended")
     return result
 
 
@@ -195,12 +203,18 @@ def _write(
     code: str,
     made_with: Mapping[str, str],
     seconds: float,
-) -> None:
-    """Data, verdicts, pictures and, last, where they come from."""
+) -> Exception | None:
+    """Data, verdicts, pictures and, last, where they come from; what a picture failed with, which loses nothing."""
     for name, one in result.data.items():
         netcdf.save(one, folder.partial / f"{name}.nc")
     write_json(folder.partial / "verdicts.json", verdicts_json(result))
-    pictures.save(result, folder.partial / "figures")
+    failed = None
+    try:
+        pictures.save(result, folder.partial / "figures")
+    except OSError:
+        raise
+    except Exception as error:
+        failed = error
     folder.provenance(
         {
             "study": result.study.name,
@@ -215,6 +229,7 @@ def _write(
             **machine_of(seconds),
         }
     )
+    return failed
 
 
 def judge_again(path: str | Path, study: Study[Any] | None = None) -> Result[Any]:

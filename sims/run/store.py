@@ -234,7 +234,9 @@ def _differences(there: Any, here: Any, where: str = "") -> list[str]:
 def _other(differing: list[str]) -> str:
     more = f" and {len(differing) - 4} more" if len(differing) > 4 else ""
     what = ", ".join(differing[:4])
-    return f"another study, which differs in {what}{more}; choose another folder, or --force replaces it"
+    same = differing[0].startswith(("settings.", "root_seed ", "dtype ", "backend "))  # the study's name comes first
+    which = "this study as it was run otherwise" if same else "another study"
+    return f"{which}, which differs in {what}{more}; choose another folder, or --force replaces it"
 
 
 def _locked(out: Path) -> int:

@@ -125,7 +125,11 @@ def _show(console: Console, settled: Any) -> None:
         under(console, f"witness: {_witness(v.witness)}", "dim")
     if v.control is not None:
         refuted = v.control["status"] == Status.REFUTED
-        text = f"planted errors, all REFUTED: {v.control['description']}" if refuted else f"planted errors {v.control}"
+        text = (
+            f"planted errors, all REFUTED: {v.control['description']}"
+            if refuted
+            else f"a planted error was not refuted, {v.control['description']}"
+        )
         under(console, text, "dim" if refuted else "bold red")
 
 

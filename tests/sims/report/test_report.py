@@ -241,3 +241,24 @@ def test_numbers(x, text):
 )
 def test_bounds(verdicts, computed, lower, upper, text):
     assert report.bound(dataclasses.replace(verdicts[0], computed=computed, lower=lower, upper=upper)) == text
+
+
+def test_a_refutation_shows_its_witness(verdicts):
+    """The median may satisfy what some seed refutes."""
+    good = next(v for v in verdicts if v.computed is not None and v.seeds)
+    witness = {"seed": 3, "computed": 7.0, "lower": -math.inf, "upper": 2.0}
+    refuted = dataclasses.replace(good, status=Status.REFUTED, computed=1.0, upper=2.0, witness=witness)
+    text = shown(report.claim_lines([refuted]))
+    assert "seed 3: 7 > 2" in text
+    assert "1 ≤ 2" not in text
+
+
+def test_a_claim_without_a_control_says_so(verdicts):
+    assert "control: none" in shown(report.claim_lines([dataclasses.replace(verdicts[0], control=None)]))
+
+
+def test_a_narrow_terminal_keeps_the_names_of_rows(result):
+    (table,) = result.study.tables(result)
+    text = shown([report.table_text(table)], width=80)
+    for row in table.rows:
+        assert row[0] in text

@@ -183,7 +183,9 @@ def test_whole_results_are_neither_continued_nor_replaced_unasked(saved, toy, ti
         run_study(toy, tiny_toy, out=saved)
     for changes in ({"root_seed": 1}, {"settings": dataclasses.replace(tiny_toy, eta=0.3)}):
         given = {"study": toy, "settings": tiny_toy, "out": saved, "resume": True} | changes
-        with pytest.raises(InputError, match=r"another study, which differs in (root_seed|settings.eta)"):
+        with pytest.raises(
+            InputError, match=r"this study as it was run otherwise, which differs in (root_seed|settings.eta)"
+        ):
             run_study(**given)
     assert contents(saved) == before
 
