@@ -1,6 +1,6 @@
 """A user's own model trained and watched: every optimizer from the same start, on the same minibatches.
 
-What `sims.cubic_cnn.simulate` does for the network of its theorem, this does for any model with a hand-written gradient
+What a subject's own engine does for the network of its theorem, this does for any model with a hand-written gradient
 (checked by `proofs_check.gradients.check_gradient`), on arrays of any library of the array API standard.
 """
 
