@@ -167,6 +167,8 @@ def test_ctrl_c_exits_with_130_and_saves_nothing(tmp_path):
     assert (tmp_path / "trajectory.nc").read_text() == "earlier"
 
 
+# It forks, and runs nothing of JAX, which warns where an earlier test has imported it.
+@pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:RuntimeWarning")
 def test_a_full_disk_is_one_sentence(tmp_path):
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
