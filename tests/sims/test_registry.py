@@ -16,8 +16,11 @@ TOY = ROOT / "tests" / "toy_study.py"
 FILES = {path.stem for path in (ROOT / "sims" / "studies").glob("*.py") if path.stem != "__init__"}
 
 OWN = """
+from dataclasses import dataclass
+
 import lemmascope as ls
 
+@dataclass(frozen=True)
 class Settings: ...
 
 def study(name):
