@@ -50,7 +50,7 @@ def test_symbols_are_complete_and_each_is_written_once():
 
 
 def test_axes_are_parameters_and_the_optimizers():
-    assert set(AXES) == {*FIELDS, *RATES} - {"lam"}
+    assert set(AXES) == {*FIELDS, *RATES} - {"lam", "label_noise"}
     for name, symbol in AXES.items():
         assert symbol is SUBJECT["1 - gamma" if name == "gamma" else name]
     assert (AXES["gamma"].symbol, AXES["sigma_0"].symbol) == ("1 − γ", "σ₀")

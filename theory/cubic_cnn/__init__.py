@@ -38,6 +38,7 @@ SUBJECT = Subject(
         Symbol("σ", "sigma", "", "standard deviation of the noise patches"),
         Symbol("σ₀", "sigma_0", "", "standard deviation of the initial weights"),
         Symbol("λ", "lam", "", "ℓ₂ penalty"),
+        Symbol("ρ", "label_noise", "", "probability that a label is flipped"),
         Symbol("X", "X", "(N, P, d)", "patches"),
         Symbol("y", "y", "(N,)", "labels ±1"),
         Symbol("Z₁, Z₂", "margin", "large, small", "large- and small-margin samples"),

@@ -2,7 +2,7 @@ r"""The parameters of the data law, the network and the loss; frozen, and valida
 
 Symbols (code name in brackets): patch dimension d, patches a sample P, samples N, neurons m, signal sizes
 α [alpha] ≫ β [beta], probability μ [mu] of a small margin, noise level σ [sigma], initial weights σ₀
-[sigma_0], ℓ₂ penalty λ [lam].
+[sigma_0], ℓ₂ penalty λ [lam], probability ρ that a label is flipped [label_noise].
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 __all__ = ["HEADLINE", "REGIMES", "Parameters", "paper_regime"]
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 from lemmascope.theory.errors import InputError, check_number, check_size
@@ -31,6 +31,7 @@ class Parameters:
         sigma: standard deviation of the noise patches, > 0.
         sigma_0: standard deviation of the initial weights, > 0.
         lam: ℓ₂ penalty λ ≥ 0.
+        label_noise: probability ρ in [0, 1/2] that a sample's label is not that of its signal; the theorems have ρ = 0.
 
     Raises:
         InputError: a field is outside its range; the message names field, value and range.
@@ -46,6 +47,7 @@ class Parameters:
     sigma: float
     sigma_0: float
     lam: float = 0.0
+    label_noise: float = 0.0
 
     def __post_init__(self) -> None:
         for name, low in (("d", 2), ("N", 2), ("P", 2), ("m", 1)):
@@ -54,6 +56,7 @@ class Parameters:
             object.__setattr__(self, name, check_number(name, getattr(self, name), 0, open_low=True))
         object.__setattr__(self, "lam", check_number("lam", self.lam, 0))
         object.__setattr__(self, "mu", check_number("mu", self.mu, 0, 1))
+        object.__setattr__(self, "label_noise", check_number("label_noise", self.label_noise, 0, 0.5))
         if self.alpha <= self.beta:
             raise InputError("alpha", self.alpha, f"it must be greater than beta = {self.beta!r}")
         one = 1 - 1e-9  # so that μ = 1/N and 1 − 1/N, as rounded, are accepted
@@ -83,11 +86,11 @@ class Parameters:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Parameters:
         """The inverse of `to_dict`; unknown and missing names are refused."""
-        known = [f.name for f in fields(cls)]
+        known = {f.name: f.default for f in fields(cls)}
         for key in values:
             if key not in known:
                 raise InputError("parameters", key, f"the names are {', '.join(known)}")
-        missing = [f.name for f in fields(cls) if f.name not in values and f.name != "lam"]
+        missing = [name for name, default in known.items() if name not in values and default is MISSING]
         if missing:
             raise InputError("parameters", sorted(values), f"{', '.join(missing)} must be given too")
         return cls(**values)

@@ -53,6 +53,12 @@ def test_mu_is_a_probability(value):
     assert str(refusal(mu=value)) == f"mu = {value!r} is not accepted: it must be a finite number in [0, 1]."
 
 
+@pytest.mark.parametrize("value", [-0.1, 0.6, math.nan, math.inf, "0.2", None])
+def test_label_noise_is_a_probability_of_at_most_one_half(value):
+    said = f"label_noise = {value!r} is not accepted: it must be a finite number in [0, 0.5]."
+    assert str(refusal(label_noise=value)) == said
+
+
 @pytest.mark.parametrize(
     ("changes", "field", "said"),
     [
@@ -145,15 +151,16 @@ def test_a_dictionary_gives_the_same_parameters(p):
     assert Parameters.from_dict(json.loads(json.dumps(p.to_dict()))) == p
 
 
-def test_the_penalty_may_be_left_out():
+@pytest.mark.parametrize("name", ["lam", "label_noise"])
+def test_what_the_theorems_have_as_zero_may_be_left_out(name):
     values = GOOD.to_dict()
-    del values["lam"]
+    del values[name]
     assert Parameters.from_dict(values) == GOOD
 
 
 @pytest.mark.parametrize("key", ["lambda", "Alpha", "", "n"])
 def test_an_unknown_key_is_refused_with_the_known_ones(key):
-    with pytest.raises(InputError, match="the names are d, N, P, m, alpha, beta, mu, sigma, sigma_0, lam") as caught:
+    with pytest.raises(InputError, match="the names are d, N, P, m, alpha, beta, mu, sigma, sigma_0, lam, label_noise") as caught:
         Parameters.from_dict({**GOOD.to_dict(), key: 1})
     assert repr(key) in str(caught.value)
 
@@ -184,7 +191,8 @@ def test_the_reference_configuration():
     """Theory, section 10."""
     values = HEADLINE.to_dict()
     assert (values.pop("sigma"), values.pop("sigma_0")) == (2 / 500**0.5, 0.5 / 500**0.5)
-    assert values == {"d": 500, "N": 400, "P": 2, "m": 10, "alpha": 5.0, "beta": 0.1, "mu": 0.2, "lam": 0.0}
+    clean = {"lam": 0.0, "label_noise": 0.0}
+    assert values == {"d": 500, "N": 400, "P": 2, "m": 10, "alpha": 5.0, "beta": 0.1, "mu": 0.2} | clean
     assert HEADLINE.n == 400
     assert REGIMES["HEADLINE"]() is HEADLINE
 
