@@ -160,7 +160,9 @@ def test_what_the_theorems_have_as_zero_may_be_left_out(name):
 
 @pytest.mark.parametrize("key", ["lambda", "Alpha", "", "n"])
 def test_an_unknown_key_is_refused_with_the_known_ones(key):
-    with pytest.raises(InputError, match="the names are d, N, P, m, alpha, beta, mu, sigma, sigma_0, lam, label_noise") as caught:
+    with pytest.raises(
+        InputError, match="the names are d, N, P, m, alpha, beta, mu, sigma, sigma_0, lam, label_noise"
+    ) as caught:
         Parameters.from_dict({**GOOD.to_dict(), key: 1})
     assert repr(key) in str(caught.value)
 
