@@ -7,7 +7,7 @@ becomes of the files, and on a machine where they are not.
 
 from __future__ import annotations
 
-__all__ = ["BESIDE", "SOURCE", "load_module", "load_source", "loaded", "own_function", "own_objects"]
+__all__ = ["BESIDE", "SOURCE", "is_own", "load_module", "load_source", "loaded", "own_function", "own_objects"]
 
 import builtins
 import hashlib
@@ -32,6 +32,9 @@ SOURCE = "__lemmascope_source__"
 BESIDE = "__lemmascope_beside__"
 """Where it keeps the texts of what it imports that lies beside it, by their paths from there."""
 
+PREFIX = "_lemmascope_user_"
+"""Of the names of modules that users' files are."""
+
 _LOADING = threading.RLock()  # a worker may have many threads, and all want the study at once
 _LOADED: dict[Path, list[ModuleType]] = {}
 
@@ -48,7 +51,7 @@ def _findable(folder: Path) -> Iterator[None]:
             sys.path.remove(str(folder))
         for name in set(sys.modules) - before:
             file = getattr(sys.modules[name], "__file__", None)
-            if file and Path(file).parent == folder and not name.startswith("_lemmascope_user_"):
+            if file and Path(file).parent == folder and not name.startswith(PREFIX):
                 del sys.modules[name]  # another folder's file of this name is another module
 
 
@@ -147,19 +150,28 @@ def _name(path: Path, source: str, texts: Mapping[str, bytes]) -> str:
     digest = hashlib.sha256(f"{path.resolve()}\0{source}\0".encode())
     for where, text in sorted(texts.items()):
         digest.update(where.encode() + b"\0" + text + b"\0")
-    return f"_lemmascope_user_{digest.hexdigest()[:12]}_{path.stem}"
+    return f"{PREFIX}{digest.hexdigest()[:12]}_{path.stem}"
+
+
+def is_own(names: Mapping[str, Any]) -> bool:
+    """Whether a module's, or a frame's, global names are those of a user's file or of what lies beside it."""
+    return str(names.get("__name__", "")).startswith(PREFIX)
 
 
 def load_module(path: str | Path) -> ModuleType:
     """Run a user's file as a module.
 
     Raises:
-        InputError: it is missing, or fails; the message has the error and its line.
+        InputError: it is missing, is no Python file, or fails; the message has the error and its line.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError("module", str(path), "it must be a Python file that exists")
-    return load_source(path.read_text(encoding="utf-8"), path)
+    if path.suffix != ".py" or not path.is_file():
+        raise InputError("module", str(path), "it must be a Python file that exists, FILE.py")
+    try:
+        source = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError("module", str(path), f"it must be a text in UTF-8 that can be read ({error})") from error
+    return load_source(source, path)
 
 
 def load_source(source: str, path: Path, beside: Mapping[str, bytes] | None = None) -> ModuleType:
@@ -194,9 +206,9 @@ def load_source(source: str, path: Path, beside: Mapping[str, bytes] | None = No
                 one for one in sys.modules if one in (name, package.__name__) or one.startswith(f"{package.__name__}.")
             ]:
                 del sys.modules[one]
-            if not isinstance(error, Exception):
+            if isinstance(error, KeyboardInterrupt | MemoryError):
                 raise
-            raise InputError(
+            raise InputError(  # also where it calls sys.exit
                 "module", str(path), f"it must run without error ({type(error).__name__}: {error}{_line(error, path)})"
             ) from error
         _LOADED.setdefault(path.resolve(), []).append(module)
@@ -245,7 +257,7 @@ def own_function(spec: str, field: str) -> Callable[..., Any]:
     else:
         try:
             module = importlib.import_module(where)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             why = f"{where} must be a module that can be imported ({type(error).__name__}: {error})"
             raise InputError(field, spec, why) from error
     found = getattr(module, name, None)

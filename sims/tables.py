@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["COLOURS", "Table", "number"]
+__all__ = ["COLOURS", "Table", "harmless", "number"]
 
 import math
 from collections.abc import Sequence
@@ -22,6 +22,14 @@ def number(x: float | None) -> str:
     if math.isinf(x):
         return "∞" if x > 0 else "−∞"
     return f"{x:.3g}".replace("-", "−")
+
+
+def harmless(text: object) -> str:
+    """Text that is not ours as one line that no terminal obeys: what is no printable character is shown by its escape.
+
+    Ends of lines, controls, marks of direction, and bytes of a file's name that are no UTF-8 are none.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
 @dataclass(frozen=True)

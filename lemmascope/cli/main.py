@@ -20,7 +20,7 @@ import click
 
 from lemmascope.cli import lazily
 from lemmascope.cli.command import COLUMN, verbatim
-from lemmascope.cli.manners import nearest, polite, stop
+from lemmascope.cli.manners import nearest, polite, settle, stop
 from lemmascope.sims import registry
 
 FRONT = Path(__file__).parents[1]
@@ -101,15 +101,25 @@ class Front(click.Group):
             stop(f"there is no command {name!r}; {nearest(name, self.list_commands(ctx))}", 2)
         return name, found, args[1:]
 
+    def make_context(self, *arguments: Any, **keywords: Any) -> click.Context:
+        """As usual; with manners, or click would end the help that nobody reads on with 1."""
+        with polite():
+            return super().make_context(*arguments, **keywords)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As usual; with manners, for the same reason."""
+        with polite():
+            return super().invoke(ctx)
+
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
         """Run it and leave with its exit state: a command's callback returns 0, None, or another."""
         with polite():
             try:
                 status = super().main(args, "lemmascope", standalone_mode=False)
-            except click.UsageError as error:
+            except click.ClickException as error:
                 stop(_sentence(error), 2, error)
-            except click.Abort as error:
-                raise KeyboardInterrupt from error
+            if sys.stdout is not None:
+                sys.stdout.flush()  # here, where an error is said, and not as Python ends
         sys.exit(status if isinstance(status, int) else 0)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -131,14 +141,15 @@ class Front(click.Group):
         verbatim(formatter, "Examples", EXAMPLES)
 
 
-def _sentence(error: click.UsageError) -> str:
+def _sentence(error: click.ClickException) -> str:
     """A wrong use in one sentence, which names the command."""
-    path = error.ctx.command_path if error.ctx is not None else "lemmascope"
+    ctx = getattr(error, "ctx", None)
+    path = ctx.command_path if ctx is not None else "lemmascope"
     name = path.removeprefix("lemmascope").strip()
-    if isinstance(error, click.NoSuchOption) and error.ctx is not None:
+    if isinstance(error, click.NoSuchOption) and ctx is not None:
         if not name:
             return f"there is no flag {error.option_name}; those of a study or a tool go after its name."
-        params = [p for p in error.ctx.command.get_params(error.ctx) if not getattr(p, "hidden", False)]
+        params = [p for p in ctx.command.get_params(ctx) if not getattr(p, "hidden", False)]
         known = [flag for p in params if isinstance(p, click.Option) for flag in (*p.opts, *p.secondary_opts)]
         return f"{name} has no flag {error.option_name}; {nearest(error.option_name, known)}"
     text = error.format_message().rstrip(".")
@@ -178,4 +189,5 @@ app = Front(
 
 def main() -> None:
     """Entry point."""
+    settle()
     app.main()

@@ -1,43 +1,142 @@
-"""Manners of the command: errors in one sentence with an exit status, and nothing heavy imported for them."""
+"""Manners of the command: whatever ends it, one sentence and an exit status, and nothing heavy imported for them."""
 
 from __future__ import annotations
 
-__all__ = ["nearest", "polite", "stop"]
+__all__ = ["DEBUG", "FAULT", "Ended", "nearest", "polite", "settle", "stop"]
 
+import os
+import signal
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import NoReturn
+from collections.abc import Iterable
+from contextlib import suppress
+from types import FrameType, TracebackType
+from typing import Any, NoReturn
+
+import click
 
 NOTHING_SAVED = "nothing was saved, and what was saved before is as it was"
 
+FAULT = 70
+"""Exit status of an error that is a fault of ours: EX_SOFTWARE of sysexits.h. 1 is a verdict, and nothing else."""
 
-@contextmanager
-def polite(kept: str = NOTHING_SAVED) -> Iterator[None]:
-    """Errors as one sentence and an exit status: 2 for wrong use, 130 for Ctrl-C, after which ``kept`` is said."""
+DEBUG = "LEMMASCOPE_DEBUG"
+"""An environment variable: where it is set, the traceback of an error is printed before its sentence."""
+
+
+class Said(SystemExit):
+    """The end of the command, after its sentence; a ``SystemExit`` that is not one comes from a user's file."""
+
+
+class Ended(KeyboardInterrupt):
+    """A signal that ends the command as Ctrl-C does."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(f"signal {number}")
+
+
+class polite:
+    """A block whose errors are one sentence and an exit status: never 0, nor 1, which is a verdict's.
+
+    2 for wrong use, an error of a user's file, or what the machine refuses; 128 + the signal, after which ``kept`` is
+    said; 141 in silence where nobody reads on, as in `lemmascope … | head`; `FAULT` for an error of ours.
+    """
+
+    def __init__(self, kept: str = NOTHING_SAVED) -> None:
+        self.kept = kept
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        if error is None or isinstance(error, (Said, click.ClickException, click.exceptions.Exit)):
+            return
+        if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):
+            _hush()  # rich makes a SystemExit(1) of it
+            raise Said(128 + 13) from error
+        sentence, status = _said(error, self.kept)
+        stop(sentence, status, error)
+
+
+def _said(error: BaseException, kept: str) -> tuple[str, int]:
+    """What is said of an error, and the exit status."""
     from lemmascope.sims.files import ResultsError
     from lemmascope.theory.errors import InputError
 
-    try:
-        yield
-    except (InputError, ResultsError) as error:
-        stop(str(error), 2, error)
-    except KeyboardInterrupt as error:
-        stop(f"interrupted; {kept}.", 130, error)
-    except MemoryError as error:
-        stop("not enough memory: take fewer samples, seeds or optimizers, or smaller sizes.", 2, error)
-    except BrokenPipeError:
-        raise  # of `lemmascope … | head`, which has read enough
-    except OSError as error:
+    if isinstance(error, InputError | ResultsError):
+        return str(error), 2
+    if isinstance(error, KeyboardInterrupt):
+        number = error.number if isinstance(error, Ended) else signal.SIGINT
+        return f"interrupted; {kept}.", 128 + number
+    if isinstance(error, MemoryError):
+        return "not enough memory: take fewer samples, seeds or optimizers, or smaller sizes.", 2
+    what = type(error).__name__
+    with suppress(Exception):  # a user's error may fail even in saying what it is
+        what = "; ".join([f"{what}: {error}", *getattr(error, "__notes__", ())])
+    if place := _own_line(error.__traceback__):
+        return f"{place} failed ({what}); {kept}.", 2
+    if isinstance(error, OSError):
         where = f" {error.filename}" if error.filename else ""
-        stop(f"cannot write{where}: {error.strerror or error}; nothing saved before was changed.", 2, error)
+        return f"cannot read or write{where}: {error.strerror or error}; nothing saved before was changed.", 2
+    if isinstance(error, ImportError):
+        return f"a package that is needed cannot be imported ({what}); install lemmascope anew.", 2
+    return f"a fault of lemmascope ({what}): please report it, with what {DEBUG}=1 prints.", FAULT
+
+
+def _own_line(trace: TracebackType | None) -> str:
+    """FILE, line N of the innermost frame, where that is a user's file or was called by one; empty without one."""
+    from lemmascope.sims.own import is_own
+
+    found = ""
+    while trace is not None:
+        if is_own(trace.tb_frame.f_globals):
+            found = f"{trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno},"
+        trace = trace.tb_next
+    return found
 
 
 def stop(sentence: str, status: int, error: BaseException | None = None) -> NoReturn:
-    """Say it on standard error and leave with that status."""
-    sys.stdout.flush()
-    print(f"lemmascope: {sentence}", file=sys.stderr)
-    raise SystemExit(status) from error
+    """Say it on standard error, as one line that no terminal obeys, and leave with that status."""
+    from lemmascope.sims.tables import harmless
+
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        _hush()
+    with suppress(OSError):  # standard error may be closed or full: the status says it
+        if error is not None and os.environ.get(DEBUG):
+            import traceback
+
+            traceback.print_exception(error)
+        print(f"lemmascope: {harmless(sentence)}", file=sys.stderr)
+    raise Said(status) from error
+
+
+def _hush() -> None:
+    """Let what is still to be printed go nowhere: Python would fail again on it as it ends."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def settle() -> None:
+    """Make this process's streams and signals those of a command.
+
+    What an output's encoding has no letter for is printed as its escape (σ as ``\\u03c3``), and SIGTERM and SIGHUP end
+    the command as Ctrl-C does, unless they are ignored, as under ``nohup``.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+    def end(number: int, frame: FrameType | None) -> NoReturn:
+        raise Ended(number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, end)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

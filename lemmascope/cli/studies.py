@@ -25,22 +25,22 @@ KEPT = "finished parts are kept; --resume continues"
 EXITS = (
     ("0", "every verdict is as expected, its control REFUTED"),
     ("1", "one is not"),
-    ("2", "wrong use"),
+    ("2", "wrong use, an error of your own file, or something that the machine refused"),
     ("3", "the cluster was lost; finished parts are kept for --resume"),
-    ("130", "Ctrl-C; finished parts are kept for --resume"),
+    ("70", "an error of lemmascope's own"),
+    ("130, 143", "Ctrl-C, or SIGTERM; finished parts are kept for --resume"),
 )
 OWN, SHARED = "Flags of this study", "Flags of every study"
 
 
 @dataclass(frozen=True)
 class Done:
-    """How a study came out: its exit state, the verdicts that are as expected, all of them, seconds; or it failed."""
+    """How a study came out: its exit state, the verdicts that are as expected, all of them, and seconds."""
 
     status: int
     good: int
     verdicts: int
     seconds: float
-    failed: bool = False
 
 
 def title_of(study: Study[Any]) -> str:

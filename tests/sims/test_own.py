@@ -68,12 +68,12 @@ def test_what_is_no_function_is_refused(mine, monkeypatch, spec, says):
 
 
 def test_what_fails_says_where(tmp_path):
-    path = tmp_path / "broken.py"
+    path = tmp_path / "divides_by_nothing.py"
     path.write_text("x = 1\n\nx / 0\n")
     with pytest.raises(InputError, match=r"ZeroDivisionError: division by zero, line 3") as error:
         load_module(path)
     assert isinstance(error.value.__cause__, ZeroDivisionError)
-    assert not [name for name in sys.modules if name.endswith("_broken")]
+    assert not [name for name in sys.modules if name.endswith("_divides_by_nothing")]
     path.write_text("x = 1\n")
     with pytest.raises(InputError, match="at least one complex"):
         own_objects(path, complex)

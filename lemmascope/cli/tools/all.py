@@ -10,7 +10,6 @@ from __future__ import annotations
 __all__ = ["command"]
 
 import json
-import traceback
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,13 @@ from lemmascope.cli.catalogue import spell_seconds
 from lemmascope.cli.command import command as made
 from lemmascope.cli.command import flag, option
 from lemmascope.cli.kinds import INT, PATH
-from lemmascope.cli.manners import polite
+from lemmascope.cli.manners import FAULT, polite
 from lemmascope.cli.studies import EXITS, KEPT, Done, carry, size_of, sizes
 from lemmascope.sims import registry
 from lemmascope.sims.files import PROVENANCE
 from lemmascope.sims.study import Study, settings_of
 
-SAID = {0: "as expected", 1: "not as expected", 2: "refused", 3: "cluster lost"}
+SAID = {0: "as expected", 1: "not as expected", 2: "refused", 3: "cluster lost", FAULT: "failed"}
 
 
 @made(
@@ -69,8 +68,8 @@ def command(out: Path, root_seed: int, force: bool, **given: Any) -> int:
         else:
             console.print(f"done already: {done.good} of {done.verdicts} verdicts as expected", markup=False)
         worst = max(worst, done.status)
-        verdicts = f"{done.good} of {done.verdicts}" if done.status < 2 and not done.failed else "–"
-        table.add_row(name, verdicts, spell_seconds(done.seconds), "failed" if done.failed else SAID[done.status])
+        verdicts = f"{done.good} of {done.verdicts}" if done.status < 2 else "–"
+        table.add_row(name, verdicts, spell_seconds(done.seconds), SAID[done.status])
     console.print()
     console.print(table)
     return worst
@@ -104,7 +103,7 @@ def _other_code(study: Study[Any], settings: Any, root_seed: int, out: Path) -> 
 
 
 def _one(study: Study[Any], settings: Any, **keywords: Any) -> Done:
-    """Run one; a failure is printed, and is its exit state."""
+    """Run one; of a failure its sentence is printed, and its exit state kept."""
     import time
 
     started = time.monotonic()
@@ -112,9 +111,6 @@ def _one(study: Study[Any], settings: Any, **keywords: Any) -> Done:
         with polite(KEPT):
             return carry(study, settings, dtype=study.dtypes[0], backend=study.backends[0], **keywords)
     except SystemExit as error:
-        if error.code == 130:
-            raise
+        if error.code not in SAID:
+            raise  # a signal: it is meant for all of them
         return Done(int(error.code or 0), 0, 0, time.monotonic() - started)
-    except Exception:
-        traceback.print_exc()
-        return Done(1, 0, 0, time.monotonic() - started, failed=True)
