@@ -2,7 +2,8 @@
 
 A file may import what lies beside it, also within its functions, as when it is run. The texts of those files are read
 when it is loaded and belong to it: they are modules of its own, whatever another folder has of the same name, whatever
-becomes of the files, and on a machine where they are not.
+becomes of the files, and on a machine where they are not. A name that Python's own library has is never theirs: a
+folder may hold a random.py, and what is loaded from it means Python's.
 """
 
 from __future__ import annotations
@@ -41,17 +42,23 @@ _LOADED: dict[Path, list[ModuleType]] = {}
 
 @contextmanager
 def _findable(folder: Path) -> Iterator[None]:
-    """The file's folder on the search path while it is loaded, for what is imported by a name that is computed."""
+    """The file's folder on the search path while it is loaded, for what is imported by a name that is computed.
+
+    At its end: what libraries import meanwhile is what it always is.
+    """
     before = set(sys.modules)
-    sys.path.insert(0, str(folder))
+    sys.path.append(str(folder))
     try:
         yield
     finally:
         if str(folder) in sys.path:
             sys.path.remove(str(folder))
         for name in set(sys.modules) - before:
-            file = getattr(sys.modules[name], "__file__", None)
-            if file and Path(file).parent == folder and not name.startswith(PREFIX):
+            first = folder / name.partition(".")[0]
+            if name.startswith(PREFIX) or first.name == "lemmascope":
+                continue
+            places = [getattr(sys.modules[name], "__file__", None), *getattr(sys.modules[name], "__path__", ())]
+            if any(place and (Path(place).parent == folder or Path(place).is_relative_to(first)) for place in places):
                 del sys.modules[name]  # another folder's file of this name is another module
 
 
@@ -60,8 +67,8 @@ def _texts_beside(source: str | bytes, folder: Path) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     todo = [source]
     while todo:
-        names = {name.partition(".")[0] for _, name in imported(parsed(todo.pop()))} - {"", "lemmascope"}
-        for name in sorted(names):
+        names = {name.partition(".")[0] for _, name in imported(parsed(todo.pop()))}
+        for name in sorted(names - {"", "lemmascope"} - sys.stdlib_module_names):
             module, package = folder / f"{name}.py", folder / name
             paths = [module] if module.is_file() else []
             if (package / "__init__.py").is_file() or (not paths and package.is_dir() and not _elsewhere(name)):
@@ -208,9 +215,8 @@ def load_source(source: str, path: Path, beside: Mapping[str, bytes] | None = No
                 del sys.modules[one]
             if isinstance(error, KeyboardInterrupt | MemoryError):
                 raise
-            raise InputError(  # also where it calls sys.exit
-                "module", str(path), f"it must run without error ({type(error).__name__}: {error}{_line(error, path)})"
-            ) from error
+            why = f"it must run without error ({_said(error)}{_line(error, path)})"  # also where it calls sys.exit
+            raise InputError("module", str(path), why) from error
         _LOADED.setdefault(path.resolve(), []).append(module)
         return module
 
@@ -218,6 +224,15 @@ def load_source(source: str, path: Path, beside: Mapping[str, bytes] | None = No
 def loaded(path: str | Path) -> list[ModuleType]:
     """What a user's file was loaded as in this process: a module for each of its texts, the latest first."""
     return _LOADED.get(Path(path).resolve(), [])[::-1]
+
+
+def _said(error: BaseException) -> str:
+    """A user's error in one line, whatever it is."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # it cannot even be said
+        text = ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _line(error: BaseException, path: Path) -> str:
@@ -258,8 +273,7 @@ def own_function(spec: str, field: str) -> Callable[..., Any]:
         try:
             module = importlib.import_module(where)
         except (Exception, SystemExit) as error:
-            why = f"{where} must be a module that can be imported ({type(error).__name__}: {error})"
-            raise InputError(field, spec, why) from error
+            raise InputError(field, spec, f"{where} must be a module that can be imported ({_said(error)})") from error
     found = getattr(module, name, None)
     if not callable(found):
         raise InputError(field, spec, f"{where} must define a function {name}")

@@ -1,12 +1,15 @@
 """A user's own files: loaded by path, refused in one sentence with the line that fails."""
 
 import pickle
+import re
 import sys
 import types
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+import lemmascope
 from lemmascope.sims.own import load_module, load_source, loaded, own_function, own_objects
 from lemmascope.theory.errors import InputError
 
@@ -146,3 +149,113 @@ def test_an_error_beside_it_is_said_and_leaves_nothing(tmp_path):
     assert (set(sys.modules), list(sys.meta_path)) == before
     path.with_name("helpers.py").write_text("def made(): return 1\n")
     assert load_module(path).late() == 1
+
+
+def test_a_name_that_python_has_is_pythons_and_not_that_of_a_file_beside(tmp_path):
+    """A folder of scripts may hold a random.py; what its neighbours, and the libraries they load, mean is Python's."""
+    for name in ("random", "colorsys", "lemmascope"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('taken for another')\n")
+    (tmp_path / "library").mkdir()
+    (tmp_path / "near.py").write_text("import random, lemmascope\ndraw = random.random\nfound = lemmascope.__file__\n")
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "import importlib, random\nfrom near import draw, found\n"
+        "hue = importlib.import_module('color' + 'sys').rgb_to_hls\n"
+    )
+    sys.modules.pop("colorsys", None)
+    module = load_module(path)
+    assert 0 <= module.draw() < 1
+    assert "random" in module.random.__name__
+    assert "lemmascope.py" not in module.found
+    assert module.hue(0, 0, 0) == (0, 0, 0)
+
+
+def test_what_is_imported_by_a_computed_name_is_of_this_folder_too(tmp_path):
+    """Modules and packages; and the next folder's of the same name are its own."""
+    found = []
+    for k in range(2):
+        folder = tmp_path / str(k)
+        (folder / "parts").mkdir(parents=True)
+        (folder / "near.py").write_text(f"number = {k}\n")
+        (folder / "parts" / "__init__.py").write_text("from . import deep\nnumber = deep.number\n")
+        (folder / "parts" / "deep.py").write_text(f"number = 10 + {k}\n")
+        (folder / "mine.py").write_text(
+            "import importlib\nfound = [importlib.import_module(name).number for name in ('ne' + 'ar', 'par' + 'ts')]\n"
+        )
+        found.append(load_module(folder / "mine.py").found)
+    assert found == [[0, 10], [1, 11]]
+    assert not {"near", "parts", "parts.deep"} & set(sys.modules)
+
+
+def test_a_library_within_the_folder_stays_loaded(tmp_path, monkeypatch):
+    """As in a project that has its environment beside its files."""
+    site = tmp_path / ".venv" / "site-packages"
+    site.mkdir(parents=True)
+    (site / "a_library_of_the_environment.py").write_text("")
+    monkeypatch.syspath_prepend(site)
+    path = tmp_path / "mine.py"
+    path.write_text("import a_library_of_the_environment as library\n")
+    assert load_module(path).library is sys.modules.pop("a_library_of_the_environment")
+
+
+RAISED = {
+    "an error": ("raise ValueError('first\\nsecond')", r"ValueError: first second, line 2"),
+    "an exit": ("import sys\nsys.exit(0)", "SystemExit: 0, line 3"),
+    "an exit without a number": ("raise SystemExit", "SystemExit, line 2"),
+    "what is no Exception": ("class Odd(BaseException): pass\nraise Odd", "Odd, line 3"),
+    "a generator's end": ("raise GeneratorExit", "GeneratorExit, line 2"),
+    "what cannot be said": (
+        "class Odd(Exception):\n    def __str__(self): raise RuntimeError\nraise Odd",
+        "Odd, line 4",
+    ),
+    "no Python": ("this is no Python", "SyntaxError: invalid syntax .*line 2"),
+    "no end": ("def f(): return f()\nf()", "RecursionError: .*line 2"),
+    "a missing neighbour": ("import no_such_neighbour", "ModuleNotFoundError: No module named 'no_such_neighbour'"),
+}
+
+
+@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize(("text", "says"), RAISED.values(), ids=RAISED)
+def test_whatever_a_file_raises_is_one_sentence_with_its_line(tmp_path, text, says, beside):
+    path = tmp_path / "mine.py"
+    path.write_text("# its first line\n" + text + "\n")
+    if beside:
+        path = path.rename(tmp_path / "near.py").with_name("user.py")
+        path.write_text("import near\n")
+        says = re.sub(r"line \d", r"line \\d", says)
+    before = set(sys.modules)
+    with pytest.raises(InputError, match=says) as refusal:
+        load_module(path)
+    assert "\n" not in str(refusal.value)
+    assert not set(sys.modules) - before
+
+
+def test_a_file_that_is_no_python_is_refused(tmp_path):
+    (tmp_path / "mine.txt").write_text("x = 1\n")
+    (tmp_path / "bytes.py").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "folder.py").mkdir()
+    (tmp_path / "nothing.py").write_bytes(b"x = 1\0")
+    for name, says in [
+        ("mine.txt", r"FILE\.py"),
+        ("bytes.py", "UTF-8"),
+        ("folder.py", r"FILE\.py"),
+        ("nothing.py", "null bytes"),
+    ]:
+        with pytest.raises(InputError, match=says):
+            load_module(tmp_path / name)
+
+
+def test_an_interrupt_while_a_file_is_loaded_is_one(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("raise KeyboardInterrupt\n")
+    with pytest.raises(KeyboardInterrupt):
+        load_module(path)
+
+
+def test_modules_of_the_house_stay_loaded_where_the_file_lies_beside_it():
+    """As in a checkout: what else has them would meet other classes of the same names."""
+    root = Path(lemmascope.__file__).parents[1]
+    name = "lemmascope.cli.tools.completion"
+    sys.modules.pop(name, None)
+    load_source("import lemmascope.cli.tools.completion\n", root / "absent.py")
+    assert name in sys.modules
