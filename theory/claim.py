@@ -11,14 +11,15 @@ REFUTED         with the witness
 INCONCLUSIVE    the evidence does not decide
 NOT_APPLICABLE  a hypothesis fails; it says which
 
-A `Measurement` is held case by case: deterministic statements (identities, bounds without probability) are refuted by
-one seed. A statement "with high probability" is read as: its probability is above `Claim.probability`, one half unless
-said otherwise. With k of n seeds the one-sided 95 % Clopper–Pearson bounds decide: HOLDS if the lower one is above,
-REFUTED if the upper one is below, INCONCLUSIVE otherwise. Five of five seeds give p ≥ 0.549. A quantity that is
-undefined on a seed leaves a claim INCONCLUSIVE, unless the other seeds refute it whatever is there.
+A `Measurement` is held case by case, so each seed must be a case of its own: what is measured on it, and what a
+hypothesis says of it, depends on no other seed. Deterministic statements (identities, bounds without probability) are
+refuted by one seed. A statement "with high probability" is read as: its probability is above `Claim.probability`, one
+half unless said otherwise. With k of n seeds the one-sided 95 % Clopper–Pearson bounds decide: HOLDS if the lower one
+is above, REFUTED if the upper one is below, INCONCLUSIVE otherwise. Five of five seeds give p ≥ 0.549. A quantity that
+is undefined on a seed leaves a claim INCONCLUSIVE, unless the other seeds refute it whatever is there.
 
-An `Estimate` is one number with an interval (a slope, a mean, a ratio): HOLDS if the whole interval lies within the
-bounds, REFUTED if it lies outside, INCONCLUSIVE where it reaches across an edge.
+An `Estimate` is one number of all seeds with an interval (a slope, a mean, a ratio): HOLDS if the whole interval lies
+within the bounds, REFUTED if it lies outside, INCONCLUSIVE where it reaches across an edge. It is not counted by seed.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lemmascope.theory.errors import InputError, check_number
@@ -65,6 +67,14 @@ class Evidence:
     def __contains__(self, name: str) -> bool:
         return name in self.data
 
+    @cached_property
+    def alone(self) -> Mapping[int, Evidence]:
+        """The evidence of each seed without the others; of data without seeds nothing."""
+        if "seed" not in self.data.dims:
+            return {}
+        each = enumerate(self.data["seed"].values)
+        return {int(s): dataclasses.replace(self, data=self.data.isel(seed=slice(i, i + 1))) for i, s in each}
+
     @property
     def p(self) -> Any:
         """The parameters; a claim that uses them has among its hypotheses that they are known."""
@@ -94,7 +104,8 @@ class Hypothesis:
     Args:
         name: short name.
         statement: the condition, in words or LaTeX.
-        holds: from the evidence to a bool, or to booleans by seed (a DataArray over ``seed``).
+        holds: from the evidence to booleans by seed (a DataArray over ``seed``), each of its seed alone; or to one
+            bool, of what all seeds share.
     """
 
     name: str
@@ -129,7 +140,7 @@ class Measurement:
     """What a claim measures: the statement is lower ≤ computed ≤ upper, case by case.
 
     Attributes:
-        computed: (seed,) DataArray, or a number where the statement is exact.
+        computed: (seed,) DataArray, each value of its seed alone; a number where the evidence has no seeds.
         lower, upper: numbers, or DataArrays over seed.
         residual: like computed, for identities (largest |left − right|), or None.
         evidence: further numbers by name, for the reader.
@@ -237,6 +248,9 @@ class Claim:
         with _named(self.id):
             measured: Any = self.measure(evidence, **(constants or {}))
         if isinstance(measured, Estimate):
+            if self.probability is not None:
+                why = "it states a probability, and must measure by seed: a Measurement, not one Estimate of all seeds"
+                raise InputError("claim", self.id, why)
             seeds = [s for s, ok in applicable.items() if ok and s is not None]
             if not all(applicable.values()):
                 # One number stands for all seeds: it is to be that of those on which it is claimed.
@@ -249,8 +263,11 @@ class Claim:
         if not isinstance(measured, Measurement):
             found = type(measured).__name__
             raise InputError("claim", self.id, f"its measure must return a Measurement or an Estimate, not {found}")
+        cases = [s for s, ok in applicable.items() if ok]
         with _named(self.id):
-            return self._measured(evidence, checked, [s for s, ok in applicable.items() if ok], measured)
+            if cases != [None]:
+                self._by_seed(evidence, [s for s in cases if s is not None], measured, constants or {})
+            return self._measured(evidence, checked, cases, measured)
 
     def _check(self, evidence: Evidence, waive: bool) -> tuple[tuple[dict[str, Any], ...], dict[int | None, bool]]:
         """What each hypothesis says, and on which seeds (None: the one exact case) all of them hold."""
@@ -264,18 +281,51 @@ class Claim:
             count: int | None = None
             if any(applicable.values()):
                 with _named(self.id, f"hypothesis {h.name}"):
-                    by_case = dict(zip(cases, _by_case(h.holds(evidence), cases, bool), strict=True))
+                    found = h.holds(evidence)
+                    by_case = dict(zip(cases, _by_case(found, cases, bool), strict=True))
+                    shared = "seed" not in getattr(found, "dims", ())
+                    self._of_its_own(h, evidence, {s: by_case[s] for s, ok in applicable.items() if ok}, shared)
                 applicable = {s: ok and by_case[s] for s, ok in applicable.items()}
                 count = sum(by_case.values())
             checked.append({"name": h.name, "statement": h.statement, "holds": count, "of": len(cases)})
         return tuple(checked), applicable
 
+    def _of_its_own(self, h: Hypothesis, evidence: Evidence, said: Mapping[int | None, bool], shared: bool) -> None:
+        """Refuse a hypothesis whose answer for a seed is that of others: the largest of all, say, or any."""
+        if len(evidence.alone) < 2:
+            return
+        own = {s: _by_case(h.holds(evidence.alone[s]), [s], bool)[0] for s in said if s is not None}
+        # What all seeds share may be how many they are: then one seed alone says otherwise, but each the same.
+        others = len(set(own.values())) > 1 if shared else own != said
+        if others:
+            why = f"its hypothesis {h.name} says of a seed what is so of another; {_REDUCE}"
+            raise InputError("claim", self.id, why)
+
+    def _by_seed(
+        self, evidence: Evidence, seeds: list[int], measured: Measurement, constants: Mapping[str, Any]
+    ) -> None:
+        """Refuse what is not measured on each seed by itself: it would count one number as many independent ones."""
+        for x in (measured.computed, measured.residual):
+            if x is not None and not isinstance(x, str) and not getattr(x, "dims", getattr(x, "shape", ())):
+                why = f"its measure gives one number for all {len(evidence.alone)} seeds, not one for each; {_REDUCE}"
+                raise InputError("claim", self.id, why)
+        if len(evidence.alone) < 2:
+            return
+        # A value that others make is another without them, on the first seed or on the last: no two are both the
+        # largest, say, unless they are equal.
+        for s in {seeds[0], seeds[-1]}:
+            again: Any = self.measure(evidence.alone[s], **constants)
+            together, alone = (
+                [_by_case(x, [s], float)[0] for x in (one.computed, one.lower, one.upper)] for one in (measured, again)
+            )
+            scale = max((abs(x) for x in (*together, *alone) if math.isfinite(x)), default=0.0)
+            if not all(_same(a, b, scale) for a, b in zip(together, alone, strict=True)):
+                why = f"its measure gives seed {s} another value, or another bound, without the other seeds; {_REDUCE}"
+                raise InputError("claim", self.id, why)
+
     def _measured(
         self, evidence: Evidence, checked: tuple[dict[str, Any], ...], cases: list[int | None], measured: Measurement
     ) -> Verdict:
-        if self.probability is not None and cases != [None] and getattr(measured.computed, "dims", ()) != ("seed",):
-            why = "it states a probability, and must measure by seed: a DataArray over seed, not one number for all"
-            raise InputError("claim", self.id, why)
         computed, lower, upper = (
             _by_case(x, cases, float) for x in (measured.computed, measured.lower, measured.upper)
         )
@@ -289,7 +339,7 @@ class Claim:
         k, n = len(holding), len(cases)
         counted = f"true on {k} of {n} seeds" + (f", undefined on {len(undefined)}" if undefined else "")
         if exact:
-            counted = "exact: it is so" if k else "exact: it is not so"
+            counted = f"exact: true in {k} of 1 case"
         interval = None
         if self.probability is None:
             # One seed is enough, whatever the others say or cannot say.
@@ -358,7 +408,6 @@ class Claim:
             status = Status.INCONCLUSIVE
         if found.undecided:
             status, says = Status.INCONCLUSIVE, f"{found.undecided}; {says}"
-        holding = tuple(seeds) if status is Status.HOLDS else ()
         witness = None
         if status is Status.REFUTED:
             witness = {"value": found.value, "low": found.low, "high": found.high}
@@ -373,7 +422,6 @@ class Claim:
             upper=found.upper,
             margin=margin,
             seeds=tuple(seeds),
-            holding=holding,
             witness=witness,
             by_seed=dict(found.by_seed),
             evidence=more | dict(found.evidence),
@@ -392,6 +440,9 @@ class Claim:
             plain=self.plain,
             **rest,
         )
+
+
+_REDUCE = 'name the dimensions that you reduce over, and leave seed out, as in .max("neuron")'
 
 
 class _named:
@@ -435,6 +486,11 @@ def _truth(x: Any) -> bool:
     if not isinstance(found, bool):
         raise TypeError(f"it must say True or False, and said {found!r}")
     return found
+
+
+def _same(a: float, b: float, scale: float) -> bool:
+    """Equal but for the order of a sum, in single precision too."""
+    return a == b or (math.isnan(a) and math.isnan(b)) or abs(a - b) <= 1e-4 * scale
 
 
 def _distance(computed: float, lower: float, upper: float) -> float:

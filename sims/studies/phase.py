@@ -29,7 +29,7 @@ from lemmascope.theory.claim import Evidence
 from lemmascope.theory.cubic_cnn import AXES
 from lemmascope.theory.cubic_cnn.boundaries import feature_share
 from lemmascope.theory.cubic_cnn.claims import PHASE
-from lemmascope.theory.cubic_cnn.claims.phase import PLANE
+from lemmascope.theory.cubic_cnn.claims.phase import plane_of
 from lemmascope.theory.cubic_cnn.parameters import HEADLINE, Parameters
 from lemmascope.theory.cubic_cnn.predictions import MEMORIZATION_THRESHOLD, overshoot_rate
 from lemmascope.theory.errors import InputError, check_number, check_size
@@ -313,7 +313,7 @@ def evidence(settings: Settings, data: Data) -> Sequence[Evidence]:
     """The (η, 1 − γ) plane; no line is predicted for others."""
     if not settings.of_the_optimizer:
         return []
-    return [Evidence(data["phase"], "the plane", role=PLANE, parameters=settings.parameters)]
+    return [plane_of(data["phase"], settings.parameters)]
 
 
 def summary(result: Result[Settings]) -> Sequence[str]:

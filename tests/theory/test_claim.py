@@ -132,9 +132,9 @@ def test_residual_and_evidence_reach_the_verdict():
 @pytest.mark.parametrize(
     ("value", "status", "reason"),
     [
-        (1, HOLDS, "exact: it is so"),
-        (5, HOLDS, "exact: it is so"),
-        (6, REFUTED, "exact: it is not so"),
+        (1, HOLDS, "exact: true in 1 of 1 case"),
+        (5, HOLDS, "exact: true in 1 of 1 case"),
+        (6, REFUTED, "exact: true in 0 of 1 case"),
         (math.nan, UNDECIDED, "the quantity is undefined"),
     ],
 )
@@ -346,7 +346,7 @@ def test_an_interval_decides_where_it_does_not_reach_across(low, high, status, m
     assert (verdict.status, verdict.margin) == (status, margin)
     assert (verdict.computed, verdict.lower, verdict.upper) == ((low + high) / 2, 0, 1)
     assert verdict.seeds == (0, 1, 2)
-    assert verdict.holding == ((0, 1, 2) if status is HOLDS else ())
+    assert verdict.holding == ()  # it is one number
     assert verdict.witness == ({"value": (low + high) / 2, "low": low, "high": high} if status is REFUTED else None)
     assert verdict.evidence == {"interval": [low, high]}
     assert verdict.by_seed == {}
@@ -439,9 +439,133 @@ def test_a_refusal_of_the_measures_own_is_told_as_it_is():
         claim_of(measure=measure).judge(evidence_of([1]))
 
 
-def test_a_number_holds_for_every_seed():
-    verdict = claim_of(measure=lambda evidence: Measurement(3, 1, 5)).judge(evidence_of([1, 2]))
-    assert verdict.by_seed == {"seed": [0.0, 1.0], "computed": [3.0, 3.0], "lower": [1.0, 1.0], "upper": [5.0, 5.0]}
+def test_a_bound_may_be_one_number_for_all_seeds():
+    verdict = claim_of(measure=lambda evidence: Measurement(evidence.final["x"], 1, 5)).judge(evidence_of([1, 2]))
+    assert verdict.by_seed == {"seed": [0.0, 1.0], "computed": [1.0, 2.0], "lower": [1.0, 1.0], "upper": [5.0, 5.0]}
+
+
+# --- each seed is a case of its own --------------------------------------------------------------------------------
+
+ONE_IN_FOUR = [1.0, 9.0, 2.0, 3.0]
+"""Above 5 on one seed of four."""
+
+
+def x(evidence):
+    return evidence.final["x"]
+
+
+@pytest.mark.parametrize("probability", [None, 0.5])
+@pytest.mark.parametrize(
+    "computed",
+    [
+        lambda e: x(e).max(),
+        lambda e: float(x(e).max()),
+        lambda e: x(e).values.max(),
+        lambda e: x(e).sel(seed=1),
+        lambda e: 9,
+        lambda e: True,
+    ],
+    ids=["array", "float", "numpy", "of one seed", "constant", "truth"],
+)
+@pytest.mark.parametrize("values", [ONE_IN_FOUR, [9.0]], ids=["four seeds", "one seed"])
+def test_one_number_is_not_counted_as_many_seeds(computed, probability, values):
+    """``.max()`` where ``.max("neuron")`` was meant is true on one seed of four, and would hold on four of four."""
+    if len(values) == 1 and "sel" in computed.__code__.co_names:
+        values = [0.0, 9.0]
+    claim = claim_of(probability=probability, measure=lambda evidence: Measurement(computed(evidence), lower=5))
+    said = rf"claim = 'test\.x'.* one number for all {len(values)} seeds.* leave seed out, as in \.max\(\"neuron\"\)"
+    with pytest.raises(InputError, match=said):
+        claim.judge(evidence_of(values))
+
+
+def test_a_residual_is_by_seed_too():
+    claim = claim_of(measure=lambda evidence: Measurement(x(evidence), upper=9, residual=float(x(evidence).max())))
+    with pytest.raises(InputError, match="one number for all 4 seeds"):
+        claim.judge(evidence_of(ONE_IN_FOUR))
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        lambda e: Measurement(x(e).max() - 0 * x(e), lower=5),
+        lambda e: Measurement(x(e).max() / (1 + 0 * x(e)), lower=5),
+        lambda e: Measurement(0 * x(e) + x(e).mean(), upper=5),
+        lambda e: Measurement(0 * x(e) + x(e).median(), upper=5),
+        lambda e: Measurement(x(e).cumsum("seed"), upper=99),
+        lambda e: Measurement(-x(e), lower=-x(e).max()),
+        lambda e: Measurement(x(e), upper=float(x(e).max())),
+        lambda e: Measurement(x(e).roll(seed=1), upper=9),
+        lambda e: Measurement(x(e).fillna(0) + x(e).isel(seed=0).values, upper=99),
+    ],
+    ids=["largest", "over each", "mean", "median", "sum", "lower", "upper", "of the next", "of the first"],
+)
+def test_what_other_seeds_decide_is_not_measured_on_a_seed(measure):
+    for probability in (None, 0.5):
+        with pytest.raises(InputError, match=r"claim = 'test\.x'.*without the other seeds; name the dimensions"):
+            claim_of(measure=measure, probability=probability).judge(evidence_of(ONE_IN_FOUR))
+
+
+def test_the_order_of_a_sum_is_no_other_value():
+    """It depends on how many seeds lie beside each other."""
+
+    def measure(evidence):
+        return Measurement(x(evidence) + 1e-9 * x(evidence).mean(), upper=10)
+
+    assert claim_of(measure=measure).judge(evidence_of(ONE_IN_FOUR)).status is HOLDS
+
+
+ANY = [
+    lambda e: bool((x(e) > 5).any()),
+    lambda e: (x(e) > 5).any(),
+    lambda e: x(e).max() > 5,
+    lambda e: bool(x(e).values.min() < 2),
+    lambda e: (x(e) > 0) & (x(e).max() > 5),
+    lambda e: x(e) != x(e).isel(seed=0),
+]
+
+
+@pytest.mark.parametrize("holds", ANY, ids=["any", "array", "largest", "smallest", "both", "not the first"])
+def test_a_hypothesis_of_one_seed_is_not_that_of_all(holds):
+    said = r"claim = 'test\.x'.*its hypothesis odd says of a seed what is so of another; name the dimensions"
+    with pytest.raises(InputError, match=said):
+        claim_of(0, assumes=(Hypothesis("odd", "odd", holds),)).judge(evidence_of(ONE_IN_FOUR))
+
+
+def test_what_all_seeds_share_is_said_once():
+    """Parameters, what was recorded, and how many seeds there are."""
+    for holds in (
+        lambda e: e.parameters is None,
+        lambda e: e.iterations == 100,
+        lambda e: e.data.sizes["seed"] == 4,
+        lambda e: (x(e) > 0).all(),
+    ):
+        claim = claim_of(0, assumes=(Hypothesis("shared", "shared", holds),))
+        assert claim.judge(evidence_of(ONE_IN_FOUR)).seeds == (0, 1, 2, 3)
+    few = claim_of(0, assumes=(Hypothesis("many", "five seeds", lambda e: e.data.sizes["seed"] >= 5),))
+    assert few.judge(evidence_of(ONE_IN_FOUR)).reason == "hypothesis many fails"
+
+
+def test_a_control_is_held_to_it_too():
+    def measure(evidence, largest=False):
+        return Measurement(x(evidence).max() if largest else x(evidence), upper=10)
+
+    with pytest.raises(InputError, match="one number for all 4 seeds"):
+        claim_of(measure=measure).judge(evidence_of(ONE_IN_FOUR), waive=True, constants={"largest": True})
+
+
+def test_an_estimate_of_all_seeds_is_no_probability():
+    claim = claim_of(probability=0.5, measure=lambda e: Estimate(9, 9, 9, lower=5))
+    with pytest.raises(InputError, match="states a probability, and must measure by seed"):
+        claim.judge(evidence_of(ONE_IN_FOUR))
+
+
+def test_a_seed_alone():
+    evidence = evidence_of([1, 2], seeds=[4, 7], parameters={"width": 3}, role="r")
+    assert list(evidence.alone) == [4, 7]
+    one = evidence.alone[7]
+    assert (one.data["seed"].values.tolist(), float(x(one).item())) == ([7], 2.0)
+    assert (one.label, one.role, one.parameters) == ("GD", "r", {"width": 3})
+    assert exact(1).alone == {}
 
 
 # --- claims and evidence -------------------------------------------------------------------------------------------
@@ -510,14 +634,6 @@ def test_a_statement_without_a_bound_is_none():
         claim_of().judge(evidence_of([1, 2]))
     with pytest.raises(InputError, match="a lower bound, an upper one, or both"):
         claim_of(measure=lambda evidence: Estimate(1.0, 0.5, 1.5)).judge(exact(1))
-
-
-def test_one_number_for_all_seeds_has_no_probability():
-    """A mean that is large on ten seeds is no statement about ten draws."""
-    claim = claim_of(0, probability=0.5, measure=lambda evidence: Measurement(float(evidence.final["x"].mean()), 0))
-    with pytest.raises(InputError, match="must measure by seed"):
-        claim.judge(evidence_of([-1] * 9 + [100]))
-    assert claim_of(0, probability=0.5).judge(evidence_of([-1] * 9 + [100])).status is REFUTED
 
 
 @pytest.mark.parametrize("said", [math.nan, 1, 0.5, "yes", None])

@@ -20,10 +20,9 @@ from lemmascope.sims.schedule import Logarithmic
 from lemmascope.sims.studies import phase
 from lemmascope.sims.studies.phase import BLOCK, STUDY, Axis, Settings, blocks
 from lemmascope.sims.study import Result, experiment_tasks, settings_of
-from lemmascope.theory.claim import Evidence
 from lemmascope.theory.cubic_cnn.boundaries import race_line
 from lemmascope.theory.cubic_cnn.claims import PHASE
-from lemmascope.theory.cubic_cnn.claims.phase import PLANE
+from lemmascope.theory.cubic_cnn.claims.phase import PLANE, plane_of
 from lemmascope.theory.cubic_cnn.parameters import HEADLINE, Parameters
 from lemmascope.theory.errors import InputError
 from lemmascope.theory.optimizers import GD
@@ -70,7 +69,7 @@ def planted(*, seeds=3, learns=None):
 
 
 def evidence(data):
-    return Evidence(data, "the plane", role=PLANE, parameters=HEADLINE)
+    return plane_of(data, HEADLINE)
 
 
 def judged(data):

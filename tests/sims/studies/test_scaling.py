@@ -196,8 +196,8 @@ def test_fast_forward_that_disagrees_is_refuted(monkeypatch):
     monkeypatch.setattr(scaling, "_run", off)
     found = of_fast_forward(scaling.differences(task))
     assert found.status is Status.REFUTED
-    assert found.witness["value"] == pytest.approx(1e-5, rel=1e-3)
-    assert found.evidence["c"] == found.witness["value"] > found.evidence["T_0"]
+    assert found.witness["computed"] == pytest.approx(1e-5, rel=1e-3)
+    assert found.evidence["c"] == found.witness["computed"] > found.evidence["T_0"]
 
 
 def test_what_differs_is_found_wherever_it_is():

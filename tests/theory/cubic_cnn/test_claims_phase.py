@@ -9,9 +9,10 @@ import xarray as xr
 from tolerances import assert_close
 
 from lemmascope.sims.judge import judge
-from lemmascope.theory.claim import FAMILY, Evidence
+from lemmascope.theory.claim import FAMILY
 from lemmascope.theory.cubic_cnn.boundaries import race_line
-from lemmascope.theory.cubic_cnn.claims.phase import CLAIMS, PLANE, crossing, fitted_kappa, valid
+from lemmascope.theory.cubic_cnn.claims import phase
+from lemmascope.theory.cubic_cnn.claims.phase import CLAIMS, crossing, valid
 from lemmascope.theory.cubic_cnn.parameters import HEADLINE
 from lemmascope.theory.cubic_cnn.predictions import overshoot_rate
 from lemmascope.theory.verdict import Status
@@ -46,7 +47,7 @@ def plane_of(*learns, seeds=3, **changes):
     dataset = xr.Dataset(data, {"seed": range(seeds), "y": GAPS, "x": ETAS})
     for name, value in changes.items():
         dataset[name] = dataset[name].copy(data=np.broadcast_to(value, dataset[name].shape))
-    return Evidence(dataset, "the plane", role=PLANE, parameters=HEADLINE)
+    return phase.plane_of(dataset, HEADLINE)
 
 
 def judged(*learns, **changes):
@@ -234,13 +235,13 @@ def test_where_momentum_does_not_help_the_control_holds():
 
 def test_where_gd_never_learns_or_never_fails_kappa_is_not_fitted():
     for rule in (nowhere, lambda eta, gap: eta > 0):
-        assert math.isnan(fitted_kappa(plane_of(rule)))
+        assert math.isnan(float(plane_of(rule)["kappa"]))
         assert judged(rule)["overshoot"].reason == "hypothesis fitted fails"
 
 
 def test_a_plane_without_gd_has_no_claims_about_it():
-    plane = plane_of()
-    without = dataclasses.replace(plane, data=plane.data.isel(y=slice(-1)))
+    without = phase.plane_of(plane_of().data.isel(y=slice(-1)), HEADLINE)
+    assert math.isnan(float(without["kappa"]))
     found = {v.claim: v.status for v in judge(CLAIMS, without)}
     assert found["boundary.overshoot"] is found["boundary.no_learning_rate_rescues"] is OUTSIDE
     assert found["boundary.race"] is HOLDS

@@ -3,7 +3,8 @@ own).
 
 They are judged on a phase diagram: ``small`` and ``small_error`` (test accuracy on small-margin data, its standard
 error) over (seed, y, x) with y = 1 − γ and x = η, ``clock`` (seed), ``c_0`` (seed, neuron) and ``two_body`` (seed, y,
-x); its role is `PLANE`, and its parameters are those of the law.
+x); its role is `PLANE`, and its parameters are those of the law. `plane_of` makes it evidence: κ is fitted there, on
+the first seed, so that what is measured on the others is of each alone.
 
 A cell is on the learning side if its accuracy is above 3/4, half way between chance and 1. A cell that diverged has no
 accuracy, and is on neither side: the race and the two-body race are not judged on it, and their evidence says so.
@@ -11,9 +12,10 @@ accuracy, and is on neither side: the race and the two-body race are not judged 
 
 from __future__ import annotations
 
-__all__ = ["CLAIMS", "PLANE", "crossing", "fitted_kappa", "learns", "valid"]
+__all__ = ["CLAIMS", "PLANE", "crossing", "fitted_kappa", "learns", "plane_of", "valid"]
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import xarray as xr
@@ -21,6 +23,7 @@ import xarray as xr
 from lemmascope.theory.claim import Claim, Control, Evidence, Hypothesis, Measurement
 from lemmascope.theory.cubic_cnn.boundaries import COASTS, friction, overshoot_line, race_line, roughness
 from lemmascope.theory.cubic_cnn.claims.readings import ERRORS, GENERALIZES
+from lemmascope.theory.cubic_cnn.parameters import Parameters
 from lemmascope.theory.cubic_cnn.predictions import overshoot_rate
 from lemmascope.theory.verdict import Kind
 
@@ -108,14 +111,26 @@ def two_body(plane: Evidence, *, mirrored: bool = False) -> Measurement:
     return Measurement(_share(learns(plane) == predicted, where), lower=RIGHT, evidence=left)
 
 
+def _has_gd(plane: Evidence) -> bool:
+    return bool((plane["small"].y == 1.0).any())
+
+
 def _gd_row(plane: Evidence) -> xr.DataArray:
     """(seed, x) accuracy of plain GD."""
     return plane["small"].sel(y=1.0)
 
 
+def plane_of(data: xr.Dataset, parameters: Parameters) -> Evidence:
+    """A phase diagram as evidence, with ``kappa`` as `fitted_kappa` finds it, and the seed that it is ``fitted_on``."""
+    plane = Evidence(data, "the plane", role=PLANE, parameters=parameters)
+    return replace(plane, data=data.assign(kappa=fitted_kappa(plane), fitted_on=data["seed"].values[0]))
+
+
 def fitted_kappa(plane: Evidence) -> float:
     """κ of the overshoot line η = κ/(αβ), from the first seed: half way, in the logarithm, between its last failing and
-    its first learning rate from which every cell learns; NaN if there is none."""
+    its first learning rate from which every cell learns; NaN if there is none, or no row γ = 0."""
+    if not _has_gd(plane):
+        return math.nan
     row = [bool(x) for x in (_gd_row(plane) > HALF_WAY).isel(seed=0).values]
     if all(row) or not row[-1]:
         return math.nan
@@ -129,7 +144,7 @@ def overshoot(plane: Evidence, *, shift: float = 1.0) -> Measurement:
 
     A cell that diverged does neither.
     """
-    kappa = fitted_kappa(plane)
+    kappa = float(plane["kappa"])
     line = overshoot_line(plane.p, kappa) * shift
     row = _gd_row(plane)
     low, high = row.x <= overshoot_rate(plane.p), row.x >= 2 * line
@@ -176,18 +191,14 @@ ANY_VALID = Hypothesis(
     "coasts", r"friction and roughness are at most 1 somewhere in the plane", lambda plane: valid(plane).any(("y", "x"))
 )
 OTHER_SEED = Hypothesis(
-    "other_seed",
-    r"not the seed on which $\kappa$ was fitted",
-    lambda plane: plane["small"].seed != plane["small"].seed[0],
+    "other_seed", r"not the seed on which $\kappa$ was fitted", lambda plane: plane["small"].seed != plane["fitted_on"]
 )
 FITTED = Hypothesis(
     "fitted",
     r"$\kappa$ can be fitted: GD fails at small $\eta$ and learns at large",
-    lambda plane: math.isfinite(fitted_kappa(plane)),
+    lambda plane: math.isfinite(float(plane["kappa"])),
 )
-HAS_GD = Hypothesis(
-    "has_gd", r"the plane has the row $\gamma = 0$", lambda plane: bool((plane["small"].y == 1.0).any())
-)
+HAS_GD = Hypothesis("has_gd", r"the plane has the row $\gamma = 0$", _has_gd)
 
 SHIFTED = Control("the same line, shifted by a factor 0.1", constants={"shift": 0.1})
 
