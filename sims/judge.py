@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["as_evidence", "judge"]
+__all__ = ["as_evidence", "judge", "unjudged"]
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -48,6 +48,9 @@ def judge(
     evidence: Any,
     controls: Controls | None = None,
     expected: Mapping[str, Status] | None = None,
+    *,
+    undecided: Mapping[str, str] | None = None,
+    failures: list[str] | None = None,
 ) -> tuple[Verdict, ...]:
     """Judge every claim on all evidence that it concerns, and its control.
 
@@ -60,30 +63,89 @@ def judge(
         evidence: `Evidence`, a labelled data set, or several.
         controls: ways to make other evidence, by the names that `Control.made` uses: from (the evidence, all of it).
         expected: statuses that are expected here and differ from the claim's own, by id.
+        undecided: why the sizes of this evidence decide nothing, by id: such a claim is INCONCLUSIVE, as expected.
+        failures: where it is given, a claim that fails is INCONCLUSIVE, why is added here, and the others are judged.
 
     Raises:
-        InputError: a claim fails on the evidence, or asks for a control that is unknown.
+        InputError: a claim fails on the evidence, or asks for a control that is unknown; without ``failures``.
     """
-    everyone = as_evidence(evidence)
-    found = []
+    everyone, found = as_evidence(evidence), []
     for claim in [claims] if isinstance(claims, Claim) else claims:
         for one in everyone:
             if not claim.concerns(one):
                 continue
-            verdict = claim.judge(one)
+            failed = False
+            try:
+                verdict = claim.judge(one)
+            except (Exception, SystemExit) as error:
+                if failures is None:
+                    raise
+                verdict, failed = unjudged(claim, _told(error, failures), one.label), True
             if claim.control is not None:
-                status = "not run"
-                if verdict.status is not Status.NOT_APPLICABLE:
-                    other = _control(claim, one, everyone, controls or {})
-                    if other is not None:
-                        made = claim.control.made is not None
-                        status = claim.judge(other, waive=made, constants=claim.control.constants).status.value
+                try:
+                    status = _control_status(claim, verdict, one, everyone, controls or {})
+                except (Exception, SystemExit) as error:
+                    if failures is None:
+                        raise
+                    status, failed = Status.INCONCLUSIVE.value, True
+                    _told(error, failures)
                 control = {"description": claim.control.description, "status": status}
                 verdict = dataclasses.replace(verdict, control=control)
             if expected and claim.id in expected:
                 verdict = dataclasses.replace(verdict, expected=expected[claim.id])
+            if undecided and claim.id in undecided and not failed:
+                verdict = _left_open(verdict, undecided[claim.id])
             found.append(verdict)
     return tuple(found)
+
+
+def unjudged(claim: Claim, reason: str, label: str = "") -> Verdict:
+    """The verdict on a claim that could not be judged."""
+    return Verdict(
+        claim=claim.id,
+        label=label,
+        statement=claim.statement,
+        kind=claim.kind,
+        source=claim.source,
+        status=Status.INCONCLUSIVE,
+        expected=claim.expected,
+        reason=reason,
+        plain=claim.plain,
+    )
+
+
+def _told(error: BaseException, failures: list[str]) -> str:
+    """What failed, which is kept once."""
+    text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+    if text not in failures:
+        failures.append(text)
+    return text
+
+
+def _left_open(verdict: Verdict, why: str) -> Verdict:
+    """A verdict where the sizes decide nothing, whatever the numbers say; they are kept beside it.
+
+    A probability has its exact interval, which knows how many seeds there are: it is refuted where that refutes it.
+    """
+    if verdict.status is Status.REFUTED and verdict.interval is not None:
+        return verdict
+    if verdict.status is Status.NOT_APPLICABLE:
+        return dataclasses.replace(verdict, expected=verdict.status)
+    reason = f"not decided at this size: {why}; {verdict.reason}"
+    open_ = Status.INCONCLUSIVE
+    return dataclasses.replace(verdict, status=open_, expected=open_, reason=reason, witness=None)
+
+
+def _control_status(
+    claim: Claim, verdict: Verdict, one: Evidence, everyone: Sequence[Evidence], controls: Controls
+) -> str:
+    """How the claim's control came out."""
+    assert claim.control is not None
+    other = None if verdict.status is Status.NOT_APPLICABLE else _control(claim, one, everyone, controls)
+    if other is None:
+        return "not run"
+    made = claim.control.made is not None
+    return claim.judge(other, waive=made, constants=claim.control.constants).status.value
 
 
 def _control(claim: Claim, one: Evidence, everyone: Sequence[Evidence], controls: Controls) -> Evidence | None:

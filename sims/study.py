@@ -20,6 +20,7 @@ __all__ = [
     "Study",
     "Task",
     "at_size",
+    "attempt",
     "check_dtype",
     "experiment_tasks",
     "grid",
@@ -36,6 +37,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import MISSING, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
     from lemmascope.sims.tables import Table
 
 S = TypeVar("S")
+T = TypeVar("T")
+V = TypeVar("V")
 
 Axes = Mapping[str, Sequence[Any]]
 Data = Mapping[str, "xr.Dataset"]
@@ -189,6 +193,8 @@ class Experiment(Generic[S]):
         cost: of a task, relative to the others (settings, its place).
         gather: from all tasks and parts to the experiment's data; default every part at its place.
         when: whether these settings ask for it; its data are absent where they do not.
+        needs: about how many bytes a task takes of memory while it runs, and of the disc for its part (settings, its
+            place); for ``--explain``.
     """
 
     axes: Callable[[S], Axes]
@@ -196,11 +202,30 @@ class Experiment(Generic[S]):
     cost: Callable[[S, Mapping[str, Any]], float] = _no_cost
     gather: Callable[[Sequence[Task[S]], Sequence[xr.Dataset]], xr.Dataset] = grid
     when: Callable[[S], bool] = _always
+    needs: Callable[[S, Mapping[str, Any]], tuple[float, float]] | None = None
+
+
+def attempt(what: str, failures: list[str], function: Callable[[], T], otherwise: T) -> T:
+    """What a function of a study's author returns; where it fails, that is told and something else taken.
+
+    What was computed is never lost to what comes after it.
+    """
+    try:
+        return function()
+    except (Exception, SystemExit) as error:
+        told = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+        failures.append(f"{what} failed ({told})")
+        return otherwise
 
 
 @dataclass(frozen=True)
 class Result(Generic[S]):
-    """What a study found: its data by experiment, the evidence that was judged, and the verdicts."""
+    """What a study found: its data by experiment, the evidence that was judged, and the verdicts.
+
+    Attributes:
+        undecided: what its sizes could not decide, by id of the claim, and why.
+        failures: what failed once all was computed, a sentence each; claims that it concerns are INCONCLUSIVE.
+    """
 
     study: Study[S]
     settings: S
@@ -208,17 +233,29 @@ class Result(Generic[S]):
     data: Data
     evidence: tuple[Evidence, ...]
     verdicts: tuple[Verdict, ...]
+    undecided: Mapping[str, str] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
 
     @property
     def unjudged(self) -> tuple[str, ...]:
-        """Claims that concern none of the evidence; none where there is no evidence at all."""
-        judged = {v.claim for v in self.verdicts}
-        return tuple(claim.id for claim in self.study.claims if self.evidence and claim.id not in judged)
+        """Claims that concern none of the evidence, but those that these sizes cannot decide."""
+        known = {v.claim for v in self.verdicts} | set(self.undecided)
+        return tuple(claim.id for claim in self.study.claims if claim.id not in known)
 
     @property
     def as_expected(self) -> bool:
         """Whether every claim was judged, and every verdict is as expected, its control being REFUTED."""
         return not self.unjudged and all(v.as_expected for v in self.verdicts)
+
+    @cached_property
+    def tables(self) -> tuple[Table, ...]:
+        """The study's tables; none where they fail."""
+        return attempt("tables", self.failures, lambda: tuple(self.study.tables(self)), ())
+
+    @cached_property
+    def summary(self) -> tuple[str, ...]:
+        """Its sentences; none where they fail."""
+        return attempt("summary", self.failures, lambda: tuple(map(str, self.study.summary(self))), ())
 
 
 def _as_it_is(settings: Any, data: Data) -> Data:
@@ -227,6 +264,10 @@ def _as_it_is(settings: Any, data: Data) -> Data:
 
 def _nothing(result: Any) -> Sequence[Any]:
     return ()
+
+
+def _all_decided(settings: Any) -> Mapping[str, str]:
+    return {}
 
 
 @dataclass(frozen=True)
@@ -246,6 +287,9 @@ class Study(Generic[S]):
         derive: from settings and data to data; cheap and pure (what takes seconds is an experiment).
         expected: statuses that the theory expects here and that differ from the claim's own, by id; where they depend
             on the settings, a function of them.
+        undecided: from the settings to the claims that they cannot decide, by id, and why: a grid too coarse, a range
+            too short, "…; --cells 16 decides". It is said before anything is computed, and their verdict is
+            INCONCLUSIVE as expected. Too few seeds are known without it.
         tables, summary: what the terminal and the page show beside the verdicts, from the result.
         pictures: a function without arguments that returns the study's pictures, for a study in one file; the house's
             own are in ``sims/figures/NAME.py``.
@@ -269,6 +313,7 @@ class Study(Generic[S]):
     controls: Mapping[str, Callable[[Any, Sequence[Any]], Any]] = field(default_factory=dict)
     derive: Callable[[S, Data], Data] = _as_it_is
     expected: Mapping[str, Status] | Callable[[S], Mapping[str, Status]] = field(default_factory=dict)
+    undecided: Callable[[S], Mapping[str, str]] = _all_decided
     tables: Callable[[Result[S]], Sequence[Table]] = _nothing
     summary: Callable[[Result[S]], Sequence[str]] = _nothing
     pictures: Callable[[], Sequence[Any]] | None = None
@@ -306,9 +351,31 @@ class Study(Generic[S]):
             if isinstance(made, str) and made not in self.controls:
                 known = ", ".join(self.controls) or "none"
                 raise InputError("control", made, f"{claim.id} asks for it, and the study's controls are {known}")
-        for name in () if callable(self.expected) else self.expected:
+        if not callable(self.expected):
+            self._claimed("expected", self.expected)
+
+    def expects(self, settings: S) -> Mapping[str, Status]:
+        """`expected` for these settings.
+
+        Raises:
+            InputError: a claim that is none of the study's.
+        """
+        return self._claimed("expected", self.expected(settings) if callable(self.expected) else self.expected)
+
+    def leaves_open(self, settings: S) -> Mapping[str, str]:
+        """`undecided` for these settings.
+
+        Raises:
+            InputError: a claim that is none of the study's.
+        """
+        return self._claimed("undecided", self.undecided(settings))
+
+    def _claimed(self, what: str, found: Mapping[str, V]) -> Mapping[str, V]:
+        ids = [claim.id for claim in self.claims]
+        for name in found:
             if name not in ids:
-                raise InputError("expected", name, f"the study's claims are {', '.join(ids)}")
+                raise InputError(what, name, f"the study's claims are {', '.join(ids)}")
+        return found
 
 
 MOST = 10**6
@@ -348,7 +415,10 @@ def experiment_tasks(
         tasks = []
         for place in itertools.product(*axes.values()):
             at = dict(zip(axes, place, strict=True))
-            cost = float(experiment.cost(settings, at))
+            try:
+                cost = float(experiment.cost(settings, at))
+            except OverflowError:
+                cost = math.inf
             if not (math.isfinite(cost) and cost >= 0):
                 raise InputError("cost", cost, f"that of a task of {name} must be a finite number ≥ 0")
             tasks.append(Task(study.name, name, at, settings, root_seed, cost, dtype, backend))

@@ -16,7 +16,16 @@ An exponent of any quantity against any axis is stated, and judged on values by 
 
 from __future__ import annotations
 
-__all__ = ["Slope", "beside", "estimate", "exponent_claim", "log_allowance", "measure_exponent", "slope_of"]
+__all__ = [
+    "Slope",
+    "beside",
+    "estimate",
+    "exponent_claim",
+    "exponent_seeds",
+    "log_allowance",
+    "measure_exponent",
+    "slope_of",
+]
 
 import dataclasses
 import math
@@ -211,6 +220,13 @@ def beside(evidence: Evidence, *, quantity: str) -> Evidence | None:
         return None
     other = evidence.data.sel(of="control", drop=True)
     return None if math.isnan(slope_of(other, quantity).value) else dataclasses.replace(evidence, data=other)
+
+
+def exponent_seeds(claim: Claim) -> int:
+    """Values at each size that it takes to decide a claim on an exponent; 0 for any other claim."""
+    if not isinstance(claim.measure, partial) or claim.measure.func is not measure_exponent:
+        return 0
+    return int(claim.measure.keywords.get("decisive", DECISIVE))
 
 
 def _of_all_seeds(hypothesis: Hypothesis, evidence: Evidence) -> Any:

@@ -49,7 +49,8 @@ class Verdict:
         lower, upper: the bound at that seed (infinite: one-sided).
         margin: smallest distance to the bound over the applicable seeds; negative: violated.
         residual: largest residual (identities), or None.
-        seeds: the applicable seeds; holding: those on which the statement is true.
+        seeds: the applicable seeds; holding: those on which the statement is true. Both are empty for an exact
+            statement, and ``holding`` for an estimate, which is one number of all its seeds.
         interval: one-sided 95 % Clopper–Pearson bounds for the probability, where one is claimed.
         hypotheses: name, statement and the number of seeds on which each holds.
         reason: one sentence.
@@ -84,22 +85,24 @@ class Verdict:
     control: dict[str, str] | None = None
 
     @property
+    def uncontrolled(self) -> bool:
+        """Whether nothing shows that the statement can fail: it has no control, or one that cannot be made here."""
+        decided = self.status not in (Status.NOT_APPLICABLE, Status.INCONCLUSIVE)
+        return decided and (self.control is None or self.control["status"] == "not run")
+
+    @property
     def control_undecided(self) -> bool:
-        """Whether the control neither refutes nor holds, or could not be run on an applicable claim."""
-        if self.control is None:
-            return False
-        left_out = self.control["status"] == "not run" and self.status is not Status.NOT_APPLICABLE
-        return left_out or self.control["status"] in (Status.INCONCLUSIVE, Status.NOT_APPLICABLE)
+        """Whether the control neither refutes nor holds."""
+        return self.control is not None and self.control["status"] in (Status.INCONCLUSIVE, Status.NOT_APPLICABLE)
 
     @property
     def as_expected(self) -> bool:
-        """Status as expected and, where there is a control and the claim applies, the control refuted."""
-        controlled = (
-            self.control is None
-            or self.status is Status.NOT_APPLICABLE
-            or self.control["status"] == Status.REFUTED.value
-        )
-        return self.status is self.expected and controlled
+        """Status as expected and, where something is decided and there is a control that can be made, it refuted."""
+        if self.status is not self.expected:
+            return False
+        if self.status in (Status.NOT_APPLICABLE, Status.INCONCLUSIVE) or self.control is None:
+            return True
+        return self.control["status"] in ("not run", Status.REFUTED.value)
 
 
 def clopper_pearson(k: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:

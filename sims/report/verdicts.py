@@ -6,7 +6,9 @@ __all__ = [
     "VERDICTS_SCHEMA",
     "bound",
     "claim_lines",
+    "counted",
     "document",
+    "read_results",
     "read_verdicts",
     "table_text",
     "under",
@@ -14,9 +16,9 @@ __all__ = [
     "verdicts_json",
 ]
 
-import json
 import math
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -28,13 +30,22 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from lemmascope.sims.files import ResultsError
+from lemmascope.sims.checksums import (
+    ResultsError,
+    Unfinished,
+    check_listed,
+    check_seal,
+    read_json,
+    read_provenance,
+    sealed,
+)
 from lemmascope.sims.study import Result, plain
 from lemmascope.sims.tables import COLOURS, Table, number
 from lemmascope.theory.claim import Evidence
 from lemmascope.theory.verdict import Status, Verdict
 
-VERDICTS_SCHEMA = "lemmascope-verdicts/2"
+VERDICTS_SCHEMA = "lemmascope-verdicts/3"
+VERDICTS = "verdicts.json"
 
 
 def bound(verdict: Verdict) -> str:
@@ -67,16 +78,26 @@ def under(text: str, style: str = "") -> RenderableType:
 
 
 def _mark(v: Verdict) -> tuple[str, str]:
-    if v.as_expected:
+    if v.as_expected and not v.uncontrolled:
         return "✓ ", "green"
-    undecided = v.status in (v.expected, Status.NOT_APPLICABLE) and v.control_undecided
+    undecided = v.status in (v.expected, Status.NOT_APPLICABLE) and (v.control_undecided or v.uncontrolled)
     return ("– ", "dim") if v.status is Status.NOT_APPLICABLE or undecided else ("✗ ", "bold red")
+
+
+def counted(verdicts: Sequence[Verdict]) -> str:
+    """How they came out: "6 of 6 verdicts as expected: 1 HOLDS, 5 INCONCLUSIVE"; and how many have no control."""
+    statuses = Counter(v.status.value for v in verdicts)
+    good = sum(v.as_expected for v in verdicts)
+    text = f"{good} of {len(verdicts)} verdicts as expected: "
+    text += ", ".join(f"{statuses[status]} {status}" for status in map(str, Status) if statuses[status])
+    bare = sum(v.uncontrolled for v in verdicts)
+    return f"{text}; {bare} without a control, so nothing shows that it can fail" if bare else text
 
 
 def claim_lines(verdicts: Iterable[Verdict]) -> Iterable[RenderableType]:
     """A block for each verdict: status, id, number against bound; statement; hypotheses, control.
 
-    ✓ as expected, ✗ not so, – not applicable where something else was expected.
+    ✓ as expected, ✗ not so, – not applicable where something else was expected, or without a control that ran.
     """
     for v in verdicts:
         head = Text()
@@ -121,10 +142,10 @@ def _plain_value(x: Any) -> Any:
     if isinstance(x, float) and not math.isfinite(x):
         return None
     if isinstance(x, dict):
-        return {key: _plain_value(value) for key, value in x.items()}
+        return {str(key): _plain_value(value) for key, value in x.items()}
     if isinstance(x, list | tuple):
         return [_plain_value(value) for value in x]
-    return x
+    return x if isinstance(x, str | int | float | None) else str(x)
 
 
 def verdict_json(verdict: Verdict) -> dict[str, Any]:
@@ -147,17 +168,19 @@ def document(
     What two runs of the same study write is the same, byte for byte: no times, no machine.
     """
     shown = ({"label": one.label, "role": one.role, "parameters": plain(one.parameters)} for one in evidence)
-    return {
-        "schema": VERDICTS_SCHEMA,
-        "lemmascope_version": version("lemmascope"),
-        "study": study,
-        "subject": subject,
-        "root_seed": root_seed,
-        "settings": plain(settings) or {},
-        "evidence": list(shown),
-        "tables": {table.name: _table_json(table) for table in tables},
-        "verdicts": [verdict_json(v) for v in verdicts],
-    }
+    return sealed(
+        {
+            "schema": VERDICTS_SCHEMA,
+            "lemmascope_version": version("lemmascope"),
+            "study": study,
+            "subject": subject,
+            "root_seed": root_seed,
+            "settings": plain(settings) or {},
+            "evidence": list(shown),
+            "tables": {table.name: _table_json(table) for table in tables},
+            "verdicts": [verdict_json(v) for v in verdicts],
+        }
+    )
 
 
 def verdicts_json(result: Result[Any]) -> dict[str, Any]:
@@ -170,7 +193,7 @@ def verdicts_json(result: Result[Any]) -> dict[str, Any]:
         root_seed=result.root_seed,
         settings=result.settings,
         evidence=result.evidence,
-        tables=study.tables(result),
+        tables=result.tables,
     )
 
 
@@ -200,19 +223,33 @@ def table_text(table: Table) -> RichTable:
 
 
 def read_verdicts(path: str | Path) -> dict[str, Any]:
-    """Read ``verdicts.json``.
+    """Read a file of verdicts.
 
     Raises:
-        ResultsError: there is no such file, or it is truncated, foreign, or of another schema version.
+        ResultsError: there is no such file, or it is truncated, foreign, of another schema version, or was changed
+            since it was written, by hand or by accident.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ResultsError(f"{path} is missing: give a verdicts.json written by lemmascope")
+    found = read_json(path, "verdicts")
+    if found.get("schema") != VERDICTS_SCHEMA:
+        older = "; it is of another version of lemmascope, make it anew"
+        raise ResultsError(f"{path} has schema {found.get('schema')!r}, not {VERDICTS_SCHEMA!r}{older}")
+    check_seal(path, found)
+    return found
+
+
+def read_results(folder: Path) -> dict[str, Any] | None:
+    """The verdicts in a folder of results; None where it has none, or is not whole.
+
+    Raises:
+        ResultsError: they, or what says where they come from, are damaged or were changed since they were written.
+    """
     try:
-        found = json.loads(path.read_text())
-        schema = found.get("schema")
-    except (ValueError, AttributeError) as error:
-        raise ResultsError(f"{path} cannot be read as verdicts: it is truncated or no JSON object") from error
-    if schema != VERDICTS_SCHEMA:
-        raise ResultsError(f"{path} has schema {schema!r}, not {VERDICTS_SCHEMA!r}")
+        provenance = read_provenance(folder)
+    except Unfinished:
+        return None
+    if VERDICTS not in provenance["files"]:
+        return None
+    found = read_verdicts(folder / VERDICTS)
+    check_listed(folder, provenance, VERDICTS)
     return found

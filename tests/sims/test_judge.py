@@ -155,15 +155,15 @@ def test_a_control_is_left_out_where_nothing_is_claimed():
     none = Hypothesis("none", "x < 0", lambda evidence: evidence["x"] < 0)
     (verdict,) = judge(claim_of(assumes=(none,), control=RAISED), data_of(3), {"raised": never})
     assert (verdict.status, verdict.control["status"]) == (OUTSIDE, "not run")
-    assert not verdict.control_undecided
+    assert not verdict.uncontrolled
 
 
 @pytest.mark.parametrize("made", ["other", lambda one: None], ids=["by name", "by a function"])
-def test_a_control_that_cannot_be_made_is_undecided(made):
+def test_a_control_that_does_not_apply_spoils_nothing_and_is_said(made):
     (verdict,) = judge(claim_of(control=Control("another", made=made)), data_of(3), {"other": lambda one, all_: None})
     assert (verdict.status, verdict.control["status"]) == (HOLDS, "not run")
-    assert verdict.control_undecided
-    assert not verdict.as_expected
+    assert verdict.as_expected
+    assert verdict.uncontrolled
 
 
 def test_a_control_that_the_claim_does_not_reject_spoils_the_verdict():
@@ -182,6 +182,7 @@ def test_a_claim_without_a_control_has_none():
     (verdict,) = judge(claim_of(), data_of(3))
     assert verdict.control is None
     assert verdict.as_expected
+    assert verdict.uncontrolled
 
 
 # --- what fails is told by claim -----------------------------------------------------------------------------------
@@ -204,6 +205,65 @@ def test_a_claim_that_fails_is_named(change, said):
     claims = [claim_of("fine"), claim_of("test.broken", **change)]
     with pytest.raises(InputError, match=rf"claim = 'test\.broken' is not accepted: {said}"):
         judge(claims, data_of(3))
+
+
+def leaves(evidence, **constants):
+    raise SystemExit(0)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"measure": fails}, "KeyError"),
+        ({"measure": leaves}, "SystemExit"),
+        ({"measure": lambda evidence: math.pi}, "not float"),
+        ({"assumes": (Hypothesis("h", "h", fails),)}, "its hypothesis h"),
+    ],
+)
+def test_of_a_study_a_claim_that_fails_takes_no_other_with_it(change, said):
+    """It is INCONCLUSIVE with its reason, never as expected, also where its sizes could not have decided it."""
+    claims = [claim_of("test.broken", **change), claim_of("fine")]
+    for undecided in ({}, {"test.broken": "too small"}):
+        failures = []
+        broken, fine = judge(claims, data_of(3), undecided=undecided, failures=failures)
+        assert (broken.status, broken.as_expected, fine.status) == (UNDECIDED, False, HOLDS)
+        assert [broken.reason] == failures
+        assert said in broken.reason
+
+
+def test_of_a_study_a_control_that_fails_leaves_its_verdict():
+    broken = Control("c", constants={"lower": 1})
+    failures = []
+    (verdict,) = judge(claim_of(control=broken), data_of(3), failures=failures)
+    assert (verdict.status, verdict.control["status"], verdict.as_expected) == (HOLDS, "INCONCLUSIVE", False)
+    assert len(failures) == 1
+    assert "lower" in failures[0]
+
+
+@pytest.mark.parametrize("value", [3, 9])
+def test_sizes_that_decide_nothing_leave_a_claim_open(value):
+    """Whatever the numbers say, which are kept; of what is not decided the control spoils nothing."""
+    control = Control("the bound raised", constants={"upper": 20.0})
+    (verdict,) = judge(claim_of(control=control), data_of(value), undecided={"test.x": "4 cells"})
+    assert (verdict.status, verdict.expected, verdict.as_expected) == (UNDECIDED, UNDECIDED, True)
+    assert verdict.reason.startswith("not decided at this size: 4 cells; true on ")
+    assert (verdict.computed, verdict.witness) == (value, None)
+    assert not judge(claim_of(control=control), data_of(3), undecided={"other": "4 cells"})[0].as_expected
+
+
+def test_what_does_not_apply_is_not_called_undecided():
+    none = Hypothesis("none", "x < 0", lambda evidence: evidence["x"] < 0)
+    (verdict,) = judge(claim_of(assumes=(none,)), data_of(3), undecided={"test.x": "4 cells"})
+    assert (verdict.status, verdict.as_expected) == (OUTSIDE, True)
+
+
+def test_an_exact_interval_refutes_though_its_seeds_could_not_have_made_it_hold():
+    """False on 3 of 3: the probability is at most 0.632, and 0.9 is stated."""
+    claim = claim_of(probability=0.9)
+    for values, status in (((9, 9, 9), REFUTED), ((1, 9, 1), UNDECIDED)):
+        (verdict,) = judge(claim, data_of(*values), undecided={"test.x": "3 seeds are too few"})
+        assert verdict.status is status
+        assert verdict.as_expected == (status is UNDECIDED)
 
 
 @pytest.mark.parametrize(("k", "status"), [(5, HOLDS), (4, UNDECIDED), (0, REFUTED)])

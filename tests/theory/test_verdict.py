@@ -76,7 +76,8 @@ HOLDS, REFUTED, UNDECIDED, OUTSIDE = Status.HOLDS, Status.REFUTED, Status.INCONC
 
 @pytest.mark.parametrize("status", Status)
 @pytest.mark.parametrize("control", [None, "not run", *Status])
-def test_as_expected_needs_the_control_to_be_refuted(status, control):
+@pytest.mark.parametrize("expected", Status)
+def test_as_expected_needs_the_control_to_be_refuted_where_it_can_be_made(status, control, expected):
     verdict = Verdict(
         "test.x",
         "GD",
@@ -84,10 +85,12 @@ def test_as_expected_needs_the_control_to_be_refuted(status, control):
         Kind.BOUND,
         "derived",
         status,
-        HOLDS,
+        expected,
         "said",
         control=None if control is None else {"description": "a control", "status": str(control)},
     )
-    assert verdict.as_expected == (status is HOLDS and control in (None, REFUTED))
-    missing = control == "not run" and status is not OUTSIDE
-    assert verdict.control_undecided == (missing or control in (UNDECIDED, OUTSIDE))
+    nothing_decided = status in (UNDECIDED, OUTSIDE)
+    spoilt = not nothing_decided and control in (HOLDS, UNDECIDED, OUTSIDE, Status.PROVED)
+    assert verdict.as_expected == (status is expected and not spoilt)
+    assert verdict.uncontrolled == (not nothing_decided and control in (None, "not run"))
+    assert verdict.control_undecided == (control in (UNDECIDED, OUTSIDE))
