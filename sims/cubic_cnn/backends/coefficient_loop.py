@@ -12,7 +12,6 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from lemmascope.sims.cubic_cnn.backends.loops import (
     FAST,
@@ -27,9 +26,10 @@ from lemmascope.sims.cubic_cnn.backends.loops import (
     silence,
     take_step,
 )
+from lemmascope.sims.cubic_cnn.backends.machine_code import njit
 from lemmascope.sims.cubic_cnn.backends.tiles import ROWS, barrier, narrow_tile, outer_tile
 
-BUILT_ON = "46626f8ad165"  # of loops.py and tiles.py; see there
+BUILT_ON = "0ee88998bf95"  # of loops.py and tiles.py; see there
 
 
 class CoefficientData(NamedTuple):

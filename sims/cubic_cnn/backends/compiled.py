@@ -29,10 +29,6 @@ def unavailable() -> str | None:
         import numba  # noqa: F401
     except ImportError as error:
         return f"Numba cannot be imported ({error}); pip install numba"
-    try:
-        from lemmascope.sims.cubic_cnn.backends import coefficient_loop, weight_loop  # noqa: F401
-    except RuntimeError as error:  # no folder may be written to
-        return f"Numba cannot keep its machine code ({error}); set NUMBA_CACHE_DIR to a folder that may be written"
     return None
 
 

@@ -31,7 +31,8 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
+
+from lemmascope.sims.cubic_cnn.backends.machine_code import njit
 
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 CHUNKS = 4  # parts of the samples with gradient sums of their own, in weight space; also the largest team there

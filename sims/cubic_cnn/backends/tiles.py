@@ -17,9 +17,11 @@ from typing import Any
 
 import numpy as np
 from llvmlite import binding, ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from lemmascope.sims.cubic_cnn.backends.machine_code import njit
 
 ROWS = 5  # rows of a tile: of B or W
 WIDE = bool(binding.get_host_cpu_features().get("avx512f", False))

@@ -14,7 +14,6 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from lemmascope.sims.cubic_cnn.backends.loops import (
     CHUNKS,
@@ -30,9 +29,10 @@ from lemmascope.sims.cubic_cnn.backends.loops import (
     silence,
     take_step,
 )
+from lemmascope.sims.cubic_cnn.backends.machine_code import njit
 from lemmascope.sims.cubic_cnn.backends.tiles import ROWS, VECTOR, barrier, dot_tile, outer_tile
 
-BUILT_ON = "46626f8ad165"  # of loops.py and tiles.py; see there
+BUILT_ON = "0ee88998bf95"  # of loops.py and tiles.py; see there
 SAMPLES = 32  # rows of X in a block, so that a block and the weights fit a second-level cache
 SPAN = 6144  # bytes of a row in a tile of dot products, so that the tile's rows of W stay in a first-level cache
 

@@ -8,7 +8,8 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
+
+from lemmascope.sims.cubic_cnn.backends.machine_code import njit
 
 
 class Data(NamedTuple):

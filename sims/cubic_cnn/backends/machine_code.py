@@ -1,0 +1,33 @@
+"""Functions as machine code, which Numba keeps on disk where it may write."""
+
+from __future__ import annotations
+
+__all__ = ["njit"]
+
+import logging
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numba
+
+
+def njit(**options: Any) -> Callable[[Any], Any]:
+    """`numba.njit`; what cannot be kept on disk is compiled in memory, in each process anew."""
+
+    def compiled(function: Any) -> Any:
+        try:
+            return numba.njit(**options)(function)
+        except RuntimeError:  # neither the package's folder may be written, nor the user's, nor NUMBA_CACHE_DIR
+            _say()
+            return numba.njit(**options | {"cache": False})(function)
+
+    return compiled
+
+
+@cache  # once in a process
+def _say() -> None:
+    logging.getLogger("lemmascope").warning(
+        "lemmascope: Numba has no folder in which to keep machine code: the loops are compiled in memory, some ten "
+        "seconds each time; set NUMBA_CACHE_DIR to a folder that may be written."
+    )
