@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["bench", "show"]
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,8 @@ def bench(
         The record, as written.
 
     Raises:
-        InputError: an unknown row or library, or fewer than five rounds.
+        InputError: an unknown row or library, fewer than five rounds, or ``out`` is no record of the benchmark.
+        OSError: ``out`` cannot be written, which is known before anything is measured.
     """
     names = tuple(WORKS) if rows is None or not rows else tuple(dict.fromkeys(name.upper() for name in rows))
     for name in names:
@@ -82,6 +83,27 @@ def bench(
     check_size("rounds", rounds, LEAST_ROUNDS)
     console = console or open_console()
     implementations = (*own, *peers(tuple(without)))
+    with ExitStack() as around:
+        # Before anything is measured: the whole takes three quarters of an hour.
+        kept = out is not None or (not quick and names == tuple(WORKS))
+        output = around.enter_context(records.output(out)) if kept else None
+        record = _measured(names, implementations, rounds, quick, root_seed, time_own if growth else None)
+        show(record, console)
+        if output is not None:
+            output.json(record)
+            console.print(f"written: {output.path}", markup=False)
+    return record
+
+
+def _measured(
+    names: Sequence[str],
+    implementations: Sequence[Any],
+    rounds: int,
+    quick: bool,
+    root_seed: int,
+    time_own: TimeOwn | None,
+) -> dict[str, Any]:
+    """The record of these rows, and of the growth where something times it."""
     found = []
     with _saying() as say:
         say("measuring the machine's limits")
@@ -96,15 +118,11 @@ def bench(
             compared = DEVICE if work.on_device else implementations
             timings = measure_work(work, compared, rounds=rounds, seconds=seconds, say=say, inputs=inputs)
             found.append((work, timings))
-        grown = grow(time_own, quick=quick, say=say) if growth else []
+        grown = grow(time_own, quick=quick, say=say) if time_own is not None else []
         say("measuring the machine's limits again")
         limits = limits.best_with(measure_limits(quick))
         devices = device_limits() if DEVICE[0].available() is None else None
-    record = records.make(found, limits, grown, machine(), quick=quick, on_device=devices)
-    show(record, console)
-    if out is not None or (not quick and names == tuple(WORKS)):
-        console.print(f"written: {records.write(record, out)}", markup=False)
-    return record
+    return records.make(found, limits, grown, machine(), quick=quick, on_device=devices)
 
 
 def show(record: dict[str, Any], console: Console) -> None:

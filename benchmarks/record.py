@@ -10,6 +10,7 @@ __all__ = [
     "growth_table",
     "make",
     "milliseconds",
+    "output",
     "percent",
     "read",
     "reason",
@@ -17,7 +18,6 @@ __all__ = [
     "summary",
     "table",
     "where",
-    "write",
 ]
 
 import json
@@ -30,10 +30,10 @@ from typing import Any
 
 from lemmascope.benchmarks.growth import Growth
 from lemmascope.benchmarks.limits import Limits
-from lemmascope.benchmarks.machine import file_name
+from lemmascope.benchmarks.machine import file_name, machine
 from lemmascope.benchmarks.measure import Timing
 from lemmascope.benchmarks.work import Work
-from lemmascope.sims.files import write_json
+from lemmascope.sims.files import Output, rewrite
 from lemmascope.sims.report.documents import rewritten
 
 SCHEMA = "lemmascope-benchmark/1"
@@ -120,11 +120,9 @@ def make(
     }
 
 
-def write(record: Record, out: Path | None = None) -> Path:
-    """Write it, whole or not at all; under the machine's name in `FOLDER` unless ``out`` says where."""
-    path = FOLDER / f"{file_name(record['machine'])}.json" if out is None else out
-    write_json(path, record)
-    return path
+def output(out: Path | None = None) -> Output:
+    """The file that a record is to be written to, under this machine's name in `FOLDER` unless ``out`` says where."""
+    return Output(FOLDER / f"{file_name(machine())}.json" if out is None else out, SCHEMA.partition("/")[0])
 
 
 def read(path: Path) -> Record:
@@ -272,7 +270,7 @@ def documents() -> dict[Path, str]:
 def main() -> None:
     """Rewrite both documents: ``python -m lemmascope.benchmarks.record``."""
     for path, text in documents().items():
-        path.write_text(text, encoding="utf-8")
+        rewrite(path, text.encode())
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 __all__ = ["Entry", "Saved", "claims", "entry", "house", "spell_seconds", "stated_in", "steps", "subjects"]
 
 import importlib
-import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 
 from lemmascope.cli import lazily
 from lemmascope.sims import registry
+from lemmascope.sims.checksums import PROVENANCE
 from lemmascope.sims.study import Study
 from lemmascope.theory.claim import Claim
 
@@ -69,13 +69,17 @@ class Saved:
 
     @classmethod
     def within(cls, folder: Path) -> Iterator[Saved]:
-        """Those of every folder in ``folder``; what is no list of verdicts is passed over."""
-        for path in sorted(folder.glob("*/verdicts.json")):
-            try:
-                found = json.loads(path.read_text(encoding="utf-8"))
-                yield cls(str(found["study"]), path, tuple(found["verdicts"]))
-            except (OSError, ValueError, LookupError, TypeError):
-                continue
+        """Those of every folder of whole results in ``folder``; others are passed over.
+
+        Raises:
+            ResultsError: the verdicts, or what says where they come from, were changed since they were written.
+        """
+        from lemmascope.sims.report.verdicts import read_results
+
+        for path in sorted(folder.glob(f"*/{PROVENANCE}")):
+            found = read_results(path.parent)
+            if found is not None:
+                yield cls(str(found["study"]), path.parent / "verdicts.json", tuple(found["verdicts"]))
 
 
 def subjects() -> tuple[str, ...]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["give_json", "under"]
+__all__ = ["json_output", "under"]
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +20,25 @@ def under(console: Console, text: str, style: str = "") -> None:
     console.print(verdicts.under(text, style))
 
 
-def give_json(path: Path, value: Any) -> None:
-    """Write JSON to a file, whole or not at all, or print it where the path is ``-``."""
-    if str(path) == "-":
+@contextmanager
+def json_output(path: Path | None, kind: str) -> Iterator[Callable[[Any], None]]:
+    """A block of work at whose end JSON is given: to a file, which is refused or made sure of before, or printed.
+
+    Args:
+        path: the file; ``-`` prints it, None gives it nowhere.
+        kind: the name of its schema; an older file of that kind is replaced, and no other.
+
+    Yields:
+        The function that gives it, whole or not at all.
+    """
+    if path is None:
+        yield lambda value: None
+    elif str(path) == "-":
         import json
 
-        print(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False))
-        return
-    from lemmascope.sims.files import write_json
+        yield lambda value: print(json.dumps(value, indent=1, allow_nan=False))  # ASCII: JSON in any encoding
+    else:
+        from lemmascope.sims.files import Output
 
-    write_json(path, value)
+        with Output(path, kind, field="json") as output:
+            yield output.json

@@ -12,11 +12,9 @@ from __future__ import annotations
 __all__ = ["BLOCKS", "BUILT", "ROOT", "Saved", "copy", "documents", "main", "rewritten"]
 
 import importlib
-import json
 import os
 import pkgutil
 import re
-import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -29,7 +27,9 @@ from lemmascope.proofs_check import report as proofs_report
 from lemmascope.proofs_check.conformance import table as identities_table
 from lemmascope.proofs_check.text import escaped
 from lemmascope.sims import registry
-from lemmascope.sims.report.verdicts import read_verdicts
+from lemmascope.sims.checksums import PROVENANCE, check_listed, check_seal, read_json, read_provenance
+from lemmascope.sims.files import rewrite
+from lemmascope.sims.report.verdicts import read_results, read_verdicts
 from lemmascope.sims.study import plain, settings_of
 from lemmascope.sims.tables import number
 from lemmascope.theory.subject import Subject
@@ -71,22 +71,21 @@ class Saved:
 
     def seconds(self, study: str) -> float | None:
         """How long the saved run took, or about how long one takes."""
-        path = self.folder(study) / "provenance.json"
-        if path.exists():
-            return float(json.loads(path.read_text(encoding="utf-8"))["wall_seconds"])
+        if (self.folder(study) / PROVENANCE).exists():
+            return float(read_provenance(self.folder(study))["wall_seconds"])
         return registry.study(study).seconds
 
     @cached_property
     def proofs(self) -> dict[str, Any]:
         """The verdicts of the proof steps."""
-        found = json.loads((self.root / "docs" / "proofs" / "proofs.json").read_text(encoding="utf-8"))
-        assert isinstance(found, dict)
-        return found
+        return read_verdicts(self.root / "docs" / "proofs" / "proofs.json")
 
     @cached_property
     def identities(self) -> dict[str, Any]:
         """Which identities of momentum each optimizer satisfies."""
-        return identities_table.read(self.root / "docs" / "proofs" / "identities.json")
+        path = self.root / "docs" / "proofs" / "identities.json"
+        check_seal(path, read_json(path, "identities"))
+        return identities_table.read(path)
 
 
 def _cell(text: str) -> str:
@@ -115,7 +114,7 @@ def _bound(v: dict[str, Any]) -> str:
 
 
 def _held(v: dict[str, Any]) -> str:
-    return f"{len(v['holding'])}/{len(v['seeds'])}" if v["seeds"] else "–"
+    return f"{len(v['holding'])}/{len(v['seeds'])}" if v["seeds"] and "interval" not in v["evidence"] else "–"
 
 
 def _time(seconds: float | None) -> str:
@@ -410,26 +409,28 @@ def copy(results: Path, root: Path = ROOT) -> list[str]:
     """
     saved, left = Saved(root), []
     for path in sorted(results.glob("*/verdicts.json")):
-        folder, found = path.parent, json.loads(path.read_text(encoding="utf-8"))
-        study = found.get("study")
-        if study not in registry.names():
+        folder, found = path.parent, read_results(path.parent)
+        if found is None or found["study"] not in registry.names():
             continue
+        study = found["study"]
         target = saved.folder(study) / ("verdicts.json" if folder.name == study else f"{folder.name}.json")
         if folder.name != study and not target.exists():
             left.append(f"{folder} is a run of {study} that is not kept: {target} is not there")
         elif found["settings"] != plain(settings_of(registry.study(study).settings)):
             left.append(f"{folder} is not of the default size, and is not kept")
         else:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
+            rewrite(target, path.read_bytes())
             if folder.name == study:
-                shutil.copyfile(folder / "provenance.json", target.parent / "provenance.json")
-                for end in ("png", "caption.txt"):
-                    for picture in sorted(folder.glob(f"figures/*.{end}")):
-                        shutil.copyfile(picture, target.parent / picture.name)
+                provenance = read_provenance(folder)
+                rewrite(target.parent / PROVENANCE, (folder / PROVENANCE).read_bytes())
+                for name in provenance["files"]:
+                    if name.startswith("figures/") and name.endswith((".png", ".caption.txt")):
+                        rewrite(target.parent / Path(name).name, check_listed(folder, provenance, name))
     for source, name in (("proofs/verdicts.json", "proofs.json"), ("identities/identities.json", "identities.json")):
+        folder = (results / source).parent
         if (results / source).exists():
-            shutil.copyfile(results / source, root / "docs" / "proofs" / name)
+            data = check_listed(folder, read_provenance(folder), (results / source).name)
+            rewrite(root / "docs" / "proofs" / name, data)
     return left
 
 
@@ -438,7 +439,7 @@ def main(results: str = "") -> None:
     for sentence in copy(Path(results)) if results else []:
         print(sentence, file=sys.stderr)
     for path, text in documents().items():
-        path.write_text(text, encoding="utf-8")
+        rewrite(path, text.encode())
 
 
 if __name__ == "__main__":

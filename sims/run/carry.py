@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-__all__ = ["Compute", "fingerprint", "judge_again", "run_study"]
+__all__ = ["Compute", "fingerprint", "judge_again", "rehearse", "run_study"]
 
-import json
 import time
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import xarray as xr
 
 from lemmascope.sims import netcdf, pictures, registry
-from lemmascope.sims.files import PROVENANCE, ResultsError, ResultsFolder, digest, write_json
-from lemmascope.sims.judge import as_evidence, judge
+from lemmascope.sims.checksums import ResultsError, check_listed, read_provenance
+from lemmascope.sims.files import ResultsFolder, write_json
+from lemmascope.sims.judge import as_evidence, judge, unjudged
 from lemmascope.sims.own import BESIDE, load_source
 from lemmascope.sims.report.verdicts import verdicts_json
 from lemmascope.sims.run.code import UNKNOWN, code_of, made_with
@@ -26,7 +28,20 @@ from lemmascope.sims.run.parts import Kept, Parts, check_labelled
 from lemmascope.sims.run.provenance import machine_of
 from lemmascope.sims.run.store import Store
 from lemmascope.sims.run.tasks import Executor, Threads, run_tasks
-from lemmascope.sims.study import Data, Result, Study, Task, check_dtype, experiment_tasks, plain, restored
+from lemmascope.sims.sizes import undecided
+from lemmascope.sims.study import (
+    Data,
+    Result,
+    Study,
+    Task,
+    attempt,
+    check_dtype,
+    experiment_tasks,
+    plain,
+    restored,
+    settings_of,
+)
+from lemmascope.theory.claim import Evidence
 from lemmascope.theory.errors import InputError
 
 S = TypeVar("S")
@@ -115,7 +130,9 @@ def run_study(
         notice: called with a sentence on what is there already, and on what was damaged and is computed again.
 
     Returns:
-        The result, with data by experiment and the verdicts, each with its control.
+        The result, with data by experiment and the verdicts, each with its control. What fails once all is computed (a
+        claim, the evidence, a table, a picture) is told by ``notice``, and loses nothing else: claims that it concerns
+        are INCONCLUSIVE.
 
     Raises:
         InputError: settings or flags outside their range, or a folder that holds something else.
@@ -141,6 +158,7 @@ def run_study(
     by_experiment = experiment_tasks(study, settings, root_seed, dtype=dtype, backend=backend)
     tasks = [task for some in by_experiment.values() for task in some]
     keys = [task.key for task in tasks]
+    study.expects(settings), undecided(study, settings)  # what they refuse is known before anything is computed
     with ExitStack() as around:
         parts: Parts = Kept(keys)
         folder: ResultsFolder | None = None
@@ -153,29 +171,62 @@ def run_study(
                 say(f"the part {key} was damaged, and is computed again")
             if store.done:
                 say(f"{store.done} of {len(tasks)} parts are there already")
+            elif resume:
+                say(f"there is nothing in {out} to resume; it begins anew")
         if begin is not None:
             begin([tasks[index] for index in parts.missing()])
         run_tasks(Compute(study, backend), tasks, parts, executor or Threads(), progress)
-        result = _judged(study, settings, root_seed, _gathered(study, settings, by_experiment, parts, root_seed))
-        failed: Exception | None = None
+        failures: list[str] = []
+        data = _gathered(study, settings, by_experiment, parts, root_seed, failures)
+        result = _judged(study, settings, root_seed, data, failures)
         if folder is not None:
             seconds = time.monotonic() - started
-            failed = _write(folder, result, dtype=dtype, backend=backend, code=code, made_with=made, seconds=seconds)
-    if failed is not None:
-        why = f"a picture failed ({type(failed).__name__}: {failed}); data and verdicts are saved"
-        (notice or warnings.warn)(f"{why}, and --resume draws it once it is mended")
+            _write(folder, result, dtype=dtype, backend=backend, code=code, made_with=made, seconds=seconds)
+    for failure in failures:
+        kept = "; what was computed is saved, and --resume goes on from there" if folder is not None else ""
+        (notice or warnings.warn)(failure + kept)
     return result
 
 
+def rehearse(study: Study[Any]) -> None:
+    """Try a study at its size tiny, in memory: its claims, tables and pictures may fail before hours, not after them.
+
+    Nothing is done where no setting has a value at that size.
+
+    Raises:
+        InputError: something fails.
+    """
+    settings = settings_of(study.settings, "tiny")
+    if settings == study.settings():
+        return
+    result = run_study(study, settings, notice=lambda sentence: None)
+    _ = result.tables, result.summary
+    with TemporaryDirectory() as folder:
+        attempt("a picture", result.failures, partial(pictures.save, result, Path(folder)), [])
+    if result.failures:
+        raise InputError("study", study.name, f"at its size tiny, tried before anything else, {result.failures[0]}")
+
+
 def _gathered(
-    study: Study[S], settings: S, by_experiment: Mapping[str, list[Task[S]]], parts: Parts, root_seed: int
+    study: Study[S],
+    settings: S,
+    by_experiment: Mapping[str, list[Task[S]]],
+    parts: Parts,
+    root_seed: int,
+    failures: list[str],
 ) -> Data:
     places = {key: index for index, key in enumerate(parts.keys)}
-    data: dict[str, xr.Dataset] = {}
-    for name, tasks in by_experiment.items():
-        data[name] = study.experiments[name].gather(tasks, [parts.read(places[task.key]) for task in tasks])
     own = {"study": study.name, "root_seed": root_seed, "lemmascope_version": version("lemmascope")}
-    return _labelled(study.derive(settings, _labelled(data, own)), own)
+
+    def gathered(name: str) -> Data:
+        tasks = by_experiment[name]
+        each = [parts.read(places[task.key]) for task in tasks]
+        return _labelled({name: study.experiments[name].gather(tasks, each)}, own)
+
+    data: dict[str, xr.Dataset] = {}
+    for name in by_experiment:
+        data |= attempt(f"gather of {name}", failures, partial(gathered, name), {})
+    return attempt("derive", failures, lambda: _labelled(study.derive(settings, data), own), data)
 
 
 def _labelled(data: Data, attrs: Mapping[str, Any]) -> Data:
@@ -187,11 +238,24 @@ def _labelled(data: Data, attrs: Mapping[str, Any]) -> Data:
     return {name: one.assign_attrs(attrs) for name, one in data.items()}
 
 
-def _judged(study: Study[S], settings: S, root_seed: int, data: Data) -> Result[S]:
-    evidence = as_evidence(study.evidence(settings, data))
-    expected = study.expected(settings) if callable(study.expected) else study.expected
-    verdicts = judge(study.claims, evidence, study.controls, expected)
-    return Result(study, settings, root_seed, data, evidence, verdicts)
+def _judged(study: Study[S], settings: S, root_seed: int, data: Data, failures: list[str]) -> Result[S]:
+    known = undecided(study, settings)
+
+    def of_evidence() -> tuple[Evidence, ...]:
+        found = as_evidence(study.evidence(settings, data))
+        plain([one.parameters for one in found])  # as they will be saved
+        return found
+
+    none: tuple[Evidence, ...] | None = None
+    # Data that could not be made whole are no evidence of anything.
+    evidence = none if failures else attempt("evidence", failures, of_evidence, none)
+    if evidence is None:
+        verdicts = tuple(unjudged(claim, "; ".join(failures)) for claim in study.claims)
+    else:
+        verdicts = judge(
+            study.claims, evidence, study.controls, study.expects(settings), undecided=known, failures=failures
+        )
+    return Result(study, settings, root_seed, data, evidence or (), verdicts, known, failures)
 
 
 def _write(
@@ -203,18 +267,12 @@ def _write(
     code: str,
     made_with: Mapping[str, str],
     seconds: float,
-) -> Exception | None:
-    """Data, verdicts, pictures and, last, where they come from; what a picture failed with, which loses nothing."""
+) -> None:
+    """Data, verdicts, pictures and, last, where they come from."""
     for name, one in result.data.items():
         netcdf.save(one, folder.partial / f"{name}.nc")
     write_json(folder.partial / "verdicts.json", verdicts_json(result))
-    failed = None
-    try:
-        pictures.save(result, folder.partial / "figures")
-    except OSError:
-        raise
-    except Exception as error:
-        failed = error
+    attempt("a picture", result.failures, lambda: pictures.save(result, folder.partial / "figures"), [])
     folder.provenance(
         {
             "study": result.study.name,
@@ -229,28 +287,31 @@ def _write(
             **machine_of(seconds),
         }
     )
-    return failed
 
 
-def judge_again(path: str | Path, study: Study[Any] | None = None) -> Result[Any]:
+def judge_again(
+    path: str | Path, study: Study[Any] | None = None, notice: Callable[[str], None] | None = None
+) -> Result[Any]:
     """The saved results of a study, held against today's claims.
 
     Args:
         path: the folder of the results.
         study: whose they are; default the study of the house that the folder names. A file that it names is never run.
+        notice: called with a sentence where other code than today's computed the data; default a warning.
 
     Raises:
         ResultsError: there are no whole results, they were changed since, or the study has other settings now.
         InputError: they are those of a study that is not known here.
     """
     path = Path(path)
+    found = read_provenance(path)
+    if "data" not in found:
+        raise InputError("results", str(path), "they are not those of a study, and have no data to judge")
     try:
-        found = json.loads((path / PROVENANCE).read_text(encoding="utf-8"))
         name, root_seed = str(found["study"]), int(found["root_seed"])
-        written = {str(one): str(found["files"][f"{one}.nc"]) for one in found["data"]}
-        values = dict(found["settings"])
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise ResultsError(f"{path} holds no whole results of a study ({PROVENANCE} is missing or damaged)") from error
+        names, values = [str(one) for one in found["data"] if found["files"][f"{one}.nc"]], dict(found["settings"])
+    except (ValueError, LookupError, TypeError) as error:
+        raise ResultsError(f"{path} holds no whole results of a study (its provenance.json is damaged)") from error
     if study is None:
         if name not in registry.names():
             raise InputError("results", str(path), f"they are of the study {name!r}, which is yours: give its file")
@@ -261,12 +322,10 @@ def judge_again(path: str | Path, study: Study[Any] | None = None) -> Result[Any
         settings = restored(study.settings, values)
     except TypeError as error:
         raise ResultsError(f"the settings in {path} are not those that {name} has now ({error})") from error
-    data = {one: _unchanged(path / f"{one}.nc", written[one], f"the data of {name}") for one in written}
-    return _judged(study, settings, root_seed, data)
-
-
-def _unchanged(path: Path, written: str, what: str) -> xr.Dataset:
-    data = netcdf.load(path, what)
-    if digest(path) != written:
-        raise ResultsError(f"{path} was changed since it was written")
-    return data
+    for one in ("verdicts.json", *(f"{one}.nc" for one in names)):
+        check_listed(path, found, one)
+    if found.get("code") != code_of(study):
+        why = f"the data in {path} were computed by another version of the code; run the study again to judge today's"
+        (notice or warnings.warn)(why)
+    data = {one: netcdf.load(path / f"{one}.nc", f"the data of {name}") for one in names}
+    return _judged(study, settings, root_seed, data, [])

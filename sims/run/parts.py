@@ -21,7 +21,7 @@ import xarray as xr
 from lemmascope.theory.errors import InputError
 
 LABELS = "labels"
-SCHEMA = "lemmascope-part/1"
+SCHEMA = "lemmascope-part/2"
 KINDS = "biufcU"
 """Kinds of NumPy types that a part may hold: booleans, integers, real and complex numbers, text."""
 
@@ -159,8 +159,13 @@ def _is_number(x: Any) -> bool:
     return isinstance(x, float) or (isinstance(x, int) and not isinstance(x, bool) and -(2**63) <= x < 2**63)
 
 
-def encode(part: xr.Dataset, key: str) -> bytes:
+def encode(part: xr.Dataset, key: str, of: str = "") -> bytes:
     """A part as the bytes of an ``.npz`` archive.
+
+    Args:
+        part: what a task's function returned.
+        key: the task's name.
+        of: what the store of parts is of; a part of another one is not read there.
 
     Raises:
         InputError: it is no Dataset, or holds what neither it nor netCDF can, see `check_labelled`.
@@ -176,18 +181,18 @@ def encode(part: xr.Dataset, key: str) -> bytes:
             "attrs": _attributes(variable.attrs, what),
             "coordinate": name in part.coords,
         }
-    labels = {"schema": SCHEMA, "key": key, "variables": variables, "attrs": _attributes(part.attrs, what)}
+    labels = {"schema": SCHEMA, "key": key, "of": of, "variables": variables, "attrs": _attributes(part.attrs, what)}
     arrays[LABELS] = np.frombuffer(json.dumps(labels, ensure_ascii=False).encode(), dtype=np.uint8)
     target = io.BytesIO()
     np.savez(target, **arrays)  # type: ignore[arg-type]
     return target.getvalue()
 
 
-def decode(data: bytes, key: str) -> xr.Dataset:
+def decode(data: bytes, key: str, of: str = "") -> xr.Dataset:
     """The inverse of `encode`.
 
     Raises:
-        Damaged: the bytes are truncated or changed, or those of another task's part.
+        Damaged: the bytes are truncated or changed, or those of another task's part or of another study's.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -195,7 +200,7 @@ def decode(data: bytes, key: str) -> xr.Dataset:
                 raise Damaged("a checksum is wrong")
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             labels = json.loads(arrays[LABELS].tobytes())
-            if labels["schema"] != SCHEMA or labels["key"] != key:
+            if (labels["schema"], labels["key"], labels["of"]) != (SCHEMA, key, of):
                 raise Damaged("it is another part")
             coords: dict[str, xr.Variable] = {}
             variables: dict[str, xr.Variable] = {}

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 __all__ = ["SCHEMA", "Store", "other_code"]
 
-import fcntl
 import hashlib
 import json
 import os
 import re
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
-from lemmascope.sims.files import LOCK, PROVENANCE, check_ours, read_table, whole_file, write_json
+from lemmascope.sims.checksums import PROVENANCE, ResultsError, read_table, read_whole
+from lemmascope.sims.files import LOCK, check_ours, locked, sweep_partial, whole_file, write_json
 from lemmascope.sims.run.parts import Damaged, decode, encode
 from lemmascope.theory.errors import InputError
 
@@ -84,8 +83,7 @@ class Store:
         if not keys or len(set(keys)) < len(keys):
             raise InputError("keys", len(keys), "give one key or more, all different")
         check_ours(out)
-        (out / FOLDER).mkdir(parents=True, exist_ok=True)
-        store = cls(out / FOLDER, _locked(out))
+        store = cls(out / FOLDER, locked(out / LOCK, "out", out))
         try:
             store._prepare(wanted, resume=resume, force=force)
         except BaseException:
@@ -96,18 +94,17 @@ class Store:
     def _prepare(self, wanted: dict[str, Any], *, resume: bool, force: bool) -> None:
         self.keys = wanted["keys"]
         self._files = [self.path / file_name(key) for key in self.keys]
-        for leftover in self.path.glob(".*.partial"):  # of a writer that was killed
-            if leftover.is_dir():
-                shutil.rmtree(leftover, ignore_errors=True)
-            else:
-                leftover.unlink()
+        self._of = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
+        sweep_partial(self.path)
         found = list(self.path.glob(PART))
         results = read_table(self.path.parent / PROVENANCE)
-        finished = bool(results) and results.get("complete") is not False
+        finished = os.path.lexists(self.path.parent / PROVENANCE) and results.get("complete") is not False
         if not force and found:
             self._compare(wanted, resume=resume)
         elif not force and finished:
             # Results whose parts were deleted: they are the same study's, or they are left alone.
+            if not isinstance(results.get("fingerprint"), dict):
+                raise InputError("out", str(self.path.parent), f"its {PROVENANCE} is damaged; --force replaces it all")
             other = _differences(results.get("fingerprint", {}), wanted["fingerprint"])
             if other:
                 raise InputError("out", str(self.path.parent), f"it holds {_other(other)}")
@@ -141,10 +138,10 @@ class Store:
     def _readable(self, index: int) -> bool:
         """Whether the task's file is there and whole."""
         try:
-            decode(self._files[index].read_bytes(), self.keys[index])
-        except FileNotFoundError:
-            return False
-        except Damaged:
+            self._decoded(index)
+        except (ResultsError, Damaged):
+            if not os.path.lexists(self._files[index]):
+                return False
             self.damaged.append(self.keys[index])
             return False
         return True
@@ -165,7 +162,7 @@ class Store:
             InputError: it is no part, see `sims.run.parts.encode`.
             OSError: the disk is full or gone; the parts written before are unharmed.
         """
-        data = encode(part, self.keys[index])
+        data = encode(part, self.keys[index], self._of)
         with whole_file(self._files[index]) as temporary:
             temporary.write_bytes(data)
         self._there[index] = True
@@ -177,12 +174,15 @@ class Store:
             InputError: its file was changed since it was written.
         """
         try:
-            return decode(self._files[index].read_bytes(), self.keys[index])
-        except (OSError, Damaged) as error:
+            return self._decoded(index)
+        except (ResultsError, Damaged) as error:
             where = str(self._files[index])
             raise InputError(
                 "part", where, f"it was whole and is damaged now ({error}); --resume repairs it"
             ) from error
+
+    def _decoded(self, index: int) -> xr.Dataset:
+        return decode(read_whole(self._files[index], "a part"), self.keys[index], self._of)
 
     def close(self) -> None:
         """Let others open the store; may be called twice."""
@@ -237,16 +237,3 @@ def _other(differing: list[str]) -> str:
     same = differing[0].startswith(("settings.", "root_seed ", "dtype ", "backend "))  # the study's name comes first
     which = "this study as it was run otherwise" if same else "another study"
     return f"{which}, which differs in {what}{more}; choose another folder, or --force replaces it"
-
-
-def _locked(out: Path) -> int:
-    lock = os.open(out / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        raise InputError("out", str(out), "another process is working on it; wait for its end") from None
-    except BaseException:
-        os.close(lock)
-        raise
-    return lock

@@ -41,7 +41,9 @@ def made(work="A", own=2.0, peer=20.0, **of_own):
 
 def test_the_record_holds_every_round_and_is_json(tmp_path):
     record = made()
-    path = records.write(record, tmp_path / "a.json")
+    path = tmp_path / "a.json"
+    with records.output(path) as output:
+        output.json(record)
     assert records.read(path) == json.loads(json.dumps(record))
     row = record["rows"][0]["implementations"][0]
     assert len(row["rounds_ms"]) == 5

@@ -1,7 +1,7 @@
 """Labelled data as netCDF files: every bit, and whole or not at all."""
 
 import errno
-from pathlib import Path
+import os
 
 import numpy as np
 import pytest
@@ -47,15 +47,14 @@ def test_a_full_disk_leaves_the_earlier_file(tmp_path, monkeypatch):
     path = netcdf.save(data(), tmp_path / "x.nc")
     before = path.read_bytes()
 
-    def full(self, content):
-        with open(self, "wb") as file:
-            file.write(content[:100])
+    def full(handle):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", full)
-        with pytest.raises(OSError, match="No space left"):
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left") as caught:
             netcdf.save(data().drop_vars("x"), path)
+    assert caught.value.filename == str(path)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["x.nc"]
 

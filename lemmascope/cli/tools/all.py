@@ -21,7 +21,7 @@ from lemmascope.cli.kinds import INT, PATH
 from lemmascope.cli.manners import FAULT, polite
 from lemmascope.cli.studies import EXITS, KEPT, Done, carry, size_of, sizes
 from lemmascope.sims import registry
-from lemmascope.sims.files import PROVENANCE
+from lemmascope.sims.checksums import read_provenance
 from lemmascope.sims.study import Study, settings_of
 
 SAID = {0: "as expected", 1: "not as expected", 2: "refused", 3: "cluster lost", FAULT: "failed"}
@@ -77,14 +77,16 @@ def command(out: Path, root_seed: int, force: bool, **given: Any) -> int:
 
 def _there(study: Study[Any], settings: Any, root_seed: int, out: Path) -> Done | None:
     """How it came out, where whole results of the same run and of today's code lie there."""
+    from lemmascope.sims.report.verdicts import read_results
     from lemmascope.sims.run.carry import fingerprint
     from lemmascope.sims.run.code import code_of
 
     try:
-        found = json.loads((out / PROVENANCE).read_text(encoding="utf-8"))
-        verdicts = json.loads((out / "verdicts.json").read_text(encoding="utf-8"))["verdicts"]
+        found, saved = read_provenance(out), read_results(out)
+        verdicts = saved["verdicts"] if saved is not None else []
         wanted = fingerprint(study, settings, root_seed, study.dtypes[0], study.backends[0])
-        if found["fingerprint"] != json.loads(json.dumps(wanted)) or found["code"] != code_of(study):
+        same = found["fingerprint"] == json.loads(json.dumps(wanted)) and found["code"] == code_of(study)
+        if saved is None or not same:
             return None
         good = sum(bool(v["as_expected"]) for v in verdicts)
         return Done(int(good < len(verdicts)), good, len(verdicts), float(found["wall_seconds"]))

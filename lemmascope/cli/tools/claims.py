@@ -17,6 +17,7 @@ import dataclasses
 import importlib
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from lemmascope.cli import catalogue
 from lemmascope.cli.command import argument, flag, option
 from lemmascope.cli.command import command as made
 from lemmascope.cli.kinds import PATH, OneOf
-from lemmascope.cli.text import give_json, under
+from lemmascope.cli.text import json_output, under
 from lemmascope.sims import registry
 from lemmascope.sims.files import PROVENANCE, ResultsError
 from lemmascope.sims.study import Study
@@ -36,6 +37,9 @@ from lemmascope.theory.verdict import Status, Verdict
 if TYPE_CHECKING:
     import xarray as xr
     from rich.console import Console
+
+LISTED = "lemmascope-statement"
+"""The schema of an entry of the list."""
 
 
 @made(
@@ -76,6 +80,7 @@ def command(
     """See the top of the file."""
     from lemmascope.sims.own import own_objects
     from lemmascope.sims.report.terminal import open_console
+    from lemmascope.sims.report.verdicts import VERDICTS_SCHEMA
 
     console = open_console()
     more: list[Claim] = own_objects(plugin, Claim) if plugin is not None else []
@@ -87,33 +92,35 @@ def command(
             raise InputError(name, value, "it goes with --list")
     if not saved:
         raise InputError("saved", None, "give results to judge, or --list")
-    if json_ is not None:
-        _check_json(json_)
     own = registry.find(study) if study is not None else None
     documents: list[dict[str, Any]] = []
     verdicts: list[Verdict] = []
     known: set[str] = set()
-    for path in [one for some in saved for one in _each(some)]:
-        if len(saved) > 1 or path not in saved:
-            console.print(f"\n{path}", style="bold", markup=False)
-        try:
-            ids, document, found = _judged(path, own, more, only)
-        except (InputError, ResultsError) as error:
-            if path in saved:
-                raise
-            console.print(f"passed over: {error}", style="yellow", markup=False)
-            continue
-        known |= ids
-        _show(console, found)
-        documents.append(document)
-        verdicts += found
-    for name in only:
-        if name not in known:
-            raise InputError("only", name, f"the claims are {', '.join(sorted(known))}")
-    if json_ is not None:
-        give_json(json_, documents[0] if len(documents) == 1 else documents)
+    damaged: list[str] = []
+    with json_output(json_, VERDICTS_SCHEMA.partition("/")[0]) as give:
+        for path in [one for some in saved for one in _each(some)]:
+            if len(saved) > 1 or path not in saved:
+                console.print(f"\n{path}", style="bold", markup=False)
+            try:
+                ids, document, found = _judged(path, own, more, only, console)
+            except (InputError, ResultsError) as error:
+                if path in saved:
+                    raise
+                console.print(f"passed over: {error}", style="yellow", markup=False)
+                damaged += [str(error)] if isinstance(error, ResultsError) else []
+                continue
+            known |= ids
+            _show(console, found)
+            documents.append(document)
+            verdicts += found
+        for name in only:
+            if name not in known:
+                raise InputError("only", name, f"the claims are {', '.join(sorted(known))}")
+        give(documents[0] if len(documents) == 1 else documents)
     counts = {one: sum(v.status is one for v in verdicts) for one in Status}
     console.print("\n" + (", ".join(f"{n} {one.value}" for one, n in counts.items() if n) or "No claim is about them."))
+    if damaged:
+        raise ResultsError(f"not all of it could be judged: {damaged[0]}")
     return 1 if any(_contradicted(v) for v in verdicts) else 0
 
 
@@ -126,16 +133,8 @@ def _each(path: Path) -> Iterator[Path]:
         yield path
 
 
-def _check_json(path: Path) -> None:
-    """Older verdicts may be replaced, and nothing else."""
-    from lemmascope.sims.report.verdicts import read_verdicts
-
-    if str(path) != "-" and path.exists():
-        read_verdicts(path)
-
-
 def _judged(
-    path: Path, own: Study[Any] | None, more: Sequence[Claim], only: Sequence[str]
+    path: Path, own: Study[Any] | None, more: Sequence[Claim], only: Sequence[str], console: Console
 ) -> tuple[set[str], dict[str, Any], tuple[Verdict, ...]]:
     """The ids of all claims that are known for what is saved there, the document, and the verdicts."""
     from lemmascope.sims.judge import judge
@@ -143,14 +142,14 @@ def _judged(
     from lemmascope.sims.run.carry import judge_again
 
     if path.is_dir():
-        result = judge_again(path, own)
+        result = judge_again(path, own, lambda sentence: console.print(sentence, style="yellow", markup=False))
         found = (*result.verdicts, *judge(more, result.evidence, result.study.controls))
         ids = {claim.id for claim in (*result.study.claims, *more)}
         found = tuple(v for v in found if not only or v.claim in only)
         return ids, verdicts_json(dataclasses.replace(result, verdicts=found)), found
     from lemmascope.sims import netcdf
 
-    data = netcdf.load(path, "a trajectory, or labelled data,")
+    data = netcdf.load(path, "a trajectory, or labelled data,", ours=False)
     face = _face(data)
     if face is not None:
         ours = list(face.TRAJECTORY)
@@ -164,7 +163,8 @@ def _judged(
     chosen = [claim for claim in (*ours, *more) if not only or claim.id in only]
     found = face.judge(data, chosen) if face is not None else judge(chosen, data)
     name, root = str(data.attrs.get("study", path.stem)), data.attrs.get("root_seed")
-    saved = document(name, found, root_seed=None if root is None else int(root))
+    is_seed = isinstance(root, Integral) and root >= 0  # what others' files have under that name may be anything
+    saved = document(name, found, root_seed=int(root) if is_seed else None)
     return {claim.id for claim in (*ours, *more)}, saved, found
 
 
@@ -226,17 +226,17 @@ def _chosen(
 
 
 def _list(console: Console, entries: list[tuple[catalogue.Entry, list[Any]]], json_: Path | None) -> None:
-    if json_ is not None:
-        give_json(
-            json_,
+    with json_output(json_, LISTED) as give:
+        give(
             [
-                dataclasses.asdict(entry)
+                {"schema": f"{LISTED}/1"}
+                | dataclasses.asdict(entry)
                 | {"saved": [{k: v.get(k) for k in ("label", "status", "as_expected")} for v in verdicts]}
                 for entry, verdicts in entries
-            ],
+            ]
         )
-        if str(json_) == "-":
-            return
+    if str(json_) == "-":
+        return
     from rich.text import Text
 
     for entry, verdicts in entries:

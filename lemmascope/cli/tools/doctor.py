@@ -12,11 +12,12 @@ from pathlib import Path
 from lemmascope.cli.command import command as made
 from lemmascope.cli.command import flag, option
 from lemmascope.cli.kinds import PATH
+from lemmascope.cli.text import json_output
 
 
 @made(
     __doc__,
-    option("--json", "json_", kind=PATH, help="Write the findings to this file too."),
+    option("--json", "json_", kind=PATH, help="Write the findings to this file too; - prints them."),
     flag("--measure/--no-measure", default=True, help="Measure rates and bandwidth, or leave it."),
     examples=("lemmascope doctor", "lemmascope doctor --no-measure --json machine.json"),
 )
@@ -25,13 +26,12 @@ def command(json_: Path | None, measure: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from lemmascope.sims.files import check_writable, write_json
     from lemmascope.sims.machine.doctor import examine, findings
     from lemmascope.sims.report.terminal import open_console
 
-    if json_ is not None:
-        check_writable(json_)
-    found = examine(measure)
+    with json_output(json_, "lemmascope-doctor") as give:
+        found = examine(measure)
+        give({"schema": "lemmascope-doctor/1", **found})
     console = open_console()
     for section, lines in found.items():
         table = Table(title=section, title_justify="left", show_header=False, min_width=60)
@@ -40,5 +40,3 @@ def command(json_: Path | None, measure: bool) -> None:
         console.print(table)
     for sentence in findings(found):
         console.print(escape(sentence), soft_wrap=True)
-    if json_ is not None:
-        write_json(json_, found)

@@ -72,6 +72,7 @@ def command(
     from lemmascope.proofs_check.conformance.assertion import explanation, names_of
     from lemmascope.proofs_check.conformance.case import DTYPES
     from lemmascope.proofs_check.conformance.known import LIBRARIES, installed, subjects
+    from lemmascope.sims.checksums import sealed
     from lemmascope.sims.files import ResultsFolder, write_json
     from lemmascope.sims.report.terminal import open_console, task_progress
     from lemmascope.sims.run.provenance import machine_of
@@ -126,7 +127,7 @@ def command(
                 progress=lambda n: advance(float(n)),
             )
         found = table.as_json(rows, dtypes=list(dtypes), examples_each=examples)
-        write_json(folder.partial / "identities.json", found)
+        write_json(folder.partial / "identities.json", sealed(found))
         folder.provenance({"examples": examples} | machine_of(time.monotonic() - started))
     console.print("Optimizers, by their numbers below, × identities", style="bold")
     console.print(_table(found, wide=console.width >= 110))

@@ -17,7 +17,10 @@ from lemmascope.cli.command import command as made
 from lemmascope.cli.command import option
 from lemmascope.cli.kinds import PATH
 from lemmascope.cli.studies import title_of
+from lemmascope.cli.text import json_output
 from lemmascope.sims import registry
+
+SCHEMA = "lemmascope-study/1"
 
 
 @made(
@@ -38,6 +41,7 @@ def command(results: Path, json_: Path | None) -> None:
         found = saved.get(name)
         rows.append(
             {
+                "schema": SCHEMA,
                 "study": name,
                 "subject": study.subject,
                 "title": title_of(study),
@@ -49,12 +53,10 @@ def command(results: Path, json_: Path | None) -> None:
                 "seconds": study.seconds,
             }
         )
-    if json_ is not None:
-        from lemmascope.cli.text import give_json
-
-        give_json(json_, rows)
-        return
-    _show(rows)
+    with json_output(json_, SCHEMA.partition("/")[0]) as give:
+        give(rows)
+    if json_ is None:
+        _show(rows)
 
 
 def _show(rows: list[dict[str, Any]]) -> None:

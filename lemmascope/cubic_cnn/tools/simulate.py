@@ -52,7 +52,7 @@ out = "study.nc"
     flag("--trace", default=None, help="Record loss, ν₁, ν₂, max c, max |Ξ| at every iteration too."),
     option("--fast-forward", kind=NUMBER, help="Cross plateaus in long windows, each held to this error; 1e-10, say."),
     option("--out", kind=PATH, help="File to save [trajectory.nc]."),
-    flag("--force", help="Replace a file that holds another run."),
+    flag("--force", help="Replace a file of simulate that holds another run."),
     examples=(
         "lemmascope simulate --iterations 2000 --seeds 3 --out run.nc",
         "lemmascope simulate --optimizer gd:eta=0.1 \\",
@@ -72,25 +72,26 @@ def command(config: Path | None, force: bool, **flags: Any) -> None:
     from lemmascope.sims.cubic_cnn.identity import found_identity, identity
     from lemmascope.sims.cubic_cnn.settings import read_toml, settings
     from lemmascope.sims.cubic_cnn.simulate import simulate
-    from lemmascope.sims.cubic_cnn.trajectory import advice, save
-    from lemmascope.sims.files import check_writable, refuse_other
+    from lemmascope.sims.cubic_cnn.trajectory import advice
+    from lemmascope.sims.files import Output, refuse_other
+    from lemmascope.sims.netcdf import KIND, image
     from lemmascope.sims.report.terminal import open_console, progress
-    from lemmascope.theory.errors import InputError
 
     chosen = settings(read_toml(config) if config is not None else {}, flags)
     console = open_console()
     same = identity(chosen.problem, chosen.optimizers, chosen.record, chosen.run)
-    if chosen.out.is_dir():
-        raise InputError("out", str(chosen.out), "it must be a file, and this is a folder")
-    if chosen.out.exists() and not force:
-        refuse_other(chosen.out, "out", same, found_identity(chosen.out))
-    check_writable(chosen.out)
+
+    def refuse() -> None:
+        if not force:
+            refuse_other(chosen.out, "out", same, found_identity(chosen.out))
+
     started = time.monotonic()
     total = chosen.run["iterations"] * chosen.run["seeds"]
-    with progress(max(total, 1) if isinstance(total, int) else 1, ", ".join(chosen.optimizers)) as advance:
-        run = simulate(chosen.problem, chosen.optimizers, record=chosen.record, progress=advance, **chosen.run)
-    run.attrs["identity"] = json.dumps(same)
-    save(run, chosen.out)
+    with Output(chosen.out, KIND, refuse=refuse) as output:
+        with progress(max(total, 1) if isinstance(total, int) else 1, ", ".join(chosen.optimizers)) as advance:
+            run = simulate(chosen.problem, chosen.optimizers, record=chosen.record, progress=advance, **chosen.run)
+        run.attrs["identity"] = json.dumps(same)
+        output.write(image(run))
     for sentence in advice(run):
         console.print(sentence, style="yellow")
     console.print(_summary(run))
