@@ -20,7 +20,7 @@ import click
 
 from lemmascope.cli import lazily
 from lemmascope.cli.command import COLUMN, verbatim
-from lemmascope.cli.manners import nearest, polite, settle, stop
+from lemmascope.cli.manners import endable, legible, nearest, polite, stop
 from lemmascope.sims import registry
 
 FRONT = Path(__file__).parents[1]
@@ -113,6 +113,7 @@ class Front(click.Group):
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
         """Run it and leave with its exit state: a command's callback returns 0, None, or another."""
+        legible()
         with polite():
             try:
                 status = super().main(args, "lemmascope", standalone_mode=False)
@@ -189,5 +190,5 @@ app = Front(
 
 def main() -> None:
     """Entry point."""
-    settle()
+    endable()
     app.main()

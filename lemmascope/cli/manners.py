@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["DEBUG", "FAULT", "Ended", "nearest", "polite", "settle", "stop"]
+__all__ = ["DEBUG", "FAULT", "Ended", "endable", "legible", "nearest", "polite", "stop"]
 
 import os
 import signal
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, NoReturn
 
 import click
@@ -50,8 +50,10 @@ class polite:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         if error is None or isinstance(error, (Said, click.ClickException, click.exceptions.Exit)):
             return
-        if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):
-            _hush()  # rich makes a SystemExit(1) of it
+        # rich makes a SystemExit(1) of it
+        told = error.__context__ if isinstance(error, SystemExit) else error
+        if isinstance(told, BrokenPipeError) and not _own_line(error):
+            _hush()
             raise Said(128 + 13) from error
         sentence, status = _said(error, self.kept)
         stop(sentence, status, error)
@@ -72,7 +74,7 @@ def _said(error: BaseException, kept: str) -> tuple[str, int]:
     what = type(error).__name__
     with suppress(Exception):  # a user's error may fail even in saying what it is
         what = "; ".join([f"{what}: {error}", *getattr(error, "__notes__", ())])
-    if place := _own_line(error.__traceback__):
+    if place := _own_line(error):
         return f"{place} failed ({what}); {kept}.", 2
     if isinstance(error, OSError):
         where = f" {error.filename}" if error.filename else ""
@@ -82,15 +84,18 @@ def _said(error: BaseException, kept: str) -> tuple[str, int]:
     return f"a fault of lemmascope ({what}): please report it, with what {DEBUG}=1 prints.", FAULT
 
 
-def _own_line(trace: TracebackType | None) -> str:
-    """FILE, line N of the innermost frame, where that is a user's file or was called by one; empty without one."""
+def _own_line(error: BaseException | None) -> str:
+    """FILE, line N of the innermost call in a user's file that led to an error; empty where none did."""
     from lemmascope.sims.own import is_own
 
     found = ""
-    while trace is not None:
-        if is_own(trace.tb_frame.f_globals):
-            found = f"{trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno},"
-        trace = trace.tb_next
+    while error is not None and not found:
+        trace = error.__traceback__
+        while trace is not None:
+            if is_own(trace.tb_frame.f_globals):
+                found = f"{trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno},"
+            trace = trace.tb_next
+        error = error.__cause__
     return found
 
 
@@ -120,15 +125,15 @@ def _hush() -> None:
         os.close(nowhere)
 
 
-def settle() -> None:
-    """Make this process's streams and signals those of a command.
-
-    What an output's encoding has no letter for is printed as its escape (σ as ``\\u03c3``), and SIGTERM and SIGHUP end
-    the command as Ctrl-C does, unless they are ignored, as under ``nohup``.
-    """
+def legible() -> None:
+    """What an output's encoding has no letter for is printed as its escape from now on, σ as ``\\u03c3``."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def endable() -> None:
+    """SIGTERM and SIGHUP end this process as Ctrl-C does, unless they are ignored, as SIGHUP is under ``nohup``."""
 
     def end(number: int, frame: FrameType | None) -> NoReturn:
         raise Ended(number)
