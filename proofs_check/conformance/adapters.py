@@ -19,9 +19,10 @@ Libraries are imported only where an optimizer of theirs is driven.
 
 from __future__ import annotations
 
-__all__ = ["Subject", "Unsupported", "run"]
+__all__ = ["Subject", "Touched", "Unsupported", "Untried", "run"]
 
 import inspect
+import reprlib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -46,6 +47,14 @@ Spoil = Callable[[np.ndarray], None]
 
 class Unsupported(Exception):
     """The optimizer does not have what the case asks for; the text says what."""
+
+
+class Untried(Exception):
+    """The optimizer cannot be run through a case, so that nothing can be said of it there; the text says why."""
+
+
+class Touched(Exception):
+    """A step wrote into what it was given; the text says into what."""
 
 
 @dataclass(frozen=True)
@@ -113,30 +122,48 @@ class Subject:
             raise
 
     def trajectory(self, case: Case, blocks: Sequence[int] = (), spoil: Spoil | None = None) -> np.ndarray:
-        """θ_0, …, θ_T as the optimizer computes them, (T + 1, n).
+        """θ_0, …, θ_T as the optimizer computes them, (T + 1, n), all of them finite.
 
         Args:
             case: the input.
             blocks: sizes of the parameter arrays into which the coordinates are split, where the library takes
                 several; one array by default.
-            spoil: called with each gradient buffer after its step; what it writes there must not matter. With it,
-                a step that writes into its inputs itself is an `AssertionError`.
+            spoil: called with each gradient buffer after its step; what it writes there must not matter.
 
         Raises:
             Unsupported: if it lacks an option, or buffers that can be written.
+            Touched: with ``spoil``, if a step writes into its inputs itself.
+            Untried: if it raises, or returns anything but finite numbers in the shape of its parameters.
         """
+        try:
+            found = self.iterates(case, blocks, spoil)
+        except (Unsupported, Untried, Touched, InputError):
+            raise
+        except (Exception, SystemExit) as error:
+            said = " ".join(str(error).split())
+            raise Untried(f"it raises {type(error).__name__}{f': {said}' if said else ''}") from error
+        wild = np.argwhere(~np.isfinite(found))
+        if len(wild):
+            t, j = wild[0]
+            raise Untried(f"θ_{t}{f'[{j}]' if found.shape[1] > 1 else ''} is {found[t, j]}")
+        return found
+
+    def iterates(self, case: Case, blocks: Sequence[int] = (), spoil: Spoil | None = None) -> np.ndarray:
+        """The same, finite or not; what the optimizer raises passes through."""
         drive = _DRIVERS.get(self._library(case))
         if drive is None:
             raise InputError("library", self.library, f"it must be one of {', '.join(_DRIVERS)}")
-        n = len(case.theta)
         edges: Sequence[int] = np.cumsum(blocks)[:-1].tolist() if blocks else ()
         theta = np.split(np.array(case.theta, dtype=case.dtype), list(edges))
         gradients = [np.split(np.array(row, dtype=case.dtype), list(edges)) for row in case.gradients]
-        rows = drive(self, case, theta, gradients, spoil)
-        found = np.stack([np.concatenate([np.asarray(b).reshape(-1) for b in row]) for row in rows])
-        if found.shape != (len(case.gradients) + 1, n):
-            raise InputError(self.name, found.shape, f"its parameters must keep their shape ({n},)")
-        return found
+        rows = [[np.asarray(block) for block in row] for row in drive(self, case, theta, gradients, spoil)]
+        for t, row in enumerate(rows):
+            for block, start in zip(row, rows[0], strict=True):
+                if block.dtype.kind not in "fiu":
+                    raise Untried(f"θ_{t} is {reprlib.repr(block.tolist())}, and no array of real numbers")
+                if block.shape != start.shape:
+                    raise Untried(f"θ_{t} has the shape {block.shape}, and its parameters had {start.shape}")
+        return np.stack([np.concatenate(row) for row in rows])
 
     def _library(self, case: Case) -> str:
         if self.library is not None:
@@ -175,7 +202,7 @@ def run(
     rates = tuple(map(float, eta)) if isinstance(eta, Sequence) else (float(eta),) * len(gradients)
     rows = tuple(tuple(map(float, row)) for row in gradients)
     case = Case(tuple(map(float, theta)), rows, rates, float(gamma), dtype, **options)
-    return Subject(make_optimizer, library=library).trajectory(case)
+    return Subject(make_optimizer, library=library).iterates(case)
 
 
 def _rate(case: Case) -> Any:
@@ -184,7 +211,8 @@ def _rate(case: Case) -> Any:
 
 
 def _unchanged(before: Any, after: Any, what: str) -> None:
-    assert np.array_equal(np.asarray(before), np.asarray(after)), f"a step writes into its {what}"
+    if not np.array_equal(np.asarray(before), np.asarray(after)):
+        raise Touched(f"a step writes into its {what}")
 
 
 def _functional(subject: Subject, case: Case, theta: Blocks, gradients: list[Blocks], spoil: Spoil | None) -> Any:
@@ -204,7 +232,10 @@ def _functional(subject: Subject, case: Case, theta: Blocks, gradients: list[Blo
     for t, blocks in enumerate(gradients):
         gradient = np.concatenate(blocks)
         kept = params.copy(), gradient.copy()
-        new, state = step(params, gradient, state, t)
+        made = step(params, gradient, state, t)
+        if not isinstance(made, tuple | list) or len(made) != 2:
+            raise Untried(f"its step returns {reprlib.repr(made)}, and not the parameters and the state")
+        new, state = made
         if spoil is not None:
             _unchanged(kept[0], params, "parameters")
             _unchanged(kept[1], gradient, "gradient")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from lemmascope.proofs_check.conformance.adapters import Subject
-from lemmascope.proofs_check.conformance.case import DTYPES, Case
+from lemmascope.proofs_check.conformance.case import DTYPES, STEPS, Case
 from lemmascope.proofs_check.conformance.identities import IDENTITIES, OF_CONVENTION, STRUCTURE
 from lemmascope.proofs_check.conformance.reference import CONVENTIONS
 from lemmascope.proofs_check.conformance.search import EXAMPLES, Finding, Mark, conventions_of, seek
@@ -60,7 +60,8 @@ def assert_momentum_identities(
 
     Raises:
         AssertionError: if an identity fails. It names the identity, the smallest counterexample found, the convention
-            that the optimizer satisfies instead, if there is one, and how to reproduce it.
+            that the optimizer satisfies instead, if there is one, and how to reproduce it. Also if one could not be
+            tried, as the optimizer raises, or returns no finite numbers in the shape of its parameters.
         InputError: for wrong arguments.
 
     Example:
@@ -78,30 +79,34 @@ def assert_momentum_identities(
         raise InputError("convention", convention, f"make_optimizer {takes}")
     dtypes = tuple(dtypes)
     found: list[Finding] = []
-    failed: list[Finding] = []
+    failed = False
     for name in names:  # only the first failure is shown with its case, so only it is shrunk
         found.append(seek(IDENTITIES[name], subject, dtypes=dtypes, examples=examples, shrink=not failed))
-        failed += [found[-1]] if found[-1].mark is Mark.FAILS else []
-    if failed:
-        raise AssertionError(explanation(subject, failed, examples=examples))
+        failed = failed or found[-1].mark is Mark.FAILS
+    if wrong := [f for f in found if f.mark is (Mark.FAILS if failed else Mark.UNTRIED)]:
+        raise AssertionError(explanation(subject, wrong, examples=examples))
     return found
 
 
-def explanation(subject: Subject, failed: list[Finding], *, examples: int = EXAMPLES) -> str:
-    """What a failing optimizer's owner is told: the first failure in full, the others by name."""
-    first = failed[0]
+def explanation(subject: Subject, wrong: list[Finding], *, examples: int = EXAMPLES) -> str:
+    """What the owner of an optimizer is told: the first identity that fails, or that could not be tried, in full."""
+    first = wrong[0]
     identity = IDENTITIES[first.identity]
     assert first.case is not None
+    fails = first.mark is Mark.FAILS
+    how, case, others = (
+        ("fails for", "counterexample", "failing") if fails else ("could not be tried on", "case", "untried")
+    )
     lines = [
-        f"momentum identity {first.identity} fails for {subject.name} ({first.case.dtype})",
+        f"momentum identity {first.identity} {how} {subject.name} ({first.case.dtype})",
         f"  it says: {identity.statement}",
     ]
     if subject.convention is not None and first.identity not in STRUCTURE:
         lines.append(f"  convention {subject.convention!r}: {CONVENTIONS[subject.convention].formula}")
-    lines += [f"  smallest counterexample found: {first.case.text()}", f"  {first.reason}"]
-    if len(failed) > 1:
-        lines.append(f"  also failing: {', '.join(f.identity for f in failed[1:])}")
-    lines += _instead(subject, first, examples)
+    lines += [f"  smallest {case} found: {first.case.text()}", f"  {first.reason}"]
+    if len(wrong) > 1:
+        lines.append(f"  also {others}: {', '.join(f.identity for f in wrong[1:])}")
+    lines += _instead(subject, first, examples) if fails else []
     return "\n".join([*lines, "Reproduce:", *(f"    {line}" for line in _reproduction(subject, first.case))])
 
 
@@ -132,14 +137,22 @@ def _reproduction(subject: Subject, case: Case) -> list[str]:
     module, name = getattr(make, "__module__", "__main__"), getattr(make, "__qualname__", "")
     module = re.sub(r"^_lemmascope_user_[0-9a-f]+_(\w+_beside\.)?", "", module)  # of a file that the command loaded
     here = name.isidentifier() and module not in ("__main__", "builtins")
-    eta = repr(case.eta[0] if case.constant else list(case.eta))
+    eta = repr(case.eta[0]) if case.constant else _literal(case.eta)
     extra = "".join(f", {key}={value!r}" for key, value in case.options().items())
     extra += f", library={subject.library!r}" if subject.library else ""
     return [
         f"from {module} import {name}" if here else "# make_optimizer: as above",
         "from lemmascope.proofs_check.conformance import run",
-        f"theta, gradients = {list(case.theta)!r}, {[list(row) for row in case.gradients]!r}",
+        f"theta, gradients = {_literal(case.theta)}, {_literal(case.gradients)}",
         f"found = run({name if here else 'make_optimizer'}, theta=theta, gradients=gradients, eta={eta}, "
         f"gamma={case.gamma!r}, dtype={case.dtype!r}{extra})",
         "print(found)  # θ_0, θ_1, … as rows",
     ]
+
+
+def _literal(values: tuple[Any, ...]) -> str:
+    """As Python; many that are all the same in short."""
+    words = [_literal(x) if isinstance(x, tuple) else repr(x) for x in values]
+    if len(words) > STEPS and len(set(words)) == 1:
+        return f"[{words[0]}] * {len(words)}"
+    return f"[{', '.join(words)}]"

@@ -7,10 +7,12 @@ recursion holds for every sequence.
 
 from __future__ import annotations
 
-__all__ = ["DTYPES", "Case", "cases", "elements", "momenta", "rates"]
+__all__ = ["DTYPES", "LARGE", "STEPS", "WIDE", "Case", "cases", "elements", "large", "momenta", "rates"]
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import groupby
 from typing import Any, Literal
 
 import numpy as np
@@ -18,7 +20,10 @@ from hypothesis import strategies as st
 
 DTYPES = ("float32", "float64")
 WIDTH: dict[str, Literal[32, 64]] = {"float32": 32, "float64": 64}
-STEPS = 6
+STEPS, WIDE = 6, 3
+"""Steps and parameters of the cases that are drawn, at most."""
+LARGE = ((24, 5), (3, 1000), (120, 100), (1200, 2))
+"""Steps and parameters of the fixed cases beside them."""
 LARGEST = {"float32": 2.0**96, "float64": 2.0**960}
 """Of the drawn numbers; what a few steps make of them stays finite."""
 
@@ -49,6 +54,15 @@ class Case:
         """Whether the learning rate is."""
         return len(set(self.eta)) == 1
 
+    @property
+    def large(self) -> bool:
+        """Whether it has more numbers than those that are drawn."""
+        return len(self.gradients) * len(self.theta) > STEPS * WIDE
+
+    def first(self, steps: int) -> Case:
+        """The same with fewer steps."""
+        return replace(self, gradients=self.gradients[:steps], eta=self.eta[:steps])
+
     def only(self, coordinates: Sequence[int]) -> Case:
         """The same with some of the coordinates, in that order."""
 
@@ -78,18 +92,25 @@ class Case:
         """In a line: the settings that matter."""
 
         def row(x: Sequence[float]) -> str:
-            return f"{x[0]:g}" if len(x) == 1 else "(" + ", ".join(f"{v:g}" for v in x) + ")"
+            return f"{x[0]:g}" if len(x) == 1 else f"({_listed([f'{v:g}' for v in x])})"
 
         eta = f"{self.eta[0]:g}" if self.constant else row(self.eta)
         parts = [f"η = {eta}", f"γ = {self.gamma:g}"]
         parts += [f"{name} = {value}" for name, value in self.options().items()]
-        steps = ", ".join(row(g) for g in self.gradients)
-        return ", ".join([*parts, f"θ₀ = {row(self.theta)}", f"∇ = {steps}"])
+        return ", ".join([*parts, f"θ₀ = {row(self.theta)}", f"∇ = {_listed([row(g) for g in self.gradients])}"])
 
     def options(self) -> dict[str, Any]:
         """The options that are set."""
         names = ("dampening", "weight_decay")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+
+def _listed(words: list[str]) -> str:
+    """All of them where they are few, else their beginning; what repeats is counted."""
+    if len(words) <= STEPS:
+        return ", ".join(words)
+    found = [f"{word} ({n} times)" if (n := len([*same])) > 1 else word for word, same in groupby(words)]
+    return ", ".join(found if len(found) <= STEPS else [*found[:3], f"… ({len(words)} in all)"])
 
 
 def _rounded(x: float, dtype: str) -> float:
@@ -127,7 +148,7 @@ def cases(
     schedule: bool = False,
     constant_gradient: bool = False,
     steps: tuple[int, int] = (1, STEPS),
-    size: tuple[int, int] = (1, 3),
+    size: tuple[int, int] = (1, WIDE),
     small_integers: bool = False,
     dampening: str | None = None,
     weight_decay: bool = False,
@@ -156,4 +177,33 @@ def cases(
     lam = draw(st.integers(0, 7).map(lambda k: 2.0**-k)) if weight_decay else None
     return Case(
         theta=draw(row), gradients=gradients, eta=eta, gamma=gamma, dtype=dtype, dampening=tau, weight_decay=lam
+    )
+
+
+@lru_cache(maxsize=256)
+def large(
+    dtype: str,
+    steps: int,
+    size: int,
+    *,
+    momentum: bool = True,
+    schedule: bool = False,
+    constant_gradient: bool = False,
+    dampening: str | None = None,
+    weight_decay: bool = False,
+) -> Case:
+    """A long or a wide case, always the same one; for what shows after many steps or with many parameters only.
+
+    Its entries are small integers without a pattern in time, its rates powers of two, and γ = 7/8.
+    """
+    rows = [tuple(float((t * t + 3 * t * j + 5 * j + 1) % 17 - 8) for j in range(size)) for t in range(1, steps + 2)]
+    gamma = 0.875 if momentum else 0.0
+    return Case(
+        theta=rows[0],
+        gradients=(rows[1],) * steps if constant_gradient else tuple(rows[1:]),
+        eta=tuple(2.0 ** -(t * t % 5) if schedule else 0.5 for t in range(steps)),
+        gamma=gamma,
+        dtype=dtype,
+        dampening=None if dampening is None else gamma if dampening == "gamma" else 0.25,
+        weight_decay=2.0**-5 if weight_decay else None,
     )

@@ -5,7 +5,7 @@ kept by reference; coordinates do not know of each other; their order does not m
 (θ₀, ∇). **Conventions** say which recursion it is (`proofs_check.conformance.reference.CONVENTIONS`): the first step, a
 constant gradient, the unrolled sum, the average form at η/(1 − γ), a learning rate that changes, dampening, Nesterov's
 look-ahead, weight decay. Each is compared with numbers computed without rounding, within a bound that is derived from
-the recursion.
+the recursion. In large cases the recursion alone is the reference, as its other forms are the same numbers.
 
 An identity takes a `Subject` and a `Case` and returns None, or a sentence with what was expected and what was found.
 Sources: theory section 8 (McAllester's slides); PyTorch's and Sutskever's forms as published.
@@ -23,12 +23,13 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from lemmascope.proofs_check.conformance.adapters import Subject
-from lemmascope.proofs_check.conformance.case import Case, cases
-from lemmascope.proofs_check.conformance.reference import CONVENTIONS, Convention, bound, exact, finite, loose
+from lemmascope.proofs_check.conformance.adapters import Subject, Touched
+from lemmascope.proofs_check.conformance.case import LARGE, STEPS, WIDE, Case, cases, large
+from lemmascope.proofs_check.conformance.reference import CONVENTIONS, Convention, loose, reference
 from lemmascope.theory.optimizers import MomentumAverage
 
 F = Fraction
+FEW = (STEPS + 1) * WIDE
 Check = Callable[[Subject, Case], str | None]
 
 
@@ -42,6 +43,7 @@ class Identity:
         check: None if it holds in the case, else what is wrong.
         options: what the cases are drawn with, for `proofs_check.conformance.case.cases`.
         needs: settings that ``make_optimizer`` must take, or the identity is not applicable.
+        sizes: steps and parameters of the large cases.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Identity:
     check: Check
     options: dict[str, Any] = field(default_factory=dict)
     needs: tuple[str, ...] = ("gamma",)
+    sizes: tuple[tuple[int, int], ...] = LARGE[:-1]
 
     def missing(self, subject: Subject) -> str | None:
         """Why it does not apply to the optimizer, or None."""
@@ -59,33 +62,41 @@ class Identity:
         """Cases to try; an optimizer without momentum gets γ = 0."""
         return cases(dtype, **{"momentum": subject.has("gamma"), **self.options})
 
+    def large(self, subject: Subject, dtype: str) -> list[Case]:
+        """Long and wide cases of the same kind."""
+        options = {"momentum": subject.has("gamma"), **self.options}
+        kept = {k: v for k, v in options.items() if k not in ("steps", "size", "small_integers")}
+        return [large(dtype, *size, **kept) for size in self.sizes]
+
 
 def _differ(found: np.ndarray, expected: Any, allowed: Any, what: str = "") -> str | None:
     """The first iterate and coordinate at which ``found`` is further from ``expected`` than allowed."""
-    for t, (row, wanted, room) in enumerate(zip(found, expected, allowed, strict=True)):
-        for j, (x, y, e) in enumerate(zip(row, wanted, room, strict=True)):
-            if not np.isfinite(x) or abs(F(float(x)) - _fraction(y)) > _fraction(e):
-                index = f"[{j}]" if len(row) > 1 else ""
-                return f"{what}θ_{t}{index} should be {_text(y)} ± {float(e):.1e} and is {_text(x)}"
+    wanted, room = np.asarray(expected), np.asarray(allowed)
+    if found.size <= FEW:  # without rounding
+        wrong = np.argwhere(np.abs(_fractions(found) - _fractions(wanted)) > _fractions(room))
+    else:
+        wrong = np.argwhere(np.abs(found - wanted) > room)
+    for t, j in wrong[:1]:
+        index = f"[{j}]" if found.shape[1] > 1 else ""
+        x, y = float(found[t, j]), float(wanted[t, j])
+        return f"{what}θ_{t}{index} should be {y:.9g} ± {float(room[t, j]):.1e} and is {x:.9g}"
     return None
 
 
-def _fraction(x: Any) -> Fraction:
-    return x if isinstance(x, Fraction) else F(float(x))
-
-
-def _text(x: Any) -> str:
-    return f"{float(x):.9g}"
+_fractions = np.vectorize(lambda x: x if isinstance(x, Fraction) else F(float(x)), otypes=[object])
 
 
 def _against(convention: Convention, expected: Callable[[Case], Any] | None = None) -> Check:
     """The optimizer's iterates against the convention's: by its recursion, or by ``expected``."""
 
     def check(subject: Subject, case: Case) -> str | None:
-        if not finite(convention, case):
+        known = reference(convention, case)
+        if known is None:
             return None
-        wanted = exact(convention, case) if expected is None else expected(case)
-        return _differ(subject.trajectory(case), wanted, bound(convention, case))
+        wanted, room = known
+        if expected is not None and not case.large:
+            wanted = expected(case)
+        return _differ(subject.trajectory(case), wanted, room)
 
     return check
 
@@ -135,7 +146,7 @@ def _inputs(subject: Subject, case: Case) -> str | None:
 
     try:
         clean, spoilt = subject.trajectory(case), subject.trajectory(case, spoil=spoil)
-    except AssertionError as error:
+    except Touched as error:
         return str(error)
     if clean.tobytes() == spoilt.tobytes():
         return None
@@ -143,13 +154,17 @@ def _inputs(subject: Subject, case: Case) -> str | None:
 
 
 def _independent(subject: Subject, case: Case) -> str | None:
-    """Together, in one array and in an array each, against each coordinate alone."""
+    """Together, in one array and in several, against coordinates alone: each, or eight of many."""
     n = len(case.theta)
-    runs = {"in one array": subject.trajectory(case), "in arrays of their own": subject.trajectory(case, [1] * n)}
-    alone = np.concatenate([subject.trajectory(case.only([j])) for j in range(n)], axis=1)
+    some = sorted({int(j) for j in np.linspace(0, n - 1, min(n, 8))})
+    blocks = [1] * n if n == len(some) else [n - 8, *[1] * 8]
+    runs = {"in one array": subject.trajectory(case), "in arrays of their own": subject.trajectory(case, blocks)}
+    alone = np.concatenate([subject.trajectory(case.only([j])) for j in some], axis=1)
     for how, together in runs.items():
-        if together.tobytes() != alone.tobytes():
-            wrong = _differ(together, alone.astype(float), loose(case, together, alone), f"{n} parameters {how}: ")
+        seen = together[:, some]
+        if seen.tobytes() != alone.tobytes():
+            room = loose(case.only(some), seen, alone)
+            wrong = _differ(seen, alone.astype(float), room, f"{n} parameters {how}: ")
             if wrong is not None:
                 return f"{wrong} (alone: the first number)"
     return None
@@ -185,8 +200,8 @@ def _linear(subject: Subject, case: Case) -> str | None:
 
 def _average_at_rescaled(subject: Subject, case: Case) -> str | None:
     """Against our average form, run in the same precision at η/(1 − γ)."""
-    velocity = CONVENTIONS["velocity"]
-    if not finite(velocity, case):
+    known = reference(CONVENTIONS["velocity"], case)
+    if known is None:
         return None
     average = MomentumAverage(case.eta[0] / (1 - case.gamma), case.gamma)
     params = np.array(case.theta, dtype=case.dtype)
@@ -195,15 +210,11 @@ def _average_at_rescaled(subject: Subject, case: Case) -> str | None:
         params, state = average.step(params, np.array(gradient, dtype=case.dtype), state, t)
         rows.append(params)
     # Both sides round; η/(1 − γ) is itself rounded, to a Python float or to the dtype: two operations more.
-    room = [[2 * e for e in row] for row in bound(velocity, case)]
-    return _differ(subject.trajectory(case), np.array(rows).astype(float), room)
+    return _differ(subject.trajectory(case), np.array(rows).astype(float), 2 * known[1])
 
 
-def _look_ahead(subject: Subject, case: Case) -> str | None:
-    """Against x_{t+1} = y_t − η∇_t, y_{t+1} = x_{t+1} + γ(x_{t+1} − x_t): the optimizer's parameters are y."""
-    form = CONVENTIONS["nesterov"]
-    if not finite(form, case):
-        return None
+def _look_ahead(case: Case) -> Any:
+    """x_{t+1} = y_t − η∇_t, y_{t+1} = x_{t+1} + γ(x_{t+1} − x_t): the optimizer's parameters are y."""
     eta, gamma = F(case.eta[0]), F(case.gamma)
     x = y = [F(v) for v in case.theta]
     rows = [y]
@@ -212,7 +223,7 @@ def _look_ahead(subject: Subject, case: Case) -> str | None:
         y = [a + gamma * (a - b) for a, b in zip(new, x, strict=True)]
         x = new
         rows.append(y)
-    return _differ(subject.trajectory(case), rows, bound(form, case))
+    return rows
 
 
 def _coupled(subject: Subject, case: Case) -> str | None:
@@ -240,12 +251,18 @@ def _decoupled(subject: Subject, case: Case) -> str | None:
 def _one(name: str, statement: str, convention: str, **options: Any) -> Identity:
     """A convention's unrolled sum."""
     form = CONVENTIONS[convention]
-    return Identity(name, statement, _against(form, _unrolled(form)), options)
+    sizes = ((1, 1000),) if options == _FIRST else LARGE
+    return Identity(name, statement, _against(form, _unrolled(form)), options, sizes=sizes)
+
+
+def _none(name: str, statement: str, **options: Any) -> Identity:
+    form = CONVENTIONS["gd"]
+    return Identity(name, statement, _against(form), {"momentum": False, **options}, (), LARGE)
 
 
 def _schedule(kind: str, convention: str) -> Identity:
     form = CONVENTIONS[convention]
-    return Identity(f"schedule[{kind}]", f"with η_t: {form.formula}", _against(form), _CHANGING)
+    return Identity(f"schedule[{kind}]", f"with η_t: {form.formula}", _against(form), _CHANGING, sizes=LARGE)
 
 
 def _constant_gradient(convention: str, words: str, rate: Callable[[Fraction, Fraction, int], Fraction]) -> Identity:
@@ -254,6 +271,7 @@ def _constant_gradient(convention: str, words: str, rate: Callable[[Fraction, Fr
         f"a constant gradient moves step t by {words}",
         _against(CONVENTIONS[convention], _constant(rate)),
         {"constant_gradient": True},
+        sizes=LARGE,
     )
 
 
@@ -261,7 +279,6 @@ _SEVERAL: dict[str, Any] = {"size": (2, 3), "steps": (1, 3)}
 _FIRST: dict[str, Any] = {"steps": (1, 1)}
 _CHANGING: dict[str, Any] = {"schedule": True, "steps": (1, 4)}
 _DECAY: dict[str, Any] = {"weight_decay": True, "steps": (1, 4)}
-_GD = CONVENTIONS["gd"]
 IDENTITIES: dict[str, Identity] = {
     i.name: i
     for i in (
@@ -271,8 +288,8 @@ IDENTITIES: dict[str, Identity] = {
         Identity("permutation", "permuted parameters have permuted iterates", _permutation, _SEVERAL, ()),
         Identity("scale", "sθ₀ and s∇ have the iterates sθ_t", _scale, {"small_integers": True}, ()),
         Identity("linear", "iterates are linear in θ₀ and the gradients", _linear, {"small_integers": True}, ()),
-        Identity("no_momentum", "γ = 0 is gradient descent, θ ← θ − η∇", _against(_GD), {"momentum": False}, ()),
-        Identity("no_momentum[schedule]", "γ = 0 is θ ← θ − η_t∇", _against(_GD), {"momentum": False, **_CHANGING}, ()),
+        _none("no_momentum", "γ = 0 is gradient descent, θ ← θ − η∇"),
+        _none("no_momentum[schedule]", "γ = 0 is θ ← θ − η_t∇", **_CHANGING),
         _one("first_step[full]", "θ₁ = θ₀ − η∇₀", "velocity", **_FIRST),
         _one("first_step[average]", "θ₁ = θ₀ − η(1−γ)∇₀", "average", **_FIRST),
         _one("first_step[nesterov]", "θ₁ = θ₀ − η(1+γ)∇₀", "nesterov", **_FIRST),
@@ -284,7 +301,11 @@ IDENTITIES: dict[str, Identity] = {
         _one("unrolled[corrected]", "θ_t = θ₀ − η Σ_{s≤j<t} (1−γ)γ^{j−s}/(1−γ^{j+1}) ∇_s", "corrected"),
         _one("unrolled[nesterov]", "θ_t = θ₀ − η Σ_{s<t} (1−γ^{t−s+1})/(1−γ) ∇_s", "nesterov"),
         Identity("rescaled_average", "constant η: it is the average form at η/(1−γ)", _average_at_rescaled),
-        Identity("look_ahead", "θ is Nesterov's y: x ← y − η∇, y ← x + γ(x − x before)", _look_ahead),
+        Identity(
+            "look_ahead",
+            "θ is Nesterov's y: x ← y − η∇, y ← x + γ(x − x before)",
+            _against(CONVENTIONS["nesterov"], _look_ahead),
+        ),
         _schedule("average", "average"),
         _schedule("inside", "velocity"),
         _schedule("outside", "pytorch"),

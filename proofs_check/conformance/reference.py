@@ -5,7 +5,8 @@ r"""Conventions of momentum as data, their trajectories without rounding, and th
     u_{t+1} = γ u_t + κ_t ∇_t,    θ_{t+1} = (1 − δ_t) θ_t − p_t u_{t+1} − q_t ∇_t,    u_0 = 0,
 
 with ∇_t + λθ_t in place of ∇_t where weight decay is coupled, and δ_t = η_t λ where it is decoupled. It is
-iterated in `fractions.Fraction`, exactly: floats are rational numbers.
+iterated in `fractions.Fraction`, exactly: floats are rational numbers. A long or a wide case (`Case.large`) is iterated
+in float64, where the same bound holds for the reference's own rounding, and is added.
 
 **Kernel.** Where λ = 0, θ_t = θ_0 − Σ_{s<t} k(t, s) ∇_s with k(t, s) = q_s + κ_s Σ_{j=s}^{t−1} p_j γ^{j−s}; for a
 constant η each convention has it in closed form, a second encoding that the identities use (`Convention.kernel`).
@@ -25,19 +26,20 @@ added to n. An algorithm that keeps differences of iterates in place of a buffer
 
 from __future__ import annotations
 
-__all__ = ["CONVENTIONS", "Convention", "bound", "exact", "finite", "iterate", "loose"]
+__all__ = ["CONVENTIONS", "Convention", "loose", "reference"]
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from lemmascope.proofs_check.conformance.case import Case
 
 F = Fraction
-Rows = list[list[Fraction]]
 ZERO = F(0)
 OPERATIONS = 12
 """Roundings of one term in one step, at most: coupled decay 2, γu, κ, κ∇ and their sum 4, a bias correction 2, a
@@ -124,65 +126,65 @@ CONVENTIONS: dict[str, Convention] = {
 }
 
 
-def exact(convention: Convention, case: Case) -> Rows:
-    """θ_0, …, θ_T (T + 1 rows of n), without rounding."""
-    theta = [F(x) for x in case.theta]
-    gradients = [[F(x) for x in row] for row in case.gradients]
-    return iterate(convention, case, theta, gradients, -1)
+@lru_cache(maxsize=512)  # large cases are the same for every optimizer
+def reference(convention: Convention, case: Case) -> tuple[np.ndarray, np.ndarray] | None:
+    """θ_0, …, θ_T of the convention, and g_n M_t + (1 + g_n) Ω_t, how far from it an optimizer may be.
+
+    Returns:
+        Two arrays (T + 1, n), of fractions, or of float64 for a large case; None where M_t or the buffer exceeds a
+        quarter of the largest number, so that a partial sum could overflow.
+    """
+    theta, gradients = _numbers(case, case.theta), _numbers(case, case.gradients)
+    info = np.finfo(case.dtype)
+    sizes = _iterate(convention, case, abs(theta), abs(gradients), 1)
+    buffer = abs(gradients).max() * _geometric(F(case.gamma), len(gradients) + 1) * F(max(1.0, *case.eta))
+    if not sizes.max() + buffer < F(float(info.max)) / 4:
+        return None
+    tiny = F(float(info.tiny))
+    lost = _iterate(convention, case, 0 * theta + _number(case, tiny), 0 * gradients, 1, tiny)
+    g = np.array([_relative(convention, case, t, case.dtype) for t in range(len(sizes))])[:, None]
+    if case.large:
+        # The reference rounds too, and so do M and Ω, by far less than 10⁻⁹ of themselves.
+        own = np.array([_relative(convention, case, t, "float64") for t in range(len(sizes))])[:, None]
+        allowed = (1 + 1e-9) * ((g + own).astype(float) * sizes + 3 * lost)
+    else:
+        allowed = g * sizes + (1 + g) * lost
+    return _iterate(convention, case, theta, gradients, -1), allowed
 
 
-def iterate(
-    convention: Convention, case: Case, theta: list[Fraction], gradients: Rows, sign: int, feed: Fraction = ZERO
-) -> Rows:
+def _number(case: Case, x: Fraction) -> Any:
+    return float(x) if case.large else x
+
+
+def _numbers(case: Case, values: Any) -> np.ndarray:
+    return np.array(values) if case.large else np.vectorize(F, otypes=[object])(np.array(values))
+
+
+def _iterate(
+    convention: Convention, case: Case, theta: np.ndarray, gradients: np.ndarray, sign: int, feed: Fraction = ZERO
+) -> np.ndarray:
     """The recursion with every minus replaced by ``sign``, and ``feed`` added at each of its operations."""
-    gamma, lam = F(case.gamma), F(case.weight_decay or 0)
-    coupled = lam if convention.decay == "coupled" else F(0)
-    u, rows = [F(0)] * len(theta), [theta]
+    lam, fed = F(case.weight_decay or 0), _number(case, feed)
+    coupled = _number(case, lam if convention.decay == "coupled" else ZERO)
+    gamma = _number(case, F(case.gamma))
+    u, rows = 0 * theta, [theta]
     for t, row in enumerate(gradients):
-        kappa, p, q = convention.recursion(case, t)
-        keep = 1 + sign * _eta(case, t) * lam if convention.decay == "decoupled" else F(1)
-        pull = [g + coupled * x + 2 * feed for g, x in zip(row, theta, strict=True)]
-        u = [gamma * v + kappa * g + 4 * feed for v, g in zip(u, pull, strict=True)]
-        steps = [p * v + q * g + 2 * feed for v, g in zip(u, pull, strict=True)]
-        theta = [keep * x + sign * step + 2 * feed for x, step in zip(theta, steps, strict=True)]
+        kappa, p, q = (_number(case, x) for x in convention.recursion(case, t))
+        keep = _number(case, 1 + sign * _eta(case, t) * lam if convention.decay == "decoupled" else F(1))
+        pull = row + coupled * theta + 2 * fed
+        u = gamma * u + kappa * pull + 4 * fed
+        theta = keep * theta + sign * (p * u + q * pull + 2 * fed) + 2 * fed
         rows.append(theta)
-    return rows
+    return np.stack(rows)
 
 
-def _relative(convention: Convention, case: Case, t: int) -> Fraction:
+def _relative(convention: Convention, case: Case, t: int, dtype: str) -> Fraction:
     """g_n after t steps."""
     n = F(OPERATIONS * t)
     if convention.name == "corrected" and t:
-        gamma = F(case.gamma)
-        n += max(math.ceil((1 + j * gamma**j) / (1 - gamma**j)) for j in range(1, t + 1))
-    epsilon = F(float(np.finfo(case.dtype).eps)) / 2
+        n += math.ceil((1 + F(case.gamma)) / (1 - F(case.gamma)))  # at t = 1, where it is largest
+    epsilon = F(float(np.finfo(dtype).eps)) / 2
     return n * epsilon / (1 - n * epsilon)
-
-
-def _magnitudes(convention: Convention, case: Case) -> Rows:
-    absolute = [[abs(F(x)) for x in row] for row in case.gradients]
-    return iterate(convention, case, [abs(F(x)) for x in case.theta], absolute, 1)
-
-
-def bound(convention: Convention, case: Case) -> Rows:
-    """g_n M_t + (1 + g_n) Ω_t for each iterate and coordinate."""
-    zero = [F(0)] * len(case.theta)
-    tiny = F(float(np.finfo(case.dtype).tiny))
-    flushed = iterate(convention, case, [tiny] * len(zero), [zero] * len(case.gradients), 1, tiny)
-    allowed = []
-    for t, (sizes, lost) in enumerate(zip(_magnitudes(convention, case), flushed, strict=True)):
-        g = _relative(convention, case, t)
-        allowed.append([g * m + (1 + g) * w for m, w in zip(sizes, lost, strict=True)])
-    return allowed
-
-
-def finite(convention: Convention, case: Case) -> bool:
-    """Whether no partial sum can overflow: M_t and the buffer stay below a quarter of the largest number."""
-    top = F(float(np.finfo(case.dtype).max)) / 4
-    rows = _magnitudes(convention, case)
-    gradient = max((abs(F(x)) for row in case.gradients for x in row), default=F(0))
-    buffer = gradient * _geometric(F(case.gamma), len(case.gradients) + 1) * F(max(1.0, *case.eta))
-    return max(max(row) for row in rows) + buffer < top
 
 
 def loose(case: Case, *trajectories: np.ndarray) -> np.ndarray:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 __all__ = ["EXAMPLES", "Finding", "Mark", "conventions_of", "satisfied", "seek"]
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis.errors import NoSuchExample
 
-from lemmascope.proofs_check.conformance.adapters import Subject, Unsupported
+from lemmascope.proofs_check.conformance.adapters import Subject, Unsupported, Untried
 from lemmascope.proofs_check.conformance.case import DTYPES, Case
 from lemmascope.proofs_check.conformance.identities import IDENTITIES, OF_CONVENTION, Identity
-from lemmascope.theory.errors import InputError
 
 EXAMPLES = 100
 
@@ -25,6 +25,7 @@ class Mark(StrEnum):
     HOLDS = "✓"
     FAILS = "✗"
     NOT_APPLICABLE = "n/a"
+    UNTRIED = "?"
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,11 @@ class Finding:
 
     Attributes:
         identity, optimizer: their names.
-        mark: ✓ in every case tried, ✗ with a counterexample, n/a with the reason.
-        reason: what is wrong in the counterexample, or why it does not apply.
-        case: the smallest counterexample that was found, or None.
-        examples: cases tried, over all dtypes, shrinking included.
+        mark: ✓ in every case tried, ✗ with a counterexample, n/a with the reason, ? where the optimizer raises, or
+            returns no finite numbers in the shape of its parameters, so that a case could not be tried.
+        reason: what is wrong in the counterexample, why it does not apply, or could not be tried.
+        case: the smallest counterexample that was found, the smallest case that could not be tried, or None.
+        examples: cases tried, over all dtypes, large cases and shrinking included.
     """
 
     identity: str
@@ -45,18 +47,6 @@ class Finding:
     reason: str = ""
     case: Case | None = None
     examples: int = 0
-
-
-def _violation(identity: Identity, subject: Subject, case: Case) -> str | None:
-    """What is wrong in the case; an exception of the optimizer's own is wrong, too."""
-    try:
-        return identity.check(subject, case)
-    except (Unsupported, InputError):
-        raise
-    except AssertionError as error:
-        return str(error)
-    except Exception as error:
-        return f"it raises {type(error).__name__}: {error}"
 
 
 def seek(
@@ -69,8 +59,9 @@ def seek(
 ) -> Finding:
     """Look for a case in which the identity fails, in each dtype; the first that is found is shrunk.
 
-    The search is the same each time: cases are drawn from a fixed seed. Without ``shrink`` it is faster where only the
-    mark is wanted.
+    The search is the same each time: small cases are drawn from a fixed seed, and where none fails the large ones are
+    tried. Without ``shrink`` it is faster where only the mark is wanted. A failure that is found stands, whatever else
+    could not be tried.
     """
     missing = identity.missing(subject)
     if missing is not None:
@@ -84,25 +75,59 @@ def seek(
         suppress_health_check=list(HealthCheck),
         phases=[Phase.generate, *([Phase.shrink] if shrink else [])],
     )
-    tried = 0
+    dtypes, tried = tuple(dtypes), 0
+    untried: list[tuple[int, Case, str]] = []
+
+    def violation(case: Case) -> str | None:
+        try:
+            return identity.check(subject, case)
+        except Untried as error:
+            untried.append((len(case.gradients) * len(case.theta), case, str(error)))
+            return None
 
     def fails(case: Case) -> bool:
         nonlocal tried
         tried += 1
-        return _violation(identity, subject, case) is not None
+        return violation(case) is not None
 
-    for dtype in dtypes:
+    def drawn(dtype: str) -> Case | None:
         try:
-            case = find(identity.cases(subject, dtype), fails, settings=how)
+            return find(identity.cases(subject, dtype), fails, settings=how)
         except NoSuchExample:
-            continue
-        except Unsupported as error:
-            return Finding(identity.name, subject.name, Mark.NOT_APPLICABLE, str(error))
-        reason = _violation(identity, subject, case)
-        if reason is None:
-            reason = "it fails in some runs from these inputs and not in others"
-        return Finding(identity.name, subject.name, Mark.FAILS, reason, case, tried)
+            return None
+
+    def fixed(dtype: str) -> Case | None:
+        found = next((case for case in identity.large(subject, dtype) if fails(case)), None)
+        return _reduced(found, fails) if found is not None and shrink else found
+
+    try:
+        found = next((case for look in (drawn, fixed) for dtype in dtypes if (case := look(dtype)) is not None), None)
+    except Unsupported as error:
+        return Finding(identity.name, subject.name, Mark.NOT_APPLICABLE, str(error))
+    if found is not None:
+        reason = violation(found) or "it fails in some runs from these inputs and not in others"
+        return Finding(identity.name, subject.name, Mark.FAILS, reason, found, tried)
+    if untried:
+        _, case, reason = min(untried, key=lambda one: one[0])
+        return Finding(identity.name, subject.name, Mark.UNTRIED, reason, case, tried)
     return Finding(identity.name, subject.name, Mark.HOLDS, examples=tried)
+
+
+def _reduced(case: Case, fails: Callable[[Case], bool]) -> Case:
+    """A large case with plainer numbers, fewer steps and fewer parameters, as long as it fails."""
+
+    def kept(plainer: Case) -> Case:
+        return plainer if fails(plainer) else case
+
+    T, n = len(case.gradients), len(case.theta)
+    case = kept(replace(case, eta=(1.0,) * T))
+    case = kept(replace(case, theta=(0.0,) * n))
+    case = kept(replace(case, gradients=((1.0,) * n,) * T))
+    whole = case
+    case = kept(case.first(1 + bisect_left(range(1, T), True, key=lambda steps: fails(whole.first(steps)))))
+    whole = case
+    case = kept(case.only(range(1 + bisect_left(range(1, n), True, key=lambda most: fails(whole.only(range(most)))))))
+    return kept(case.only([len(case.theta) - 1]))
 
 
 def conventions_of(subject: Subject, *, dtype: str = "float64", examples: int = EXAMPLES) -> tuple[str, ...]:
@@ -118,7 +143,7 @@ def conventions_of(subject: Subject, *, dtype: str = "float64", examples: int = 
 
 
 def satisfied(mark: Callable[[str], Mark], *, momentum: bool) -> tuple[str, ...]:
-    """The conventions none of whose identities fails, from the mark of each identity.
+    """The conventions none of whose identities fails or could not be tried, from the mark of each identity.
 
     Args:
         mark: from an identity's name to how it came out.
@@ -127,5 +152,5 @@ def satisfied(mark: Callable[[str], Mark], *, momentum: bool) -> tuple[str, ...]
     return tuple(
         convention
         for convention, names in OF_CONVENTION.items()
-        if (convention == "gd") != momentum and all(mark(name) is not Mark.FAILS for name in names)
+        if (convention == "gd") != momentum and all(mark(name) in (Mark.HOLDS, Mark.NOT_APPLICABLE) for name in names)
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from lemmascope.proofs_check.conformance.adapters import Subject
 from lemmascope.proofs_check.conformance.assertion import names_of
-from lemmascope.proofs_check.conformance.case import DTYPES
+from lemmascope.proofs_check.conformance.case import DTYPES, LARGE, STEPS, WIDE
 from lemmascope.proofs_check.conformance.identities import IDENTITIES
 from lemmascope.proofs_check.conformance.search import EXAMPLES, Finding, Mark, satisfied, seek
 from lemmascope.proofs_check.text import escaped
@@ -40,8 +40,15 @@ class Row:
     @property
     def failing(self) -> list[Finding]:
         """Identities of its own convention that fail."""
-        names = names_of(self.convention) if self.convention is not None else ()
-        return [f for name in names if (f := self.findings.get(name)) is not None and f.mark is Mark.FAILS]
+        return self._marked(Mark.FAILS, names_of(self.convention) if self.convention is not None else ())
+
+    @property
+    def untried(self) -> list[Finding]:
+        """Identities of its own convention that could not be tried; any, where it follows none."""
+        return self._marked(Mark.UNTRIED, names_of(self.convention) if self.convention is not None else self.findings)
+
+    def _marked(self, mark: Mark, names: Iterable[str]) -> list[Finding]:
+        return [f for name in names if (f := self.findings.get(name)) is not None and f.mark is mark]
 
 
 def examine(
@@ -90,12 +97,13 @@ def as_json(rows: Iterable[Row], **settings: Any) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         **settings,
+        "sizes": {"drawn": [STEPS, WIDE], "fixed": [list(size) for size in LARGE]},
         "identities": {name: identity.statement for name, identity in IDENTITIES.items()},
         "optimizers": [
             {
                 "optimizer": row.optimizer,
                 "convention": row.convention,
-                "keeps_convention": not row.failing,
+                "keeps_convention": not (row.failing or row.untried),
                 "satisfies": None if row.satisfies is None else list(row.satisfies),
                 "findings": {name: finding(f) for name, f in row.findings.items()},
             }
@@ -116,7 +124,7 @@ def read(path: Path) -> dict[str, Any]:
     return found
 
 
-_SIGNS = {Mark.HOLDS: "✓", Mark.FAILS: "✗", Mark.NOT_APPLICABLE: "·"}
+_SIGNS = {Mark.HOLDS: "✓", Mark.FAILS: "✗", Mark.NOT_APPLICABLE: "·", Mark.UNTRIED: "?"}
 
 
 def sign(mark: str) -> str:
@@ -125,9 +133,9 @@ def sign(mark: str) -> str:
 
 
 def counterexamples(found: dict[str, Any]) -> list[tuple[str, str, str, str]]:
-    """Of every ✗: optimizer, identity, the smallest counterexample, what is wrong in it."""
+    """Of every ✗ and ?: optimizer, mark with identity, the smallest case, what is wrong in it."""
     return [
-        (row["optimizer"], name, f["case"]["text"], f["reason"])
+        (row["optimizer"], f"{sign(f['mark'])} {name}", f["case"]["text"], f["reason"])
         for row in found["optimizers"]
         for name, f in row["findings"].items()
         if f["case"] is not None
@@ -147,8 +155,9 @@ def as_markdown(found: dict[str, Any]) -> str:
     lines += [f"| **keeps the convention that it documents** | {' | '.join(kept)} |", ""]
     said = [f"{k} {row['optimizer']} ({', '.join(row['satisfies'] or ['–'])})" for k, row in enumerate(rows, start=1)]
     lines += [f"{'; '.join(said)}. In brackets the convention that was found.", ""]
-    lines += ["✓ in every case tried, ✗ with a counterexample, · not applicable.", ""]
-    return "\n".join(lines[:-1])
+    some = any(f["mark"] == Mark.UNTRIED for row in rows for f in row["findings"].values())
+    lines += [f"✓ in every case tried, ✗ with a counterexample, · not applicable{', ? could not be tried' * some}."]
+    return "\n".join(lines)
 
 
 def counterexamples_markdown(found: dict[str, Any]) -> str:
@@ -161,7 +170,9 @@ def counterexamples_markdown(found: dict[str, Any]) -> str:
         wrong = [(n, case, why) for who, n, case, why in counterexamples(found) if who == row["optimizer"]]
         if wrong:
             lines += ["| fails | smallest case found | what is wrong |", "|---|---|---|"]
-            lines += [f"| `{name}` | {escaped(case)} | {escaped(why)} |" for name, case, why in wrong]
+            lines += [
+                f"| `{name.removeprefix('✗ ')}` | {escaped(case)} | {escaped(why)} |" for name, case, why in wrong
+            ]
             lines.append("")
         reasons: dict[str, list[str]] = {}
         for name, f in row["findings"].items():

@@ -1,8 +1,9 @@
 """Find an optimizer's momentum convention, and hold it to it.
 
 Properties are tried on inputs that Hypothesis draws, in float32 and float64, against exact arithmetic and within a
-bound on the rounding: ✓ in every case, ✗ with the smallest counterexample, n/a with the reason. Exit status 1 says that
-an optimizer does not keep the convention that it documents.
+bound on the rounding: ✓ in every case, ✗ with the smallest counterexample, n/a with the reason, ? where the optimizer
+raises, or returns no finite numbers in the shape of its parameters. Exit status 1 says that an optimizer does not keep
+the convention that it documents, 2 that it could not be tried.
 
 FUNCTION takes eta (or lr) and gamma (or momentum), and params if it wants them; it returns an optimizer of torch, optax
 or scikit-learn, an object with init and step, or a function update(params, grad, state, t).
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from lemmascope.cli.command import command as made
 from lemmascope.cli.command import flag, option
 from lemmascope.cli.kinds import INT, PATH
+from lemmascope.cli.manners import stop
 from lemmascope.cli.text import under
 
 if TYPE_CHECKING:
@@ -50,7 +52,8 @@ if TYPE_CHECKING:
         "lemmascope identities --optimizer my_optimizer.py:make --convention pytorch",
         "lemmascope identities --list",
     ),
-    exits="0 when every optimizer keeps its convention, 1 when one does not, 2 for wrong use, 130 for Ctrl-C.",
+    exits="0 when every optimizer keeps its convention, 1 when one does not, 2 when one could not be tried and for "
+    "wrong use, 130 for Ctrl-C.",
 )
 def command(
     optimizer: tuple[str, ...],
@@ -76,6 +79,7 @@ def command(
     from lemmascope.sims.files import ResultsFolder, write_json
     from lemmascope.sims.report.terminal import open_console, task_progress
     from lemmascope.sims.run.provenance import machine_of
+    from lemmascope.sims.tables import harmless
     from lemmascope.theory.errors import InputError, check_size
 
     console = open_console()
@@ -138,12 +142,35 @@ def command(
     failing = [row for row in rows if row.failing]
     for subject, row in zip(chosen, rows, strict=True):
         if row.failing:
-            console.print(explanation(subject, row.failing, examples=examples), style="red", markup=False)
-    said = sum(row.convention is not None for row in rows)
-    kept = f"{said - len(failing)} of {said} optimizers keep the convention that they are meant to follow; "
-    seconds = f"{time.monotonic() - started:.0f} s; results in {out}"
-    console.print(f"\n{kept if said else ''}{seconds}", markup=False)
+            said = explanation(subject, row.failing, examples=examples)
+            console.print("\n".join(map(harmless, said.splitlines())), style="red", markup=False)
+    meant = [row for row in rows if row.convention is not None]
+    good = sum(not (row.failing or row.untried) for row in meant)
+    kept = f"{good} of {len(meant)} optimizers keep the convention that they are meant to follow; " if meant else ""
+    console.print(
+        f"\n{_sizes(found, examples)}\n{kept}{time.monotonic() - started:.0f} s; results in {out}", markup=False
+    )
+    untried = [f"{row.optimizer} could not be tried on {_first_of(row.untried)}" for row in rows if row.untried]
+    if untried and not failing:
+        stop("; ".join(untried), 2)
+    for sentence in untried:
+        console.print(harmless(sentence), style="red", markup=False)
     return 1 if failing else 0
+
+
+def _sizes(found: dict[str, Any], examples: int) -> str:
+    steps, wide = found["sizes"]["drawn"]
+    fixed = ", ".join(f"{T} × {n}" for T, n in found["sizes"]["fixed"])
+    return (
+        f"Tried for each identity and number type: {examples} cases of up to {steps} steps of {wide} parameters; where "
+        f"none fails, {fixed} too, the longest for conventions only, and one step for the first."
+    )
+
+
+def _first_of(untried: list[Any]) -> str:
+    first, others = untried[0], len(untried) - 1
+    also = f" and {others} more {'identity' if others == 1 else 'identities'}" if others else ""
+    return f"{first.identity}{also}: {first.reason} ({first.case.text()})"
 
 
 def _own(specs: list[str], convention: str | None, library: str | None) -> list[Any]:
@@ -175,7 +202,7 @@ def _table(found: dict[str, Any], *, wide: bool) -> Table:
 
     from lemmascope.proofs_check.conformance.search import Mark
 
-    styles = {Mark.HOLDS: "green", Mark.FAILS: "red", Mark.NOT_APPLICABLE: "dim"}
+    styles = {Mark.HOLDS: "green", Mark.FAILS: "red", Mark.NOT_APPLICABLE: "dim", Mark.UNTRIED: "yellow"}
     out = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     out.add_column("identity", no_wrap=True)
     if wide:
@@ -192,6 +219,7 @@ def _table(found: dict[str, Any], *, wide: bool) -> Table:
 
 def _counterexamples(console: Console, found: dict[str, Any]) -> None:
     from lemmascope.proofs_check.conformance.table import counterexamples
+    from lemmascope.sims.tables import harmless
 
     console.print("The counterexamples, as small as Hypothesis made them, and why others do not apply", style="bold")
     who = None
@@ -199,11 +227,11 @@ def _counterexamples(console: Console, found: dict[str, Any]) -> None:
         if optimizer != who:
             who = optimizer
             console.print(who, style="bold", markup=False)
-        under(console, f"✗ {name}: {case}: {why}")
+        under(console, harmless(f"{name}: {case}: {why}"))
     for row in found["optimizers"]:
         reasons: dict[str, list[str]] = {}
         for name, finding in row["findings"].items():
             if finding["mark"] == "n/a":
                 reasons.setdefault(finding["reason"], []).append(name)
         for reason, names in reasons.items():
-            under(console, f"n/a for {row['optimizer']}, which {reason}: {', '.join(names)}", "dim")
+            under(console, harmless(f"n/a for {row['optimizer']}, which {reason}: {', '.join(names)}"), "dim")
