@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["DEBUG", "FAULT", "Ended", "endable", "legible", "nearest", "polite", "stop"]
+__all__ = ["DEBUG", "FAULT", "Ended", "endable", "legible", "nearest", "polite", "say", "stop"]
 
 import os
 import signal
@@ -100,9 +100,7 @@ def _own_line(error: BaseException | None) -> str:
 
 
 def stop(sentence: str, status: int, error: BaseException | None = None) -> NoReturn:
-    """Say it on standard error, as one line that no terminal obeys, and leave with that status."""
-    from lemmascope.sims.tables import harmless
-
+    """Say it and leave with that status."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -113,8 +111,15 @@ def stop(sentence: str, status: int, error: BaseException | None = None) -> NoRe
             import traceback
 
             traceback.print_exception(error)
-        print(f"lemmascope: {harmless(sentence)}", file=sys.stderr)
+        say(sentence)
     raise Said(status) from error
+
+
+def say(sentence: str) -> None:
+    """Print it on standard error, as one line that no terminal obeys."""
+    from lemmascope.sims.tables import harmless
+
+    print(f"lemmascope: {harmless(sentence)}", file=sys.stderr)
 
 
 def _hush() -> None:

@@ -16,7 +16,7 @@ import click
 from lemmascope.cli.command import Command, Option, flag
 from lemmascope.cli.fields import settings_from, study_flags
 from lemmascope.cli.kinds import INT, PATH, TEXT, OneOf
-from lemmascope.cli.manners import stop
+from lemmascope.cli.manners import say, stop
 from lemmascope.sims import registry
 from lemmascope.sims.study import Study, Task
 from lemmascope.theory.errors import InputError
@@ -194,7 +194,7 @@ def carry(
         )
         bar.close()
     seconds = time.monotonic() - started
-    for table in study.tables(result):
+    for table in result.tables:
         console.print(f"\n{table.title}", style="bold", markup=False)
         console.print(table_text(replace(table, title="", caption="")))
         console.print(table.caption, style="dim", markup=False, end="\n" if table.caption else "")
@@ -203,7 +203,7 @@ def carry(
         for line in claim_lines(result.verdicts):
             console.print(line)
     console.print()
-    for sentence in study.summary(result):
+    for sentence in result.summary:
         console.print(sentence, markup=False)
     good = sum(v.as_expected for v in result.verdicts)
     for claim in result.unjudged:
@@ -215,7 +215,10 @@ def carry(
         f"{good} of {len(result.verdicts)} verdicts as expected" if result.verdicts else "No claim is about these data"
     )
     console.print(f"\n{said}, in {seconds:.0f} s; results in {out}", markup=False)
-    return Done(0 if result.as_expected else 1, good, len(result.verdicts), seconds)
+    if result.failures:
+        say(f"{'; '.join(result.failures)}; all else is in {out}.")
+    status = 2 if result.failures else int(not result.as_expected)
+    return Done(status, good, len(result.verdicts), seconds)
 
 
 @contextmanager

@@ -154,6 +154,7 @@ def test_whatever_a_plugin_raises_is_no_verdict(call_cli, tmp_path, labelled, pl
 @pytest.mark.parametrize(
     "place",
     {
+        "evidence": "evidence=fail",
         "tables": "tables=fail",
         "summary": "summary=fail",
         "compute": "experiments={'cells': ls.Experiment(axes=lambda s: {'seed': range(2)}, compute=fail)}",
@@ -167,10 +168,18 @@ def test_whatever_a_study_of_ones_own_raises_is_no_verdict(call_cli, tmp_path, p
     (tmp_path / "failing.py").write_text(TOY + text)
     found = call_cli("run", "failing.py", "--tiny")
     assert found.exit_code == 2, found.output
-    last = found.stderr.splitlines()[-1]
-    assert last.startswith("lemmascope: ")
-    assert "failing.py, line" in last
+    assert "failed (" in found.output
     assert "Traceback" not in found.output
+
+
+def test_a_claim_that_fails_is_inconclusive_and_no_verdict_decides_the_status(call_cli, tmp_path):
+    (tmp_path / "toy.py").write_text(TOY.replace("upper=(-1.0 if s.lie else factor)", "upper=(1 / 0 if s.lie else 3)"))
+    found = call_cli("run", "toy.py", "--tiny", "--lie")
+    assert found.exit_code == 2
+    assert "✗ INCONCLUSIVE   toy.near" in found.stdout
+    assert "failed (ZeroDivisionError: division by zero" in found.stdout
+    saved = json.loads((tmp_path / "results/toy/verdicts.json").read_text())
+    assert saved["verdicts"][0]["status"] == "INCONCLUSIVE"
 
 
 @pytest.mark.parametrize("what", ["raise ValueError('no good')", "import sys; sys.exit(0)"], ids=["error", "exit"])
