@@ -14,7 +14,8 @@ steps are taken. A window's error is bounded as far as the defect between the ch
 the dynamics make of it later is not bounded, but measured (the tests, and the study that uses it, against exact
 steps).
 
-Hitting times are looked at in each node, and then bisected to one iteration on the window's iterates.
+Hitting times are looked for on all of a window's iterates, peaks between the nodes among them, and are exact to one
+iteration (`sims.cubic_cnn.backends.crossings`).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+from lemmascope.sims.cubic_cnn.backends.crossings import first_reached
 from lemmascope.sims.cubic_cnn.backends.engine import Interrupted, Recorded
 from lemmascope.sims.cubic_cnn.backends.kernel import Watched
 from lemmascope.sims.cubic_cnn.backends.response import Response, Window
@@ -241,7 +243,7 @@ class _Member:
 
     def _take(self, window: Window, states: Array, seen: Any) -> None:
         t, M, grads = self.t, window.length, seen[4]
-        self._find_hits(window, seen)
+        self._find_hits(window, grads)
         inside = [int(x) - t for x in self.plan.times[self.next :] if x < t + M]
         if inside:
             for s, state in zip(inside, self._inside(*window.weights(inside), grads), strict=True):
@@ -261,20 +263,34 @@ class _Member:
                 found[1] = np.all(memorization[:, self.small] >= predictions.MEMORIZATION_THRESHOLD, axis=-1)
         return found
 
-    def _find_hits(self, window: Window, seen: Any) -> None:
-        for which, reached in enumerate(self._reached(seen)):
-            if not np.isnan(self.hits[which]) or not reached.any():
-                continue
-            i = int(np.argmax(reached))
-            low, high = window.nodes[max(i - 1, 0)], window.nodes[i]
-            while high - low > 1:  # reached at high, and not at low
-                middle = (low + high) // 2
-                here = self._evaluate(self._inside(*window.weights([middle]), seen[4]))
-                if self._reached(here)[which, 0]:
-                    high = middle
-                else:
-                    low = middle
-            self.hits[which] = self.t + high
+    def _find_hits(self, window: Window, grads: Array) -> None:
+        """Note the hitting times that come within a window, in any of its steps."""
+        waiting = [np.isfinite(self.threshold), np.isfinite(self.threshold) and self.small.any()]
+        if not any(wait and np.isnan(hit) for wait, hit in zip(waiting, self.hits, strict=True)):
+            return
+        # c and Ξ are linear in the state, which is a sum of these.
+        parts = np.concatenate([self.theta[None], self.u[None], grads])
+        of_c = parts[..., -2] + parts[..., -1] * self.data.c_0 + parts[..., :-2] @ self.data.overlap
+        mine = np.repeat(self.small, self.data.K.shape[0] // self.small.size)
+        of_Xi = parts[..., :-2] @ self.data.K[:, mine] + parts[..., -1:] * self.data.Xi_0[:, mine]
+        y = self.data.y[self.small]
+
+        def at(steps: list[int], of: Array) -> Array:
+            w_u, w = window.weights(steps)
+            return _combined(np.column_stack([np.ones(len(steps)), w_u, w]), of)
+
+        def c(steps: list[int]) -> Array:
+            return at(steps, of_c) - self.threshold
+
+        def memorization(steps: list[int]) -> Array:
+            cubes = np.sum(at(steps, of_Xi) ** 3, axis=1).reshape(len(steps), y.size, -1)
+            return y * np.sum(cubes, axis=-1) - predictions.MEMORIZATION_THRESHOLD
+
+        sizes, fading = (self.threshold, predictions.MEMORIZATION_THRESHOLD), window.response.fading
+        for which, above in enumerate((c, memorization)):
+            if waiting[which] and np.isnan(self.hits[which]):
+                found = first_reached(above, window.length, every=which == 1, size=sizes[which], fading=fading)
+                self.hits[which] = np.nan if found is None else self.t + found
 
 
 def _size(x: Array) -> Array:

@@ -34,6 +34,9 @@ class Response:
         recursion: (γ, κ, p, q), the same at every step; γ in [0, 1].
         degree: of the polynomials.
 
+    Attributes:
+        fading: −log γ, by which a buffer is forgotten each step; 0 where there is none, or nothing is forgotten.
+
     Raises:
         InputError: γ is outside [0, 1], or κ, p or pκ + q is negative, where powers would lose digits.
     """
@@ -54,6 +57,7 @@ class Response:
                 step[2 + k, 3 + k] = 1
         self.powers = [step]
         self.log_gamma = np.log(gamma) if gamma > 0 else np.longdouble(-np.inf)
+        self.fading = float(-self.log_gamma) if gamma > 0 else 0.0
 
     def after(self, s: int) -> tuple[Matrix, Matrix]:
         """The rows of θ_s and of u_s over (θ_0, u_0, b_0, …, b_q), in extended precision."""
