@@ -14,9 +14,9 @@ __all__ = ["COLUMNS", "STUDY", "Settings"]
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -24,7 +24,7 @@ import xarray as xr
 from lemmascope.sims.cubic_cnn.backends.auto import resolve
 from lemmascope.sims.cubic_cnn.controls import CONTROLS
 from lemmascope.sims.cubic_cnn.evidence import family, runs
-from lemmascope.sims.study import Data, Experiment, Result, Study, Task, option
+from lemmascope.sims.study import Axes, Data, Experiment, Result, Study, Task, option
 from lemmascope.sims.tables import Table, number
 from lemmascope.theory.claim import Evidence
 from lemmascope.theory.cubic_cnn.claims import TRAJECTORY
@@ -34,6 +34,9 @@ from lemmascope.theory.cubic_cnn.parameters import HEADLINE, Parameters
 from lemmascope.theory.errors import InputError, check_number, check_size
 from lemmascope.theory.optimizers import GD, MomentumAverage, Optimizer
 from lemmascope.theory.verdict import Status
+
+if TYPE_CHECKING:
+    from lemmascope.sims.cubic_cnn.cost import Cost
 
 RATE_SEEDS = 5  # the least number that can hold with high probability
 SMALL = Parameters(
@@ -109,12 +112,34 @@ def simulated(task: Task[Settings]) -> xr.Dataset:
     )
 
 
-def cost(iterations: str, count: int) -> Any:
-    """Iterations × optimizers × seeds: what a part takes, up to a factor."""
+def _at(settings: Settings, experiment: str, at: Mapping[str, Any]) -> tuple[int, int, Cost]:
+    """Seeds and iterations of a task, and what one seed costs in the cheaper representation."""
+    from lemmascope.sims.cubic_cnn.cost import costs
+    from lemmascope.sims.cubic_cnn.problems import LawProblem
+
+    problem, whole = LawProblem(settings.parameters), experiment == "trajectory"
+    found = costs(problem, len(optimizers(settings, experiment)) * problem.m, audit=whole)
+    seeds = len(at["seed"]) if isinstance(at["seed"], range) else 1
+    iterations = settings.iterations if whole else settings.rate_iterations
+    return seeds, iterations, min(found.values(), key=lambda one: one.equivalent)
+
+
+def cost(experiment: str) -> Callable[[Settings, Mapping[str, Any]], float]:
+    """What a task takes, in operations."""
 
     def of(settings: Settings, at: Mapping[str, Any]) -> float:
-        seeds = len(at["seed"]) if isinstance(at["seed"], range) else 1
-        return float(getattr(settings, iterations)) * (count or len(settings.rates) + 1) * seeds
+        seeds, iterations, one = _at(settings, experiment, at)
+        return seeds * (one.once + iterations * one.equivalent)
+
+    return of
+
+
+def needs(experiment: str) -> Callable[[Settings, Mapping[str, Any]], tuple[float, float]]:
+    """What a task needs in memory, and its part on the disc, as measured."""
+
+    def of(settings: Settings, at: Mapping[str, Any]) -> tuple[float, float]:
+        seeds, _, one = _at(settings, experiment, at)
+        return seeds * one.memory, seeds * (1e5 if experiment == "trajectory" else 4e4)
 
     return of
 
@@ -257,6 +282,11 @@ def expected(settings: Settings) -> Mapping[str, Status]:
     return {"lemma.cross_terms_small": Status.NOT_APPLICABLE}
 
 
+AXES: Mapping[str, Callable[[Settings], Axes]] = {
+    "trajectory": lambda s: {"seed": _seeds(s.seeds, s.batch)},
+    "learning_rates": lambda s: {"seed": _seeds(min(s.seeds, RATE_SEEDS), s.batch)},
+}
+
 STUDY = Study(
     name="headline",
     subject="cubic_cnn",
@@ -265,12 +295,7 @@ STUDY = Study(
         "noise. GD with momentum keeps learning the feature from its historical gradients, and generalizes on both."
     ),
     settings=Settings,
-    experiments={
-        "trajectory": Experiment(lambda s: {"seed": _seeds(s.seeds, s.batch)}, simulated, cost("iterations", 2)),
-        "learning_rates": Experiment(
-            lambda s: {"seed": _seeds(min(s.seeds, RATE_SEEDS), s.batch)}, simulated, cost("rate_iterations", 0)
-        ),
-    },
+    experiments={name: Experiment(axes, simulated, cost(name), needs=needs(name)) for name, axes in AXES.items()},
     evidence=evidence,
     claims=TRAJECTORY,
     controls=CONTROLS,

@@ -1,13 +1,14 @@
 """What a study found: as expected only if every claim was judged."""
 
 import dataclasses
+import json
 import sys
 
 import pytest
 import xarray as xr
 
 from lemmascope.sims.pictures import Picture
-from lemmascope.sims.run.carry import run_study
+from lemmascope.sims.run.carry import judge_again, run_study
 from lemmascope.sims.study import Experiment, Study, option
 from lemmascope.theory.claim import Claim, Control, Evidence, Measurement
 from lemmascope.theory.errors import InputError
@@ -56,9 +57,29 @@ def test_a_claim_that_concerns_nothing_is_not_as_expected():
     assert run_study(study(claim(), claim("one.other", about="number"))).as_expected
 
 
-def test_where_a_study_has_no_evidence_on_purpose_nothing_is_missing():
+def test_no_evidence_is_as_expected_only_where_the_study_says_so_before():
     result = run_study(study(claim(), evidence=lambda s, data: []))
+    assert (result.unjudged, result.verdicts, result.as_expected) == (("one.positive",), (), False)
+    on_purpose = study(claim(), evidence=lambda s, data: [], undecided=lambda s: {"one.positive": "nothing is claimed"})
+    result = run_study(on_purpose)
     assert (result.unjudged, result.verdicts, result.as_expected) == ((), (), True)
+
+
+def test_what_sizes_cannot_decide_is_inconclusive_as_expected_and_judged_so_again(tmp_path):
+    one = study(claim(), claim("one.other"), undecided=lambda s: {"one.other": "x is small"} if s.x < 9 else {})
+    result = run_study(one, out=tmp_path / "out")
+    assert [v.status for v in result.verdicts] == [Status.HOLDS, Status.INCONCLUSIVE]
+    assert result.as_expected
+    assert judge_again(tmp_path / "out", one).verdicts == result.verdicts
+    assert [v.status for v in run_study(one, Settings(10.0)).verdicts] == [Status.HOLDS, Status.HOLDS]
+
+
+@pytest.mark.parametrize("what", ["expected", "undecided"])
+def test_claims_that_are_none_of_the_studys_are_refused_before_anything_is_computed(what):
+    one = study(claim(), **{what: lambda s: {"one.postive": Status.HOLDS}})
+    never = Experiment(lambda s: {}, lambda task: pytest.fail("computed"))
+    with pytest.raises(InputError, match=rf"{what} = 'one.postive' .* claims are one.positive"):
+        run_study(dataclasses.replace(one, experiments={"one": never}))
 
 
 def test_what_is_expected_may_depend_on_the_settings():
@@ -75,18 +96,59 @@ def test_what_is_expected_may_depend_on_the_settings():
 # --- what users do -------------------------------------------------------------------------------------------------
 
 
-def test_a_picture_that_fails_loses_no_verdict(tmp_path):
-    def broken(result):
-        raise ZeroDivisionError("no such axis")
+def breaks(*arguments, **constants):
+    raise ZeroDivisionError("no such axis")
 
+
+def leaves(*arguments):
+    sys.exit(0)
+
+
+def no_file(*arguments):
+    raise FileNotFoundError("mine.csv")
+
+
+PLACES = {
+    "gather": lambda f: {"experiments": {"one": dataclasses.replace(study(claim()).experiments["one"], gather=f)}},
+    "derive": lambda f: {"derive": f},
+    "evidence": lambda f: {"evidence": f},
+    "measure": lambda f: {"claims": [claim(), dataclasses.replace(claim("one.broken"), measure=f)]},
+    "tables": lambda f: {"tables": f},
+    "summary": lambda f: {"summary": f},
+    "pictures": lambda f: {"pictures": f},
+    "draw": lambda f: {"pictures": lambda: [Picture("broken", f, lambda result: "Nothing.")]},
+}
+
+
+@pytest.mark.parametrize("fails", [breaks, leaves, no_file], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("place", PLACES)
+def test_what_comes_after_computing_loses_nothing(place, fails, tmp_path, schema):
+    """Parts are kept, verdicts are written, and what failed is told, with the error."""
     said = []
-    one = study(claim(), pictures=lambda: [Picture("broken", broken, lambda result: "Nothing.")])
+    one = dataclasses.replace(study(claim()), **PLACES[place](fails))
     result = run_study(one, out=tmp_path / "out", notice=said.append)
-    assert result.as_expected
-    assert any("ZeroDivisionError" in sentence and "--resume draws it" in sentence for sentence in said)
-    assert (tmp_path / "out" / "verdicts.json").exists()
-    with pytest.warns(UserWarning, match="a picture failed"):
-        run_study(one, out=tmp_path / "other")
+    assert len(list((tmp_path / "out" / "parts").glob("*.npz"))) == 1
+    saved = json.loads((tmp_path / "out" / "verdicts.json").read_text())
+    schema(saved)
+    by_claim = {v["claim"]: v for v in saved["verdicts"]}
+    shown = place in ("tables", "summary", "pictures", "draw")
+    whole = shown or place == "measure"
+    assert by_claim["one.positive"]["status"] == ("HOLDS" if whole else "INCONCLUSIVE")
+    assert result.as_expected == shown
+    name = {breaks: "ZeroDivisionError", leaves: "SystemExit", no_file: "FileNotFoundError"}[fails]
+    if place == "summary":
+        assert result.summary == ()
+        said += result.failures
+    assert any(name in sentence for sentence in said)
+    if place == "measure":
+        assert by_claim["one.broken"]["status"] == "INCONCLUSIVE"
+        assert name in by_claim["one.broken"]["reason"]
+    assert run_study(study(claim()), out=tmp_path / "out", resume=True).as_expected  # mended
+
+
+def test_without_a_notice_what_failed_is_a_warning(tmp_path):
+    with pytest.warns(UserWarning, match="tables failed"):
+        run_study(study(claim(), tables=breaks), out=tmp_path / "other")
 
 
 def test_sys_exit_in_a_task_is_an_error_of_that_task():
@@ -132,5 +194,6 @@ def test_a_declaration_that_cannot_be_is_refused(changes, said):
 
 
 def test_no_evidence_at_all_is_said():
-    with pytest.raises(InputError, match="evidence = 'NoneType'"):
-        run_study(study(claim(), evidence=lambda s, data: None))
+    result = run_study(study(claim(), evidence=lambda s, data: None), notice=lambda sentence: None)
+    assert "evidence = 'NoneType'" in result.verdicts[0].reason
+    assert not result.as_expected

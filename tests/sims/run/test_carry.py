@@ -214,8 +214,8 @@ def test_a_damaged_part_is_named_and_computed_again(whole, saved, toy, tiny_toy)
     assert computed == ["chain seed=3 gamma=0.5"]
 
 
-def test_an_interrupt_keeps_what_is_finished(whole, toy, tiny_toy, tmp_path):
-    left = [signal.SIGINT]
+def test_an_interrupt_keeps_what_is_finished(whole, toy, tiny_toy, tmp_path, ctrl_c):
+    left = [ctrl_c]
     out = tmp_path / "toy"
     with pytest.raises(KeyboardInterrupt):
         run_study(toy, tiny_toy, out=out, progress=lambda task: signal.raise_signal(left.pop()) if left else None)
