@@ -36,7 +36,7 @@ def _saying() -> Iterator[Callable[[str], None]]:
         with errors.status("") as status:
             yield lambda text: status.update(text)
     else:
-        yield lambda text: errors.print(text, markup=False)
+        yield lambda text: errors.print(text)
 
 
 def bench(
@@ -91,7 +91,7 @@ def bench(
         show(record, console)
         if output is not None:
             output.json(record)
-            console.print(f"written: {output.path}", markup=False)
+            console.print(f"written: {output.path}")
     return record
 
 
@@ -135,24 +135,19 @@ def show(record: dict[str, Any], console: Console) -> None:
             chosen = f" [{i['chosen']}]" if i["chosen"] else ""
             name = f"{i['name']}{chosen}"
             if i["median_ms"] is None:
-                table.add_row(_plain(f"{i['name']}: {i['refused']}"), "–", "–", "–", "–", "–")
+                table.add_row(f"{i['name']}: {i['refused']}", "–", "–", "–", "–", "–")
                 continue
             limit = f"{records.percent(i['of_limit'])} {i['limited_by']}"
             once = f"{i['prepare_seconds']:.1f}", f"{i['compile_seconds']:.1f}"
-            table.add_row(_plain(name), records.milliseconds(i["median_ms"]), limit, *once, f"{i['difference']:.0e}")
+            table.add_row(name, records.milliseconds(i["median_ms"]), limit, *once, f"{i['difference']:.0e}")
         console.print(table)
     for row in record["rows"]:
         s, short = records.summary(row), records.reason(row)
         ratio = f"{s.ratio:.2g} × the best peer ({s.peer['name']})" if s.own and s.peer else "no ratio"
         line = f"{row['work']}: {ratio}; aim {row['at_least']:g} ×" + (f". Falls short: {short}" if short else "")
-        console.print(line, markup=False)
+        console.print(line)
     for g in record["growth"]:
         error = f" ± {g['error']:.2f}" if g["error"] is not None else ""
         exponent = "–" if g["exponent"] is None else f"{g['exponent']:.2f}"
-        console.print(f"time against {g['size']}: exponent {exponent}{error} (expected {g['expected']})", markup=False)
-    console.print(records.where(record), markup=False)
-
-
-def _plain(text: str) -> str:
-    """Brackets are no markup."""
-    return text.replace("[", "\\[")
+        console.print(f"time against {g['size']}: exponent {exponent}{error} (expected {g['expected']})")
+    console.print(records.where(record))

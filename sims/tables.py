@@ -24,12 +24,17 @@ def number(x: float | None) -> str:
     return f"{x:.3g}".replace("-", "−")
 
 
-def harmless(text: object) -> str:
+def harmless(text: object, *, lines: bool = False) -> str:
     """Text that is not ours as one line that no terminal obeys: what is no printable character is shown by its escape.
 
     Ends of lines, controls, marks of direction, and bytes of a file's name that are no UTF-8 are none.
+
+    Args:
+        text: whose string is taken.
+        lines: keep ends of lines: the text has lines of its own, as a table's cell.
     """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+    kept = "\n" if lines else ""
+    return "".join(c if c.isprintable() or c == kept else c.encode("unicode_escape").decode() for c in str(text))
 
 
 @dataclass(frozen=True)

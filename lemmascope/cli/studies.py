@@ -169,7 +169,7 @@ def carry(
 
             around.enter_context(_lost(ClusterLost))
             executor = dask = around.enter_context(Dask(cluster))
-            console.print(f"Dask's dashboard: {dask.dashboard}", markup=False)
+            console.print(f"Dask's dashboard: {dask.dashboard}")
         bar = around.enter_context(ExitStack())
         advance: list[Any] = []
 
@@ -190,31 +190,29 @@ def carry(
             backend=backend,
             progress=lambda task: advance[0](task.cost),
             begin=begin,
-            notice=lambda sentence: console.print(sentence, style="yellow", markup=False),
+            notice=lambda sentence: console.print(sentence, style="yellow"),
         )
         bar.close()
     seconds = time.monotonic() - started
     for table in result.tables:
-        console.print(f"\n{table.title}", style="bold", markup=False)
+        console.print(f"\n{table.title}", style="bold")
         console.print(table_text(replace(table, title="", caption="")))
-        console.print(table.caption, style="dim", markup=False, end="\n" if table.caption else "")
+        console.print(table.caption, style="dim", end="\n" if table.caption else "")
     if result.verdicts:
         console.print("\nClaims, with the hypotheses checked and a negative control that must be REFUTED", style="bold")
         for line in claim_lines(result.verdicts):
             console.print(line)
     console.print()
     for sentence in result.summary:
-        console.print(sentence, markup=False)
+        console.print(sentence)
     good = sum(v.as_expected for v in result.verdicts)
     for claim in result.unjudged:
         roles = ", ".join(dict.fromkeys(repr(one.role) for one in result.evidence))
-        console.print(
-            f"✗ {claim} was not judged: it is about evidence of another role than {roles}", style="red", markup=False
-        )
+        console.print(f"✗ {claim} was not judged: it is about evidence of another role than {roles}", style="red")
     said = (
         f"{good} of {len(result.verdicts)} verdicts as expected" if result.verdicts else "No claim is about these data"
     )
-    console.print(f"\n{said}, in {seconds:.0f} s; results in {out}", markup=False)
+    console.print(f"\n{said}, in {seconds:.0f} s; results in {out}")
     if result.failures:
         say(f"{'; '.join(result.failures)}; all else is in {out}.")
     status = 2 if result.failures else int(not result.as_expected)

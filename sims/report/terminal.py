@@ -7,18 +7,43 @@ __all__ = ["open_console", "progress", "task_progress"]
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.segment import Segment
 from rich.text import Text
+
+from lemmascope.sims.tables import harmless
+
+
+class _Console(Console):
+    """Prints text as it is: no markup is read in it, and nothing in it is obeyed by a terminal.
+
+    A string is a line, with empty ones before and after where it says so: one within it is not ours.
+    """
+
+    def print(self, *objects: Any, **keywords: Any) -> None:
+        """As usual."""
+        super().print(*(_line(x) if isinstance(x, str) else x for x in objects), **keywords)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """As usual; the cells of tables pass here too."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else harmless(text, lines=True), style, control)
+
+
+def _line(text: str) -> str:
+    inner = text.strip("\n")
+    before, _, after = text.partition(inner) if inner else (text, "", "")
+    return f"{before}{harmless(inner)}{after}"
 
 
 def open_console(stderr: bool = False) -> Console:
-    """A console; 120 columns wide where there is no terminal to ask."""
-    made = Console(stderr=stderr, highlight=False, soft_wrap=False)
+    """A console for text that is not ours; 120 columns wide where there is no terminal to ask."""
+    made = _Console(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=False)
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = 120
     return made
@@ -37,7 +62,7 @@ def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
     errors = open_console(stderr=True)
     if errors.is_terminal:
         bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.percentage:3.0f} %"),
             _Rate(),
@@ -45,7 +70,7 @@ def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
             console=errors,
         )
         with bar:
-            task = bar.add_task(escape(what), total=total)
+            task = bar.add_task(harmless(what), total=total)
             yield lambda count: bar.advance(task, count)
         return
     state = {"done": 0, "shown": 0}
@@ -56,7 +81,7 @@ def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
         tenth = 10 * state["done"] // total
         if tenth > state["shown"]:
             state["shown"] = tenth
-            print(f"{what}: {10 * tenth} % ({time.monotonic() - started:.0f} s)", file=sys.stderr, flush=True)
+            print(f"{harmless(what)}: {10 * tenth} % ({time.monotonic() - started:.0f} s)", file=sys.stderr, flush=True)
 
     yield advance
 
@@ -76,13 +101,13 @@ def task_progress(total: float, count: int, what: str) -> Iterator[Callable[[flo
 
     if errors.is_terminal:
         bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.percentage:3.0f} %  {task.fields[spelled]}"),
             console=errors,
         )
         with bar:
-            task = bar.add_task(escape(what), total=max(total, 1e-9), spelled="")
+            task = bar.add_task(harmless(what), total=max(total, 1e-9), spelled="")
 
             def draw(cost: float) -> None:
                 state["done"], state["tasks"] = state["done"] + cost, state["tasks"] + 1
@@ -96,7 +121,7 @@ def task_progress(total: float, count: int, what: str) -> Iterator[Callable[[flo
         tenth = int(10 * state["done"] / max(total, 1e-9) + 1e-9)
         if tenth > state["shown"]:
             state["shown"] = tenth
-            print(f"{what}: {10 * tenth} %, {spell()}", file=sys.stderr, flush=True)
+            print(f"{harmless(what)}: {10 * tenth} %, {spell()}", file=sys.stderr, flush=True)
 
     yield advance
 

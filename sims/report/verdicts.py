@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import RenderableType
-from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -40,7 +39,7 @@ from lemmascope.sims.checksums import (
     sealed,
 )
 from lemmascope.sims.study import Result, plain
-from lemmascope.sims.tables import COLOURS, Table, number
+from lemmascope.sims.tables import COLOURS, Table, harmless, number
 from lemmascope.theory.claim import Evidence
 from lemmascope.theory.verdict import Status, Verdict
 
@@ -73,8 +72,8 @@ def _hypotheses(verdict: Verdict) -> str:
 
 
 def under(text: str, style: str = "") -> RenderableType:
-    """An indented paragraph that keeps its indent where it wraps."""
-    return Padding(Text(text, style=style), (0, 0, 0, 4), expand=False)
+    """An indented paragraph that keeps its indent where it wraps; ends of lines within it are spaces."""
+    return Padding(Text(harmless(" ".join(text.splitlines())), style=style), (0, 0, 0, 4), expand=False)
 
 
 def _mark(v: Verdict) -> tuple[str, str]:
@@ -103,11 +102,12 @@ def claim_lines(verdicts: Iterable[Verdict]) -> Iterable[RenderableType]:
         head = Text()
         head.append(*_mark(v))
         head.append(f"{v.status.value:<15}", style=COLOURS[v.status])
-        head.append(f"{v.claim}", style="bold")
-        head.append(f" · {v.label}   " if v.label else "   ")
+        head.append(harmless(v.claim), style="bold")
+        head.append(f" · {harmless(v.label)}   " if v.label else "   ")
         if v.computed is not None:
             head.append(f"{_shown(v)}   ")
-        head.append(v.reason if v.status is not v.expected or v.computed is None else _count(v), style="dim")
+        reason = v.reason if v.status is not v.expected or v.computed is None else _count(v)
+        head.append(harmless(reason), style="dim")
         if v.status not in (v.expected, Status.NOT_APPLICABLE):
             head.append(f"   (expected {v.expected.value})", style="bold red")
         yield head
@@ -211,14 +211,15 @@ def _table_json(table: Table) -> dict[str, Any]:
 
 def table_text(table: Table) -> RichTable:
     """A table for a terminal."""
-    out = RichTable(title=escape(table.title), title_justify="left", caption_justify="left", pad_edge=False)
-    out.caption = escape(table.caption) or None
+    out = RichTable(title=Text(harmless(table.title)), title_justify="left", caption_justify="left", pad_edge=False)
+    out.caption = Text(harmless(table.caption)) if table.caption else None
     for k, column in enumerate(table.columns):
         # A narrow terminal wraps the cells, and never the names of the rows.
         longest = max((len(row[0]) for row in table.rows), default=0)
-        out.add_column(escape(column), no_wrap=k == 0, min_width=longest if k == 0 else None, overflow="fold")
-    for row in table.rows:
-        out.add_row(*(escape(cell) for cell in row))
+        head = Text(harmless(column))
+        out.add_column(head, no_wrap=k == 0, min_width=longest if k == 0 else None, overflow="fold")
+    for first, *rest in table.rows:
+        out.add_row(Text(harmless(first)), *(Text(harmless(cell, lines=True)) for cell in rest))
     return out
 
 

@@ -23,7 +23,7 @@ def test_wrong_use_is_refused(arguments, field):
 def test_a_small_run_from_end_to_end(tmp_path, monkeypatch):
     limits = Limits({"float64": 1e11, "float32": 2e11}, ((1e5, 1e11), (1e8, 1e10)))
     monkeypatch.setattr(command, "measure_limits", lambda quick: limits)
-    shown = Console(file=io.StringIO(), width=160)
+    shown = Console(file=io.StringIO(), width=160, markup=False)
     out = tmp_path / "record.json"
     found = command.bench(["a", "H"], without=["torch", "jax"], out=out, quick=True, growth=False, console=shown)
     assert read(out)["rows"][1]["work"] == "H"

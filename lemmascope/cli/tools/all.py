@@ -53,7 +53,7 @@ def command(out: Path, root_seed: int, force: bool, **given: Any) -> int:
         table.add_column(name, justify="right" if name == "took" else "left")
     worst = 0
     for name in registry.names():
-        console.print(f"\n{name}: {registry.title(name)}", style="bold", markup=False)
+        console.print(f"\n{name}: {registry.title(name)}", style="bold")
         with lazily.imports():
             study = registry.study(name)
         lazily.resolve()
@@ -62,11 +62,11 @@ def command(out: Path, root_seed: int, force: bool, **given: Any) -> int:
         if done is None:
             other = "" if force else _other_code(study, settings, root_seed, out / name)
             if other:
-                console.print(f"its parts were computed {other}; they are computed again", style="yellow", markup=False)
+                console.print(f"its parts were computed {other}; they are computed again", style="yellow")
             anew = force or bool(other)
             done = _one(study, settings, root_seed=root_seed, out=out / name, resume=not anew, force=anew, **given)
         else:
-            console.print(f"done already: {done.good} of {done.verdicts} verdicts as expected", markup=False)
+            console.print(f"done already: {done.good} of {done.verdicts} verdicts as expected")
         worst = max(worst, done.status)
         verdicts = f"{done.good} of {done.verdicts}" if done.status < 2 else "–"
         table.add_row(name, verdicts, spell_seconds(done.seconds), SAID[done.status])

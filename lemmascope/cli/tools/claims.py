@@ -100,13 +100,13 @@ def command(
     with json_output(json_, VERDICTS_SCHEMA.partition("/")[0]) as give:
         for path in [one for some in saved for one in _each(some)]:
             if len(saved) > 1 or path not in saved:
-                console.print(f"\n{path}", style="bold", markup=False)
+                console.print(f"\n{path}", style="bold")
             try:
                 ids, document, found = _judged(path, own, more, only, console)
             except (InputError, ResultsError) as error:
                 if path in saved:
                     raise
-                console.print(f"passed over: {error}", style="yellow", markup=False)
+                console.print(f"passed over: {error}", style="yellow")
                 damaged += [str(error)] if isinstance(error, ResultsError) else []
                 continue
             known |= ids
@@ -142,7 +142,7 @@ def _judged(
     from lemmascope.sims.run.carry import judge_again
 
     if path.is_dir():
-        result = judge_again(path, own, lambda sentence: console.print(sentence, style="yellow", markup=False))
+        result = judge_again(path, own, lambda sentence: console.print(sentence, style="yellow"))
         found = (*result.verdicts, *judge(more, result.evidence, result.study.controls))
         ids = {claim.id for claim in (*result.study.claims, *more)}
         found = tuple(v for v in found if not only or v.claim in only)
@@ -260,4 +260,4 @@ def _list(console: Console, entries: list[tuple[catalogue.Entry, list[Any]]], js
     told = sum(entry.what == "claim" for entry, _ in entries)
     rest = len(entries) - told
     said = f"{told} claim{'s' * (told != 1)} and {rest} step{'s' * (rest != 1)} of `lemmascope prove`."
-    console.print(f"\n{said}", markup=False)
+    console.print(f"\n{said}")

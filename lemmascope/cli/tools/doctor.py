@@ -23,7 +23,6 @@ from lemmascope.cli.text import json_output
 )
 def command(json_: Path | None, measure: bool) -> None:
     """See the top of the file."""
-    from rich.markup import escape
     from rich.table import Table
 
     from lemmascope.sims.machine.doctor import examine, findings
@@ -36,7 +35,7 @@ def command(json_: Path | None, measure: bool) -> None:
     for section, lines in found.items():
         table = Table(title=section, title_justify="left", show_header=False, min_width=60)
         for name, value in lines.items():
-            table.add_row(escape(str(name)), escape(str(value)))
+            table.add_row(str(name), str(value))
         console.print(table)
     for sentence in findings(found):
-        console.print(escape(sentence), soft_wrap=True)
+        console.print(sentence, soft_wrap=True)

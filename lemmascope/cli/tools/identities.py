@@ -79,7 +79,6 @@ def command(
     from lemmascope.sims.files import ResultsFolder, write_json
     from lemmascope.sims.report.terminal import open_console, task_progress
     from lemmascope.sims.run.provenance import machine_of
-    from lemmascope.sims.tables import harmless
     from lemmascope.theory.errors import InputError, check_size
 
     console = open_console()
@@ -108,7 +107,7 @@ def command(
         chosen = [s for name in libraries for s in subjects(name)]
         if not library and len(libraries) < len(LIBRARIES):
             left = [name for name in LIBRARIES if name not in libraries]
-            console.print(f"not installed, and left out: {', '.join(left)}", style="yellow", markup=False)
+            console.print(f"not installed, and left out: {', '.join(left)}", style="yellow")
     wanted = tuple(identity or IDENTITIES)
     fingerprint = {
         "study": "identities",
@@ -136,25 +135,24 @@ def command(
     console.print("Optimizers, by their numbers below, × identities", style="bold")
     console.print(_table(found, wide=console.width >= 110))
     for k, row in enumerate(found["optimizers"], start=1):
-        console.print(f"{k:>3} {row['optimizer']}: {_conventions(row)}", markup=False)
+        console.print(f"{k:>3} {row['optimizer']}: {_conventions(row)}")
     console.print()
     _counterexamples(console, found)
     failing = [row for row in rows if row.failing]
     for subject, row in zip(chosen, rows, strict=True):
         if row.failing:
-            said = explanation(subject, row.failing, examples=examples)
-            console.print("\n".join(map(harmless, said.splitlines())), style="red", markup=False)
+            for line in explanation(subject, row.failing, examples=examples).splitlines():
+                console.print(line, style="red")
     meant = [row for row in rows if row.convention is not None]
     good = sum(not (row.failing or row.untried) for row in meant)
     kept = f"{good} of {len(meant)} optimizers keep the convention that they are meant to follow; " if meant else ""
-    console.print(
-        f"\n{_sizes(found, examples)}\n{kept}{time.monotonic() - started:.0f} s; results in {out}", markup=False
-    )
+    console.print(f"\n{_sizes(found, examples)}")
+    console.print(f"{kept}{time.monotonic() - started:.0f} s; results in {out}")
     untried = [f"{row.optimizer} could not be tried on {_first_of(row.untried)}" for row in rows if row.untried]
     if untried and not failing:
         stop("; ".join(untried), 2)
     for sentence in untried:
-        console.print(harmless(sentence), style="red", markup=False)
+        console.print(sentence, style="red")
     return 1 if failing else 0
 
 
@@ -226,7 +224,7 @@ def _counterexamples(console: Console, found: dict[str, Any]) -> None:
     for optimizer, name, case, why in counterexamples(found):
         if optimizer != who:
             who = optimizer
-            console.print(who, style="bold", markup=False)
+            console.print(who, style="bold")
         under(console, harmless(f"{name}: {case}: {why}"))
     for row in found["optimizers"]:
         reasons: dict[str, list[str]] = {}

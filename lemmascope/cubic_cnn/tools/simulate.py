@@ -98,17 +98,15 @@ def command(config: Path | None, force: bool, **flags: Any) -> None:
     console.print(
         f"{run.attrs['representation']} space ({run.attrs['representation_reason']}), "
         f"backend {run.attrs['backend']} ({run.attrs['backend_reason']}), "
-        f"{time.monotonic() - started:.1f} s. Saved {chosen.out}; judge it: lemmascope claims {chosen.out}",
-        markup=False,
+        f"{time.monotonic() - started:.1f} s. Saved {chosen.out}; judge it: lemmascope claims {chosen.out}"
     )
 
 
 def _summary(run: xr.Dataset) -> Table:
     """The final state of each optimizer, medians over seeds."""
-    from rich.markup import escape
     from rich.table import Table
 
-    from lemmascope.sims.tables import number
+    from lemmascope.sims.tables import harmless, number
 
     final = run.isel(iteration=-1)
     title = f"After {run.attrs['iterations']} iterations (median of {run.sizes['seed']} seeds)"
@@ -126,5 +124,5 @@ def _summary(run: xr.Dataset) -> Table:
         cells += [at.loss.sum("margin", skipna=False)]
         for variable in ("Xi_abs_max", "train_accuracy", *(["test_accuracy"] if "test_accuracy" in run else [])):
             cells += [at[variable].sel(margin=g) for g in groups]
-        table.add_row(escape(str(optimizer)), *(number(float(cell.median("seed"))) for cell in cells))
+        table.add_row(harmless(optimizer), *(number(float(cell.median("seed"))) for cell in cells))
     return table
