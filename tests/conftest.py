@@ -6,6 +6,7 @@ every machine) or deep (many examples, for a night).
 
 import json
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,14 @@ def call_cli(monkeypatch, tmp_path):
         return result
 
     return run
+
+
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C interrupts this process, and those that it starts: in the background of a shell it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield signal.SIGINT
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

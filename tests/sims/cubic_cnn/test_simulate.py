@@ -1,11 +1,9 @@
 """The loop: both representations follow one trajectory, and neither batching nor hardware changes a bit of it."""
 
 import os
-import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import array_api_strict
@@ -369,18 +367,18 @@ def test_progress_counts_every_seed_iteration(tiny, iterations, seeds, chunk):
 @pytest.mark.parametrize("raised", [KeyboardInterrupt, ZeroDivisionError])
 @pytest.mark.parametrize("stubborn", [0, 1])
 def test_an_error_in_one_thread_ends_all_promptly(tiny, raised, stubborn):
-    """Whichever batch it strikes; the run would take minutes."""
+    """Whichever batch it strikes: the others do not go on to their ends."""
     before = set(threading.enumerate())
-    turn, lock = [], threading.Lock()
+    turn, done, lock = [], [], threading.Lock()
 
-    def progress(_):
+    def progress(iterations):
         with lock:
+            done.append(iterations)
             if threading.get_ident() not in turn:
                 turn.append(threading.get_ident())
             if len(turn) == 2 and turn.index(threading.get_ident()) == stubborn:
                 raise raised
 
-    start = time.perf_counter()
     with pytest.raises(raised):
         simulate(
             tiny(),
@@ -393,12 +391,12 @@ def test_an_error_in_one_thread_ends_all_promptly(tiny, raised, stubborn):
             audit=False,
             record=Every(10**6),
         )
-    assert time.perf_counter() - start < 10
+    assert sum(done) < 10**6
     assert set(threading.enumerate()) <= before
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
-def test_ctrl_c_ends_a_process_promptly():
+def test_ctrl_c_ends_a_process_before_its_run(ctrl_c):
     script = (
         "import sys, threading\n"
         "from lemmascope.sims.cubic_cnn.simulate import simulate\n"
@@ -420,8 +418,8 @@ def test_ctrl_c_ends_a_process_promptly():
     )
     try:
         assert process.stdout.readline() == "running\n"
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        process.send_signal(ctrl_c)
+        out, err = process.communicate()
     finally:
         process.kill()
         process.wait()
@@ -450,20 +448,18 @@ def given_up():
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_a_run_ends_when_the_tasks_of_the_process_are_given_up(tiny, way, given_up):
     """Asked for while it is under way, from another thread of the process."""
-    before, start = set(threading.enumerate()), time.perf_counter()
-    asked = []
+    before = set(threading.enumerate())
+    done = []
 
-    def progress(_):
-        if not asked:
-            asked.append(True)
-            stopping.request()
+    def progress(iterations):
+        done.append(iterations)
+        stopping.request()
+
+    options = {**LONG, "record": Logarithmic(2), **way}
 
     with pytest.raises(KeyboardInterrupt):
-        simulate(
-            tiny(lam=1e-3), PLAIN, seeds=2, workers=2, progress=progress, **{**LONG, "record": Logarithmic(2), **way}
-        )
-    assert asked
-    assert time.perf_counter() - start < 30
+        simulate(tiny(lam=1e-3), PLAIN, seeds=2, workers=2, progress=progress, **options)
+    assert 0 < sum(done) < options["iterations"]
     assert set(threading.enumerate()) <= before
     stopping.clear()
     assert simulate(tiny(), PLAIN, iterations=3).sizes["iteration"] == 4
@@ -478,14 +474,18 @@ def test_a_run_does_not_begin_where_tasks_are_given_up(tiny, given_up):
 def test_a_task_that_simulates_ends_with_the_one_that_fails(tiny):
     """Under the executor of a study, which would else wait for it."""
     tasks = [Task("own", "runs", {"seed": k}, None) for k in range(2)]
-    under_way, ended, start = threading.Event(), [], time.perf_counter()
+    under_way, ended, done = threading.Event(), [], []
+
+    def progress(iterations):
+        done.append(iterations)
+        under_way.set()
 
     def compute(task):
         if task.at["seed"] == 1:
-            assert under_way.wait(60)
+            under_way.wait()
             raise ZeroDivisionError
         try:
-            return simulate(tiny(), PLAIN, workers=1, progress=lambda _: under_way.set(), **LONG)
+            return simulate(tiny(), PLAIN, workers=1, progress=progress, **LONG)
         except KeyboardInterrupt:
             ended.append(task.key)
             raise
@@ -494,7 +494,7 @@ def test_a_task_that_simulates_ends_with_the_one_that_fails(tiny):
         Threads(2).run(compute, tasks, lambda index, part: None)
     assert raised.value.__notes__ == ["in the task runs seed=1"]
     assert ended == ["runs seed=0"]
-    assert time.perf_counter() - start < 60
+    assert sum(done) < LONG["iterations"]
     assert not stopping.stopped()
 
 

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from recorded_tasks import begun, compute, file_of, processes, store_at, tasks_in, values, wait_for
+from recorded_tasks import PATIENCE, begun, compute, file_of, processes, store_at, tasks_in, values, wait_for
 
 from lemmascope.sims import stopping
 from lemmascope.sims.run.parts import Kept
@@ -160,26 +159,33 @@ def test_a_run_within_a_task_ends_with_it(tmp_path):
         run_tasks(outer, tasks, Kept([task.key for task in tasks]), Threads(2))
 
 
-def test_a_second_interrupt_does_not_let_tasks_run_to_their_end(tmp_path):
+def test_a_second_interrupt_does_not_let_tasks_run_to_their_end(tmp_path, ctrl_c):
     """Ctrl-C comes again while a task is waited for, which asks only then, and would else ask forever."""
-    tasks = tasks_in(tmp_path / "t", 2, does={0: "wait ask"}, cost={0: 9.0})
+    tasks = tasks_in(tmp_path / "t", 2, does={0: "ask"}, cost={0: 9.0})
+    again, ended = threading.Event(), []
 
-    def again():
-        time.sleep(0.3)
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(0.3)
-        (tmp_path / "t" / "go").touch()
-
-    second = threading.Thread(target=again)
-
-    def interrupt(task):
-        wait_for(lambda: len(begun(tmp_path / "t")) == 2, "the other task")
-        second.start()
+    def handler(number, frame):
+        again.set()
         raise KeyboardInterrupt
 
+    def computed(task):
+        if task.index == 0:
+            wait_for(stopping.stopped, "the first interrupt")
+            os.kill(os.getpid(), ctrl_c)
+            assert again.wait(PATIENCE)
+        try:
+            return compute(task)
+        except KeyboardInterrupt:
+            ended.append(task.index)
+            raise
+
+    def interrupt(task):
+        raise KeyboardInterrupt
+
+    signal.signal(ctrl_c, handler)
     with pytest.raises(KeyboardInterrupt):
-        run_tasks(compute, tasks, Kept([task.key for task in tasks]), Threads(2), interrupt)
-    second.join()
+        run_tasks(computed, tasks, Kept([task.key for task in tasks]), Threads(2), interrupt)
+    wait_for(lambda: ended == [0], "the task's end")
     assert not stopping.stopped()
 
 
@@ -206,11 +212,11 @@ def once(action):
     return lambda task: left.pop()() if left else None
 
 
-def test_an_interrupt_begins_no_further_task_and_loses_none(tmp_path, expected):
+def test_an_interrupt_begins_no_further_task_and_loses_none(tmp_path, expected, ctrl_c):
     tasks = tasks_in(tmp_path / "t")
     with store_at(tmp_path / "s") as store:
         with pytest.raises(KeyboardInterrupt):
-            run_tasks(compute, tasks, store, Threads(1), once(lambda: signal.raise_signal(signal.SIGINT)))
+            run_tasks(compute, tasks, store, Threads(1), once(lambda: signal.raise_signal(ctrl_c)))
         assert store.done
         check_ended(tmp_path / "t", store)
         run_tasks(compute, tasks, store, Threads(2))
