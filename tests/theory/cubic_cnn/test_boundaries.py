@@ -98,6 +98,32 @@ def test_the_feature_coasts_as_far_as_predicted(alpha, eta, gamma, mu):
     assert_close(coast(p, eta, gamma, c_0), predictions.coasting_distance(p, eta, gamma), "asymptotic law")
 
 
+@pytest.mark.parametrize("s", [0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0])
+def test_the_loss_that_is_there_at_the_start_is_what_coasts(s):
+    """A start of size s = αc₀ has (1 − μ) log(1 + e^{−s³}) to spend, and the law is off by as much as is stated."""
+    p, eta, gamma = one_neuron(20.0), 1e-3, 1 - 1e-6
+    predicted = predictions.coasting_distance(p, eta, gamma)
+    found = (coast(p, eta, gamma, s / p.alpha) - s / p.alpha) / predicted
+    assert_close(found, math.sqrt(math.log1p(math.exp(-(s**3))) / math.log(2)), "asymptotic law")
+    assert predictions.start_size(p, np.array([s / p.alpha])) == pytest.approx(s)
+    off = abs(found - 1)
+    assert off <= predictions.start_error(s) + LAW_OFF
+    if s <= predictions.SMALL_START:
+        assert off < 0.046
+    elif s >= 1.5:
+        assert found < 1 / 4
+
+
+def test_how_small_a_start_is_asked_for():
+    assert 0.045 < predictions.start_error(predictions.SMALL_START) < 0.046
+    errors = [predictions.start_error(s) for s in np.linspace(0, 2, 21)]
+    assert errors[0] == 0
+    assert errors == sorted(errors)
+    c_0 = np.array([[0.3, -0.4, 0.0], [0.0, 0.0, 1.0]])
+    size = predictions.start_size(one_neuron(2.0), c_0)
+    assert_close(size, 2 * np.array([(0.027 + 0.064) ** (1 / 3), 1.0]), scale=1.0)
+
+
 def test_the_prototypes_coasting_distance():
     """Theory, section 7: measured 3.341, predicted 3.330. How much of it is loss at c₀ is not known; c₀ = 1/(4α) is
     within a hundredth."""

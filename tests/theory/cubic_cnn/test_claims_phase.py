@@ -87,6 +87,24 @@ def test_a_line_elsewhere_is_refuted(factor):
     assert found["race"].status is REFUTED
 
 
+@pytest.mark.parametrize("side", [8, 15])
+@pytest.mark.parametrize("cut", [("y",), ("x",), ("y", "x")], ids="".join)
+def test_few_cells_do_not_decide_the_race(side, cut):
+    """Whatever they are: on 8 × 8 cells one in a column is a tenth of them and more."""
+    for rule in (below_the_lines, nowhere):
+        plane = plane_of(rule)
+        few = dataclasses.replace(plane, data=plane.data.isel({name: slice(side) for name in cut}))
+        (found,) = judge([claim for claim in CLAIMS if claim.id == "boundary.race"], few)
+        assert (found.status, found.reason) == (OUTSIDE, "hypothesis resolved fails")
+        assert f"{phase.SIDE} rows and columns" in found.hypotheses[1]["statement"]
+    assert phase.SIDE == SIDE
+
+
+def test_flipped_labels_are_no_evidence():
+    noisy = dataclasses.replace(plane_of(), parameters=dataclasses.replace(HEADLINE, label_noise=0.1))
+    assert {v.reason for v in judge(CLAIMS, noisy)} == {"hypothesis clean_labels fails"}
+
+
 def test_a_line_elsewhere_is_measured():
     """Half way, in the logarithm, between the last row that learns and the first that does not."""
     plane = plane_of(lambda eta, gap: gap <= 0.01)
@@ -240,7 +258,7 @@ def test_where_gd_never_learns_or_never_fails_kappa_is_not_fitted():
 
 
 def test_a_plane_without_gd_has_no_claims_about_it():
-    without = phase.plane_of(plane_of().data.isel(y=slice(-1)), HEADLINE)
+    without = phase.plane_of(plane_of().data.assign_coords(y=0.9 * GAPS), HEADLINE)
     assert math.isnan(float(without["kappa"]))
     found = {v.claim: v.status for v in judge(CLAIMS, without)}
     assert found["boundary.overshoot"] is found["boundary.no_learning_rate_rescues"] is OUTSIDE
@@ -249,8 +267,15 @@ def test_a_plane_without_gd_has_no_claims_about_it():
 
 @pytest.mark.parametrize(
     ("changes", "hypothesis"),
-    [({"c_0": -0.1}, "learnable"), ({"clock": np.nan}, "memorizes"), ({"c_0": 1e-9}, "coasts")],
+    [
+        ({"c_0": -0.1}, "learnable"),
+        ({"clock": np.nan}, "memorizes"),
+        ({"clock": 333.0}, "raced"),
+        ({"c_0": 0.1}, "small_start"),
+        ({"c_0": 1e-9}, "coasts"),
+    ],
 )
 def test_where_the_race_is_not_judged(changes, hypothesis):
+    """βc* = 1/2 at ηT₁ = 1/(1.5β²μ) = 333⅓; α‖c(0)‖₃ = 1.08 for ten neurons at 0.1."""
     found = judged(**changes)["race"]
     assert (found.status, found.reason) == (OUTSIDE, f"hypothesis {hypothesis} fails")

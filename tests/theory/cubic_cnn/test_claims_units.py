@@ -404,6 +404,7 @@ COASTING = 2 * 0.2 * 0.75 * math.log(2) * 0.2**2
 PREDICATES = [
     (hypotheses.KNOWN_LAW, {}, {"parameters": None}),
     (hypotheses.KNOWN_LAW, {}, {"without": ("c",)}),
+    (hypotheses.CLEAN_LABELS, {}, with_parameters(label_noise=1e-9)),
     (hypotheses.STAYED_FINITE, {}, {"diverged_at": 7}),
     (hypotheses.STAYED_FINITE, {}, {"diverged_at": 0}),
     (hypotheses.BOTH_MARGINS, {"small_count": 1}, {"small_count": 0}),
@@ -417,6 +418,8 @@ PREDICATES = [
     (hypotheses.LONG_ENOUGH, {"eta": 1.001 * SCALE / 1000}, {"eta": None}),
     (hypotheses.ENOUGH_MOMENTUM, {"gamma": 1 - 0.999 * COASTING}, {"gamma": 1 - 1.001 * COASTING}),
     (hypotheses.ENOUGH_MOMENTUM, {"gamma": 0.9999}, {"gamma": None}),
+    (hypotheses.SMALL_START, {"c": [[0.124, 0.0]] * 4}, {"c": [[0.126, 0.0], [0.1, 0.0], [0.1, 0.0], [0.1, 0.0]]}),
+    (hypotheses.SMALL_START, {"c": [[0.099, -0.099]] * 4}, {"c": [[0.1, -0.1]] * 4}),
     (hypotheses.WEAK_FRICTION, {"gamma": 1 - 1 / (0.201 * 16)}, {"gamma": 1 - 1 / (0.199 * 16)}),
     (hypotheses.WEAK_FRICTION, {"gamma": 0.999}, {"eta": None, "gamma": None}),
 ]

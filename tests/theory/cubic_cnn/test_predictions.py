@@ -199,7 +199,9 @@ def test_the_memorization_scale_is_that_of_its_equation(p):
     assert_close(blow_up, 2 / 3 * predictions.memorization_scale(p))
 
 
-@pytest.mark.parametrize("name", sorted(set(predictions.__all__) - {"first_steps", "tensor_power_bounds"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(predictions.__all__) - {"first_steps", "start_error", "start_size", "tensor_power_bounds"})
+)
 def test_predictions_are_positive(name):
     rest = {"coasting_distance": (0.1, 0.9)}.get(name, ())
     for p in (HEADLINE, paper_regime(10**6)):

@@ -17,12 +17,12 @@ import math
 
 from lemmascope.theory.claim import Claim, Measurement
 from lemmascope.theory.cubic_cnn.claims.controls import AT_START, GD_RUN
-from lemmascope.theory.cubic_cnn.claims.hypotheses import ENOUGH_MOMENTUM, THEOREM, WEAK_FRICTION
+from lemmascope.theory.cubic_cnn.claims.hypotheses import ENOUGH_MOMENTUM, SMALL_START, THEOREM, WEAK_FRICTION
 from lemmascope.theory.cubic_cnn.claims.readings import GENERALIZES, WHP, fits_training_set, test_low
 from lemmascope.theory.cubic_cnn.run import Run
 from lemmascope.theory.verdict import Kind
 
-ASSUMED = (*THEOREM, ENOUGH_MOMENTUM, WEAK_FRICTION)
+ASSUMED = (*THEOREM, ENOUGH_MOMENTUM, WEAK_FRICTION, SMALL_START)
 
 
 def learns_feature(run: Run) -> Measurement:

@@ -9,7 +9,7 @@ from __future__ import annotations
 __all__ = ["CLAIMS"]
 
 from lemmascope.theory.claim import Claim, Control, Hypothesis, Measurement
-from lemmascope.theory.cubic_cnn.claims.hypotheses import KNOWN_LAW, STAYED_FINITE
+from lemmascope.theory.cubic_cnn.claims.hypotheses import CLEAN_LABELS, KNOWN_LAW, STAYED_FINITE
 from lemmascope.theory.cubic_cnn.run import Run
 from lemmascope.theory.verdict import Kind
 
@@ -42,7 +42,7 @@ CLAIMS = (
         kind=Kind.IDENTITY,
         source="derived",
         measure=signal_gradient,
-        assumes=(KNOWN_LAW, AUDITED, STAYED_FINITE),
+        assumes=(KNOWN_LAW, CLEAN_LABELS, AUDITED, STAYED_FINITE),
         control=Control("a run whose gradient lacks its factor 3", made="planted:missing_three"),
     ),
     Claim(

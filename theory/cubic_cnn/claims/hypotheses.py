@@ -8,12 +8,14 @@ from __future__ import annotations
 __all__ = [
     "BELOW_OVERSHOOT",
     "BOTH_MARGINS",
+    "CLEAN_LABELS",
     "ENOUGH_MOMENTUM",
     "KNOWN_LAW",
     "LONG_ENOUGH",
     "LUCKY_NEURON",
     "NO_PENALTY",
     "SEPARATED_MARGINS",
+    "SMALL_START",
     "STAYED_FINITE",
     "THEOREM",
     "WEAK_FRICTION",
@@ -27,6 +29,7 @@ KNOWN_LAW = Hypothesis(
     "the data are drawn from the law, with known parameters",
     lambda run: run.parameters is not None and "c" in run,
 )
+CLEAN_LABELS = Hypothesis("clean_labels", r"$\rho = 0$: no label is flipped", lambda run: run.p.label_noise == 0)
 STAYED_FINITE = Hypothesis("stayed_finite", "the run did not diverge", lambda run: run["diverged_at"] < 0)
 BOTH_MARGINS = Hypothesis(
     "both_margins",
@@ -61,11 +64,25 @@ ENOUGH_MOMENTUM = Hypothesis(
         and predictions.coasting_distance(run.p, run.eta, run.gamma) >= 1 / run.p.beta
     ),
 )
+SMALL_START = Hypothesis(
+    "small_start",
+    r"$\alpha \|c(0)\|_3 \le \frac12$: the coasting law is off by no more than 5 % for the loss at the start",
+    lambda run: predictions.start_size(run.p, run.initial["c"], "neuron") <= predictions.SMALL_START,
+)
 WEAK_FRICTION = Hypothesis(
     "weak_friction",
     r"$\eta(1-\gamma)\alpha^2 \le 1$",
     lambda run: run.eta is not None and run.gamma is not None and run.eta * (1 - run.gamma) * run.p.alpha**2 <= 1,
 )
 
-THEOREM = (KNOWN_LAW, STAYED_FINITE, BOTH_MARGINS, NO_PENALTY, SEPARATED_MARGINS, LUCKY_NEURON, LONG_ENOUGH)
+THEOREM = (
+    KNOWN_LAW,
+    CLEAN_LABELS,
+    STAYED_FINITE,
+    BOTH_MARGINS,
+    NO_PENALTY,
+    SEPARATED_MARGINS,
+    LUCKY_NEURON,
+    LONG_ENOUGH,
+)
 """What both theorems assume."""

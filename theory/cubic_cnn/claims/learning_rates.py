@@ -12,6 +12,7 @@ from lemmascope.theory.claim import FAMILY, Claim, Control, Hypothesis, Measurem
 from lemmascope.theory.cubic_cnn import predictions
 from lemmascope.theory.cubic_cnn.claims.hypotheses import (
     BOTH_MARGINS,
+    CLEAN_LABELS,
     KNOWN_LAW,
     LUCKY_NEURON,
     NO_PENALTY,
@@ -67,6 +68,7 @@ CLAIMS = (
         measure=no_learning_rate_rescues,
         assumes=(
             KNOWN_LAW,
+            CLEAN_LABELS,
             BOTH_MARGINS,
             NO_PENALTY,
             SEPARATED_MARGINS,

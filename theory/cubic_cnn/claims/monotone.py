@@ -12,7 +12,7 @@ __all__ = ["CLAIMS"]
 
 from lemmascope.theory.claim import Claim, Hypothesis, Measurement
 from lemmascope.theory.cubic_cnn.claims.controls import ASCENT
-from lemmascope.theory.cubic_cnn.claims.hypotheses import KNOWN_LAW, NO_PENALTY, STAYED_FINITE
+from lemmascope.theory.cubic_cnn.claims.hypotheses import CLEAN_LABELS, KNOWN_LAW, NO_PENALTY, STAYED_FINITE
 from lemmascope.theory.cubic_cnn.run import Run
 from lemmascope.theory.verdict import Kind
 
@@ -41,7 +41,7 @@ CLAIMS = (
         kind=Kind.BOUND,
         source="derived",
         measure=signal_monotone,
-        assumes=(KNOWN_LAW, NO_PENALTY, STAYED_FINITE, AVERAGE_FORM),
+        assumes=(KNOWN_LAW, CLEAN_LABELS, NO_PENALTY, STAYED_FINITE, AVERAGE_FORM),
         control=ASCENT,
     ),
 )

@@ -19,7 +19,7 @@ import xarray as xr
 
 from lemmascope.theory.claim import Claim, Control, Hypothesis, Measurement
 from lemmascope.theory.cubic_cnn import predictions
-from lemmascope.theory.cubic_cnn.claims.hypotheses import KNOWN_LAW, NO_PENALTY, STAYED_FINITE
+from lemmascope.theory.cubic_cnn.claims.hypotheses import CLEAN_LABELS, KNOWN_LAW, NO_PENALTY, STAYED_FINITE
 from lemmascope.theory.cubic_cnn.run import Run
 from lemmascope.theory.verdict import Kind
 
@@ -36,7 +36,7 @@ def _starts_below(run: Run) -> xr.DataArray:
 
 def _recorded_densely(run: Run) -> xr.DataArray:
     """Every iteration up to the passing is recorded."""
-    passed = _leader(run) >= predictions.signal_threshold(run.p)
+    passed = run["c"].max("neuron") >= predictions.signal_threshold(run.p)
     place = passed.argmax("iteration")
     return passed.any("iteration") & (run["iteration"].isel(iteration=place) == place)
 
@@ -85,7 +85,7 @@ CLAIMS = (
         kind=Kind.BOUND,
         source="derived",
         measure=tensor_power,
-        assumes=(KNOWN_LAW, NO_PENALTY, STAYED_FINITE, STARTS_BELOW, LEADS, RECORDED_DENSELY),
+        assumes=(KNOWN_LAW, CLEAN_LABELS, NO_PENALTY, STAYED_FINITE, STARTS_BELOW, RECORDED_DENSELY, LEADS),
         about="gd",
         control=Control("the GD+M run, which does not follow this recursion", made="counterpart"),
     ),
