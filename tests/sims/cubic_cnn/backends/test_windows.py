@@ -2,6 +2,7 @@
 
 import math
 
+import mpmath as mp
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -140,3 +141,21 @@ def test_what_it_cannot_do_is_refused(tiny, arguments, words):
     with pytest.raises(InputError) as refused:
         simulate(tiny(), given_.pop("optimizers"), **given_)
     assert words in str(refused.value)
+
+
+@pytest.mark.parametrize("optimizer", [GD(1e-3), MomentumAverage(1e-3, 1 - 2.0**-40)], ids=["GD", "GD+M"])
+def test_beyond_2_to_the_53_it_is_the_closed_form(tiny, optimizer):
+    """Weights so small that their cubes push nothing: the penalty alone is left, whose recursion
+    θ ← θ − p(γu + κλθ) − qλθ is a power of a 2 × 2 matrix (50 digits); 2⁵⁶ iterations.
+    """
+    p, T = tiny(lam=1e-14, sigma_0=1e-30, sigma=1e-3), 2**56
+    run = simulate(LawProblem(p, "exact"), {"it": optimizer}, iterations=T, record=Logarithmic(9), fast_forward=1e-12)
+    assert run.iteration[-1] == T > 2**55
+    gamma, kappa, rate, direct = optimizer.recursion(0)
+    with mp.workdps(50):
+        g, k, r, q, lam = (mp.mpf(x) for x in (gamma, kappa, rate, direct, p.lam))
+        step = mp.matrix([[1 - r * k * lam - q * lam, -r * g], [k * lam, g]])
+        left = np.array([float((step ** int(t))[0, 0]) for t in run.iteration.values])
+    assert 0 < left[-1] < 0.6
+    assert_close(run.c.values[0, 0], left[:, None] * run.c.values[0, 0, :1], "fast-forward")
+    assert float(run.gradients.max()) < 5_000
