@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_limits
 from lemmascope.sims.run.parts import longest_first
 from lemmascope.sims.run.tasks import ClusterLost
 from lemmascope.sims.study import Task
-from lemmascope.theory.errors import InputError
+from lemmascope.theory.errors import InputError, check_number
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -34,7 +34,10 @@ ACCEPTED = 'it must be "local", "local:4" (so many processes), "tcp://host:port"
 THREADS = "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"
 
 CONNECT = 10.0
-"""Seconds within which a scheduler must answer."""
+"""Seconds within which a scheduler must answer; one that has answered before is asked again."""
+
+PATIENCE = 60.0
+"""Seconds that a cluster that has begun may be silent."""
 
 POLL = 5.0
 """Seconds without a result after which the scheduler is asked whether it is there."""
@@ -54,13 +57,17 @@ def connect(spec: Any) -> Iterator[Client]:
         spec: ``"local"`` (a worker process a core) or ``"local:4"``, a cluster that ends with the block;
             ``"tcp://host:port"``, a running scheduler whose workers have the same lemmascope; or a client, left open.
 
+    A local cluster accepts only what has its certificate, which this process makes and keeps in memory: no other user
+    of the machine can connect. At ``tcp://`` nobody asks who connects, and who can is served.
+
     Raises:
-        InputError: it is none of these, nothing answers there within 10 s, or the package is missing.
+        InputError: it is none of these, nothing answers there within 10 s, or a package is missing.
     """
     match = re.fullmatch(r"local(?::([1-9]\d{0,2}))?|tcp://[^/\s]+:\d+", spec) if isinstance(spec, str) else None
     if isinstance(spec, str) and match is None:
         raise InputError("cluster", spec, ACCEPTED)
     try:
+        import cryptography  # noqa: F401  # what a local cluster's certificate is made with
         import distributed
     except ImportError:
         raise InputError("cluster", spec, "it needs a package: pip install 'lemmascope[cluster]'") from None
@@ -98,7 +105,7 @@ async def _greet(address: str) -> None:
 def _local(workers: int) -> Iterator[Client]:
     """A cluster of processes of this machine, with one thread each."""
     import dask
-    from distributed import Client, LocalCluster
+    from distributed import Client, LocalCluster, Security
 
     # What watches the workers sets some of these in this process too, for the workers to inherit.
     names = {"PYTHONHASHSEED", *THREADS, *dask.config.get("distributed.nanny.pre-spawn-environ")}
@@ -114,8 +121,9 @@ def _local(workers: int) -> Iterator[Client]:
                 dashboard_address="127.0.0.1:0",
                 env=dict.fromkeys(THREADS, "1"),
                 scheduler_kwargs={"allowed_failures": ALLOWED_FAILURES},
+                security=Security.temporary(),
             ) as cluster,
-            Client(cluster, timeout=CONNECT, set_as_default=False) as client,
+            Client(cluster, timeout=PATIENCE, set_as_default=False) as client,
         ):
             yield client
     finally:
@@ -129,13 +137,18 @@ class Dask:
 
     Args:
         spec: what `connect` accepts.
+        patience: seconds that it may be silent before it is lost; default 60. It is asked every 10 s.
 
     Attributes:
         dashboard: address of the cluster's live page, once it is entered.
+
+    Raises:
+        InputError: ``patience`` is no number ≥ 0.
     """
 
-    def __init__(self, spec: Any) -> None:
+    def __init__(self, spec: Any, patience: float | None = None) -> None:
         self.spec, self.dashboard = spec, ""
+        self.patience = PATIENCE if patience is None else check_number("cluster_patience", patience, 0.0)
         self._client: Client | None = None
         self._around = ExitStack()
 
@@ -160,7 +173,7 @@ class Dask:
             with self:
                 self.run(compute, tasks, done)
             return
-        _run_on(self._client, compute, tasks, done)
+        _run_on(self._client, self.patience, compute, tasks, done)
 
 
 _UNPACKING = threading.Lock()
@@ -186,6 +199,7 @@ def _on_worker(packed_compute: bytes, packed_task: bytes) -> xr.Dataset:
 
 def _run_on(
     client: Client,
+    patience: float,
     compute: Callable[[Task], xr.Dataset],
     tasks: Sequence[Task],
     done: Callable[[int, xr.Dataset], None],
@@ -193,7 +207,7 @@ def _run_on(
     finished: SimpleQueue[Future] = SimpleQueue()
     futures: dict[Any, tuple[int, Future]] = {}
     name = f"task-{uuid.uuid4().hex}"
-    watch, packed = _Watch(client), pickle.dumps(compute)
+    watch, packed = _Watch(client, patience), pickle.dumps(compute)
     try:
         for rank, index in enumerate(longest_first(tasks, list(range(len(tasks))))):
             with watch.connection():
@@ -268,8 +282,8 @@ def _fetch(future: Future, key: str, watch: _Watch) -> xr.Dataset | None:
 class _Watch:
     """Whether the scheduler is there, and has had workers lately."""
 
-    def __init__(self, client: Client) -> None:
-        self.client, self.seen = client, time.monotonic()
+    def __init__(self, client: Client, patience: float) -> None:
+        self.client, self.patience, self.seen = client, patience, time.monotonic()
         self.scheduler = cast(Any, client.scheduler)
 
     @contextmanager
@@ -285,9 +299,25 @@ class _Watch:
             raise
 
     def check(self) -> None:
-        """Raise `ClusterLost` unless the scheduler answers now, and workers were there in the last two minutes."""
+        """Raise `ClusterLost` unless the scheduler answers, and workers were there in the last two minutes."""
         with self.connection():
-            if self.client.sync(self.scheduler.ncores, callback_timeout=CONNECT):
+            if self._workers():
                 self.seen = time.monotonic()
         if time.monotonic() - self.seen > WITHOUT_WORKERS:
             raise ClusterLost(f"the cluster has had no worker for {WITHOUT_WORKERS:.0f} s")
+
+    def _workers(self) -> Any:
+        """What it says of its workers; asked again until patience ends, as a busy or sleeping machine may be silent."""
+        began = time.monotonic()
+        while True:
+            try:
+                return self._ask()
+            except TimeoutError as error:
+                silent = time.monotonic() - began
+                if silent >= self.patience:
+                    wait = "--cluster-patience waits longer"
+                    raise ClusterLost(f"the cluster was lost: it was silent for {silent:.0f} s ({wait})") from error
+                self.seen = time.monotonic()  # of its workers nothing is known
+
+    def _ask(self) -> Any:
+        return self.client.sync(self.scheduler.ncores, callback_timeout=CONNECT)

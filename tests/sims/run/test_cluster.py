@@ -1,5 +1,6 @@
 """The same tasks on real clusters: the same bits, whatever is killed."""
 
+import asyncio
 import dataclasses
 import os
 import pickle
@@ -14,14 +15,15 @@ from pathlib import Path
 import psutil
 import pytest
 import xarray as xr
-from distributed import Client, LocalCluster
-from recorded_tasks import begun, compute, processes, store_at, tasks_in, values, wait_for
+from distributed import Client, LocalCluster, Security
+from distributed.comm import connect as comm_connect
+from recorded_tasks import PATIENCE, begun, compute, processes, store_at, tasks_in, values, wait_for
 
 import lemmascope.sims.run.cluster
 from lemmascope.sims import registry
 from lemmascope.sims.run import carry
 from lemmascope.sims.run.carry import Compute, run_study
-from lemmascope.sims.run.cluster import ClusterLost, Dask, connect
+from lemmascope.sims.run.cluster import ClusterLost, Dask, _Watch, connect
 from lemmascope.sims.run.code import made_with
 from lemmascope.sims.run.tasks import Threads, run_tasks
 from lemmascope.sims.study import experiment_tasks, settings_of
@@ -71,7 +73,7 @@ def scheduler(folder, workers=2, threads=1, paths=(HERE,)):
                 process.send_signal(signal.SIGCONT)
             process.stdin.close()
             try:
-                process.wait(timeout=20)
+                process.wait(timeout=PATIENCE)
             finally:
                 process.kill()
                 for child in started[1:]:
@@ -112,7 +114,7 @@ def test_a_worker_has_one_thread_and_this_process_keeps_its_environment():
         assert list(client.nthreads().values()) == [1]
         assert client.submit(threads).result()[0] == "1"
         workers = list(client.run(os.getpid).values())
-    assert not any(map(psutil.pid_exists, workers))
+    wait_for(lambda: not any(map(psutil.pid_exists, workers)), "the end of the workers")
     assert {name for name in os.environ if os.environ[name] != before.get(name)} <= {"__DASK_PARENT_PID"}
     assert set(before) <= set(os.environ)
 
@@ -157,25 +159,29 @@ def test_a_refusal_on_a_worker_is_the_same_refusal_here(tmp_path, two):
 
 
 def no_dataset(task):
-    """Task 0 is no part; it ends after all others."""
+    """Task 0 is no part; it ends in their midst."""
     if task.index:
         return compute(task)
-    wait_for(lambda: len(begun(task.folder)) == 5, "the other tasks")
+    wait_for(lambda: len(begun(task.folder)) == 3, "some others")
     return 1.5
 
 
-def test_a_part_that_is_none_is_refused_and_what_is_finished_is_kept(tmp_path, two):
-    """The others have ended on the workers, or are about to; those that have are not lost."""
+def test_a_part_that_is_none_is_refused_and_what_is_finished_is_kept(tmp_path, two, monkeypatch):
+    """The first part is handed over when all have ended on the workers: those after the refused one are not lost."""
+    monkeypatch.setattr(lemmascope.sims.run.cluster, "POLL", PATIENCE)
     tasks = tasks_in(tmp_path / "t", cost={0: 9.0})
+
+    def finished(task):
+        wait_for(lambda: all(one.status == "finished" for one in two._client.futures.values()), "all tasks")
+
     with store_at(tmp_path / "s") as store:
         with pytest.raises(InputError, match=r"part task 0 = 'float' .* must be an xarray Dataset"):
-            run_tasks(no_dataset, tasks, store, two)
-        assert 0 in store.missing()
-        assert store.done >= 4
+            run_tasks(no_dataset, tasks, store, two, finished)
+        assert store.missing() == [0]
 
 
-def test_an_interrupt_leaves_a_cluster_that_goes_on(tmp_path, two, expected):
-    tasks, left = tasks_in(tmp_path / "t"), [signal.SIGINT]
+def test_an_interrupt_leaves_a_cluster_that_goes_on(tmp_path, two, expected, ctrl_c):
+    tasks, left = tasks_in(tmp_path / "t"), [ctrl_c]
     with store_at(tmp_path / "s") as store:
         with pytest.raises(KeyboardInterrupt):
             run_tasks(compute, tasks, store, two, lambda task: signal.raise_signal(left.pop()) if left else None)
@@ -192,21 +198,77 @@ def test_a_lost_scheduler_is_said_and_the_study_can_be_resumed(tmp_path, expecte
 
         def lose(task):
             if store.done == 2:
+                monkeypatch.setattr(lemmascope.sims.run.cluster, "CONNECT", 0.5)
                 if how == "closed":
                     process.stdin.close()
                 else:
                     process.send_signal(signal.SIGKILL if how == "killed" else signal.SIGSTOP)
 
-        with Dask(address) as cluster:
-            monkeypatch.setattr(lemmascope.sims.run.cluster, "CONNECT", 2.0)
-            with pytest.raises(ClusterLost, match=r"cluster was lost; 2 of 6 parts are in .* --resume"):
-                run_tasks(compute, tasks, store, cluster, lose)
+        said = r"cluster was lost(: it was silent for .*)?; 2 of 6 parts are in .* --resume"
+        with Dask(address, patience=1.0) as cluster, pytest.raises(ClusterLost, match=said):
+            run_tasks(compute, tasks, store, cluster, lose)
         (tmp_path / "t" / "go").touch()
     with store_at(tmp_path / "s") as store:
         assert store.missing() == [2, 3, 4, 5]
         run_tasks(compute, tasks, store, Threads(2))
         assert values(store) == expected
     assert begun(tmp_path / "t")[0] == begun(tmp_path / "t")[1] == 1
+
+
+def test_a_silent_scheduler_is_asked_again(tmp_path, expected, monkeypatch):
+    """It stops, as on a machine that sleeps, and goes on when it has been asked in vain."""
+    tasks, asked = tasks_in(tmp_path / "t", does=dict.fromkeys(range(1, 6), "wait"), cost={0: 9.0}), []
+    ask = _Watch._ask
+
+    def counted(watch):
+        try:
+            return ask(watch)
+        except TimeoutError:
+            asked.append("in vain")
+            if len(asked) == 2:
+                monkeypatch.setattr(lemmascope.sims.run.cluster, "CONNECT", PATIENCE)
+                (tmp_path / "t" / "go").touch()
+                process.send_signal(signal.SIGCONT)
+            raise
+
+    def stop(task):
+        if store.done == 1:
+            monkeypatch.setattr(lemmascope.sims.run.cluster, "CONNECT", 0.1)
+            process.send_signal(signal.SIGSTOP)
+
+    monkeypatch.setattr(lemmascope.sims.run.cluster, "POLL", 0.1)
+    monkeypatch.setattr(_Watch, "_ask", counted)
+    with scheduler(tmp_path, workers=1) as (address, process), store_at(tmp_path / "s") as store:
+        run_tasks(compute, tasks, store, Dask(address, patience=PATIENCE), stop)
+        assert values(store) == expected
+    assert len(asked) == 2
+    assert begun(tmp_path / "t") == dict.fromkeys(range(6), 1)
+
+
+@pytest.mark.parametrize("bad", [-1, float("nan"), "long"])
+def test_patience_is_a_number(bad):
+    with pytest.raises(InputError, match="cluster_patience"):
+        Dask("local", patience=bad)
+
+
+def test_a_local_cluster_serves_this_process_alone(tmp_path):
+    """Whoever else knows its address is refused: one without its certificate, and one with another."""
+    with connect("local:1") as client:
+        address = client.scheduler.address
+        assert address.startswith("tls://127.0.0.1:")
+        assert all(worker.startswith("tls://127.0.0.1:") for worker in client.nthreads())
+        for where in (address, next(iter(client.nthreads()))):
+            plain = where.replace("tls://", "tcp://")
+            for other, security in ((plain, None), (where, Security.temporary())):
+                with pytest.raises(OSError):  # noqa: PT011  # whatever the handshake says
+                    asyncio.run(greeted(other, security))
+
+
+async def greeted(address, security):
+    arguments = security.get_connection_args("client") if security else {}
+    comm = await comm_connect(address, timeout=2, **arguments)
+    await comm.write({"op": "identity", "reply": True})
+    await comm.read()
 
 
 def test_a_cluster_without_workers_is_not_waited_for_forever(tmp_path, monkeypatch):
@@ -239,8 +301,9 @@ def test_other_clusters_are_refused_with_the_accepted_forms(spec):
         pytest.fail("there is no such cluster")
 
 
-def test_a_missing_package_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "distributed", None)
+@pytest.mark.parametrize("package", ["distributed", "cryptography"])
+def test_a_missing_package_is_named(monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(InputError, match=r"pip install 'lemmascope\[cluster\]'"), connect("local:2"):
         pytest.fail("it cannot be there")
 
