@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lemmascope.proofs_check.step import Chapter, Step, as_chapter, chapters, settle
+from lemmascope.proofs_check.chapters import as_chapter, chapters
+from lemmascope.proofs_check.step import Chapter, Step, settle
 from lemmascope.proofs_check.text import escaped
 from lemmascope.theory.errors import InputError
 from lemmascope.theory.verdict import Verdict
@@ -140,7 +141,7 @@ def catalogue(names: Sequence[str] = (), own: Iterable[Chapter] = ()) -> tuple[d
             "plain": step.plain,
             "hypotheses": list(step.hypotheses),
             "method": step.method,
-            "planted": [one.description for one in step.planted],
+            "planted": [one.told for one in step.planted],
             "expected": step.expected.value,
         }
         for chapter, step in chosen(names, own)

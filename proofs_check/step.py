@@ -1,95 +1,28 @@
-r"""Proof steps as data, and how they end.
+r"""Proof steps as data, and how one is settled.
 
 A chapter is one file in ``proofs_check/steps/SUBJECT/`` that defines ``CHAPTER``; adding one changes no other file. It
 says after which others it comes, and has no number of its own: that is its place in the order. Each of its steps has a
 statement, its hypotheses, the method in one sentence, a function that settles it, and at least one **planted error**:
-the statement with a constant changed, which the same function must refute. A step is as expected only if the planted
-errors are refuted, so that an encoding that proves everything proves nothing.
+the statement with a constant changed, or a hypothesis, which the same function must refute. An encoding that proves
+everything proves nothing. A step with a bound also has **weaker** statements, constants with which it says less and
+stays true: the same function may leave them open, and must not refute them. A step is as expected only with both.
 
 A step ends as PROVED (for all values in the stated domain), REFUTED (with a witness, whose numbers show it) or
-INCONCLUSIVE (with what was tried).
+INCONCLUSIVE (with what was tried): `proofs_check.outcome`.
 """
 
 from __future__ import annotations
 
-__all__ = [
-    "Chapter",
-    "Outcome",
-    "Planted",
-    "Step",
-    "as_chapter",
-    "both",
-    "chapters",
-    "in_order",
-    "open_",
-    "proved",
-    "refuted",
-    "settle",
-]
+__all__ = ["Chapter", "Outcome", "Planted", "Step", "both", "open_", "proved", "refuted", "settle"]
 
-import importlib
 import json
-import pkgutil
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from graphlib import CycleError, TopologicalSorter
-from heapq import heappop, heappush
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from lemmascope.proofs_check.outcome import Outcome, both, open_, proved, refuted
 from lemmascope.theory.errors import InputError
 from lemmascope.theory.verdict import SOURCES, Kind, Status, Verdict
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a method found.
-
-    Attributes:
-        status: PROVED, REFUTED or INCONCLUSIVE.
-        reason: one sentence: what was shown, and for which values.
-        witness: for REFUTED, names and numbers (floats, ints, strings) at which the statement fails, with its sides.
-        evidence: more, JSON-ready.
-    """
-
-    status: Status
-    reason: str
-    witness: dict[str, Any] | None = None
-    evidence: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.status not in (Status.PROVED, Status.REFUTED, Status.INCONCLUSIVE):
-            raise ValueError(f"a proof step cannot end as {self.status}")
-        if (self.witness is not None) != (self.status is Status.REFUTED):
-            raise ValueError("a refutation has a witness, and nothing else has one")
-
-
-def proved(reason: str, **evidence: Any) -> Outcome:
-    """For all values of the stated domain."""
-    return Outcome(Status.PROVED, reason, evidence=evidence)
-
-
-def refuted(reason: str, witness: dict[str, Any], **evidence: Any) -> Outcome:
-    """At the witness."""
-    return Outcome(Status.REFUTED, reason, witness, evidence)
-
-
-def open_(reason: str, **evidence: Any) -> Outcome:
-    """Not settled; the reason says what was tried."""
-    return Outcome(Status.INCONCLUSIVE, reason, evidence=evidence)
-
-
-def both(*links: tuple[str, Outcome]) -> Outcome:
-    """A proof of several links, each with its name: PROVED if all are; else the first REFUTED, else the first open one.
-
-    The links are to be *sufficient* for the statement. So use it only where a refuted link refutes the statement
-    itself, or where the links are the statement's parts.
-    """
-    for status in (Status.REFUTED, Status.INCONCLUSIVE):
-        for name, found in links:
-            if found.status is status:
-                return replace(found, reason=f"{name}: {found.reason}")
-    evidence: dict[str, Any] = {name: found.reason for name, found in links}
-    return Outcome(Status.PROVED, "; ".join(name for name, _ in links), evidence=evidence)
 
 
 @dataclass(frozen=True)
@@ -99,10 +32,17 @@ class Planted:
     Args:
         description: what is changed, in plain words or symbols ("1/4 in place of 1/2").
         constants: the keyword arguments of `Step.prove` that change it.
+        hypothesis: whether what is changed is a hypothesis, and no constant of the conclusion.
     """
 
     description: str
     constants: Mapping[str, Any]
+    hypothesis: bool = False
+
+    @property
+    def told(self) -> str:
+        """The description, for a reader."""
+        return f"{self.description} (a hypothesis)" if self.hypothesis else self.description
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,13 +57,14 @@ class Step:
         method: one sentence on how it is settled.
         prove: settles it; its keyword arguments are the constants of the statement, their defaults the stated values.
         planted: errors that it must refute.
+        weaker: for a bound, constants with which less is stated, each as keyword arguments of ``prove``: never refuted.
         kind: identity or bound.
         source: one of `theory.verdict.SOURCES`.
         expected: PROVED, or REFUTED for a statement that is known to be false and is shown to be.
 
     Raises:
-        InputError: an unknown source, kind or expected status; hypotheses or planted errors that are none; a statement
-            that is to be proved and has no planted error.
+        InputError: a field is of another type; an unknown source or expected status; a statement that is to be proved
+            and has no planted error.
     """
 
     id: str
@@ -133,21 +74,24 @@ class Step:
     method: str
     prove: Callable[..., Outcome]
     planted: tuple[Planted, ...]
+    weaker: tuple[Mapping[str, Any], ...] = ()
     kind: Kind = Kind.IDENTITY
     source: str = "derived"
     expected: Status = Status.PROVED
 
     def __post_init__(self) -> None:
+        _check_text(self, "id", "statement", "plain", "method")
         if self.source not in SOURCES:
             raise InputError("source", self.source, f"for {self.id} it must be one of {', '.join(SOURCES)}")
         if not isinstance(self.kind, Kind):
             raise InputError("kind", self.kind, f"for {self.id} it must be a Kind, such as Kind.BOUND")
         if self.expected not in (Status.PROVED, Status.REFUTED):
             raise InputError("expected", str(self.expected), f"{self.id} is expected to be PROVED or REFUTED")
-        if isinstance(self.hypotheses, str):
-            raise InputError("hypotheses", self.hypotheses, f"for {self.id} they must be several: write (text,)")
-        if not all(isinstance(one, Planted) for one in self.planted):
-            raise InputError("planted", self.planted, f"for {self.id} each must be a Planted(description, constants)")
+        if not callable(self.prove):
+            raise InputError("prove", self.prove, f"for {self.id} it must be a function that returns an Outcome")
+        _check_all(self, "hypotheses", lambda one: isinstance(one, str), "several texts: write (text,)")
+        _check_all(self, "planted", _is_planted, "several, each Planted(description, constants): write (Planted(…),)")
+        _check_all(self, "weaker", _is_constants, "several dicts of prove's arguments: write ({name: value},)")
         if self.expected is Status.PROVED and not self.planted:
             why = f"{self.id} must have a planted error, for an encoding without one is not tested"
             raise InputError("planted", self.planted, why)
@@ -164,6 +108,9 @@ class Chapter:
             subject where a name occurs twice ("cubic_cnn.gradient").
         subject, name: the folder and the file in which it was found; empty for one that was made elsewhere.
         number: its place in the order, from 1; 0 for one that has none.
+
+    Raises:
+        InputError: a field is of another type.
     """
 
     title: str
@@ -172,6 +119,11 @@ class Chapter:
     subject: str = ""
     name: str = ""
     number: int = 0
+
+    def __post_init__(self) -> None:
+        _check_text(self, "title")
+        _check_all(self, "steps", lambda one: isinstance(one, Step), "several, each a Step: write (step,)")
+        _check_all(self, "after", lambda one: isinstance(one, str), "several names: write (name,)")
 
     @property
     def heading(self) -> str:
@@ -184,91 +136,30 @@ class Chapter:
         return f"{self.subject}.{self.name}" if self.subject else self.name
 
 
-def chapters() -> tuple[Chapter, ...]:
-    """Every chapter of ``proofs_check/steps/``, in any depth, in order.
-
-    A file whose name starts with an underscore is none.
-
-    Raises:
-        InputError: a file defines no chapter, or `in_order` refuses.
-    """
-    from lemmascope.proofs_check import steps
-
-    def stop(name: str) -> None:
-        raise  # the error with which a package did not import, which would be passed over
-
-    found = []
-    for module in pkgutil.walk_packages(steps.__path__, f"{steps.__name__}.", onerror=stop):
-        path = module.name.removeprefix(f"{steps.__name__}.")
-        subject, _, name = path.partition(".") if "." in path else ("", "", path)
-        if module.ispkg or name.rpartition(".")[2].startswith("_"):
-            continue
-        chapter = getattr(importlib.import_module(module.name), "CHAPTER", None)
-        if not isinstance(chapter, Chapter):
-            raise InputError("chapter", path, "the file must define CHAPTER = Chapter(…), or begin with an underscore")
-        found.append(replace(chapter, subject=subject, name=name))
-    return in_order(found)
+def _name(of: Step | Chapter) -> str:
+    return of.id if isinstance(of, Step) else f"the chapter {of.title!r}"
 
 
-def in_order(chapters: Iterable[Chapter]) -> tuple[Chapter, ...]:
-    """The chapters numbered: each follows those that it says it comes after, otherwise by folder and file.
-
-    Raises:
-        InputError: a chapter comes after one that does not exist, or whose name is shared by several, or after itself.
-    """
-    every = {chapter.path: chapter for chapter in chapters}
-    before = {path: [_named(name, chapter, every) for name in chapter.after] for path, chapter in every.items()}
-    sorter = TopologicalSorter(before)
-    try:
-        sorter.prepare()
-    except CycleError as error:
-        circle = " → ".join(reversed(error.args[1]))
-        raise InputError("after", circle, "chapters must not come after each other in a circle") from error
-    ready: list[tuple[str, str]] = []
-    order: list[Chapter] = []
-    while sorter.is_active():
-        for path in sorter.get_ready():
-            heappush(ready, (every[path].subject, every[path].name))
-        subject, name = heappop(ready)
-        path = f"{subject}.{name}" if subject else name
-        order.append(replace(every[path], number=len(order) + 1))
-        sorter.done(path)
-    return tuple(order)
+def _check_text(of: Step | Chapter, *fields: str) -> None:
+    for field in fields:
+        if not isinstance(getattr(of, field), str) or not getattr(of, field):
+            raise InputError(field, getattr(of, field), f"for {_name(of)} it must be a text that is not empty")
 
 
-def _named(name: str, chapter: Chapter, every: Mapping[str, Chapter]) -> str:
-    """The path of the chapter that ``chapter`` names."""
-    found = [path for path, one in every.items() if name in (path, one.name)]
-    if not found:
-        raise InputError("after", name, f"{chapter.path} comes after it, and the chapters are {', '.join(every)}")
-    if len(found) > 1:
-        raise InputError("after", name, f"{chapter.path} comes after it, and must say which: {' or '.join(found)}")
-    return found[0]
+def _check_all(of: Step | Chapter, field: str, fits: Callable[[Any], bool], accepted: str) -> None:
+    """Raise `InputError` unless the field is a tuple of what fits; a list becomes one."""
+    value = getattr(of, field)
+    if not isinstance(value, tuple | list) or not all(map(fits, value)):
+        raise InputError(field, value, f"for {_name(of)} it must be {accepted}")
+    object.__setattr__(of, field, tuple(value))
 
 
-def as_chapter(objects: Mapping[str, Any] | Iterable[Any], name: str) -> Chapter:
-    """The chapter that a user's own objects make: their ``CHAPTER`` or their steps, in their order.
+def _is_constants(one: Any) -> bool:
+    return isinstance(one, Mapping) and all(isinstance(name, str) for name in one)
 
-    Args:
-        objects: what a module has at its top level, ``vars(module)``, or only the values.
-        name: of the file, without its ending.
 
-    Raises:
-        InputError: there is neither a step nor a chapter, or there are several chapters.
-    """
-    values = list(objects.values() if isinstance(objects, Mapping) else objects)
-    whole = list({id(one): one for one in values if isinstance(one, Chapter)}.values())
-    loose = list({id(one): one for one in values if isinstance(one, Step)}.values())
-    if len(whole) > 1:
-        raise InputError("chapter", name, f"it must define one Chapter, and defines {len(whole)}")
-    if not whole and not loose:
-        raise InputError("chapter", name, "it must define at least one Step, or a Chapter, at its top level")
-    if not whole:
-        told = str(objects.get("__doc__") or "").strip() if isinstance(objects, Mapping) else ""
-        return Chapter(title=told.partition("\n")[0].rstrip(".") or name, steps=tuple(loose), name=name)
-    listed = {id(step) for step in whole[0].steps}
-    more = tuple(step for step in loose if id(step) not in listed)
-    return replace(whole[0], steps=whole[0].steps + more, subject="", name=name, number=0)
+def _is_planted(one: Any) -> bool:
+    return isinstance(one, Planted) and isinstance(one.description, str) and _is_constants(one.constants)
 
 
 def settle(step: Step, *, chapter: str = "", controls: bool = True) -> Verdict:
@@ -277,21 +168,13 @@ def settle(step: Step, *, chapter: str = "", controls: bool = True) -> Verdict:
     Args:
         step: what is settled.
         chapter: the title of its chapter, for the verdict's evidence.
-        controls: whether the planted errors are put to the same function.
+        controls: whether the planted errors and the weaker statements are put to the same function.
 
     Raises:
         InputError: the step's function fails, or returns something else than an `Outcome` that can be saved as JSON.
     """
     found = _outcome(step)
-    control = None
-    if controls and step.planted:
-        statuses = [_outcome(step, planted).status for planted in step.planted]
-        missed = [p.description for p, s in zip(step.planted, statuses, strict=True) if s is not Status.REFUTED]
-        control = {
-            "description": "; ".join(p.description for p in step.planted) if not missed else f"missed: {missed[0]}",
-            "status": Status.REFUTED.value if not missed else Status.INCONCLUSIVE.value,
-        }
-    planted = [one.description for one in step.planted]
+    planted = [one.told for one in step.planted]
     return Verdict(
         claim=step.id,
         label="",
@@ -305,24 +188,36 @@ def settle(step: Step, *, chapter: str = "", controls: bool = True) -> Verdict:
         hypotheses=tuple({"name": text, "statement": text} for text in step.hypotheses),
         witness=found.witness,
         evidence={**found.evidence, "chapter": chapter, "method": step.method, "planted": planted},
-        control=control,
+        control=_control(step) if controls and (step.planted or step.weaker) else None,
     )
 
 
-def _outcome(step: Step, planted: Planted | None = None) -> Outcome:
-    """What the step's function finds, for the statement or for a planted error; its failures are told with its name."""
-    what = "its prove" if planted is None else f"its prove, with the planted error {planted.description!r},"
+def _control(step: Step) -> dict[str, str]:
+    """REFUTED where every planted error is, and nothing weaker; INCONCLUSIVE with the first that is not as it must."""
+    for one in step.planted:
+        if _outcome(step, one.constants, f"the planted error {one.description!r}").status is not Status.REFUTED:
+            return {"description": f"missed: {one.told}", "status": Status.INCONCLUSIVE.value}
+    for constants in step.weaker:
+        told = ", ".join(f"{name} = {value}" for name, value in constants.items())
+        if _outcome(step, constants, f"the weaker {told}").status is Status.REFUTED:
+            return {"description": f"refuted, and weaker: {told}", "status": Status.INCONCLUSIVE.value}
+    return {"description": "; ".join(one.told for one in step.planted), "status": Status.REFUTED.value}
+
+
+def _outcome(step: Step, constants: Mapping[str, Any] | None = None, which: str = "") -> Outcome:
+    """What the step's function finds, for the statement or with other constants; failures are told with its name."""
+    what = f"its prove, with {which}," if which else "its prove"
     try:
-        found = step.prove(**({} if planted is None else planted.constants))
-    except Exception as error:
+        found = step.prove(**(constants or {}))
+    except (Exception, SystemExit) as error:
         why = f"{what} must settle the statement, and failed ({type(error).__name__}: {error})"
         raise InputError("step", step.id, why) from error
     if not isinstance(found, Outcome):
         why = f"{what} must return an Outcome, made by proved, refuted or open_, and not {type(found).__name__}"
         raise InputError("step", step.id, why)
     try:
-        json.dumps([found.witness, found.evidence])
-    except (TypeError, ValueError) as error:
-        why = f"{what} must give numbers, strings, lists and dicts as witness and evidence ({error})"
+        json.dumps([found.reason, found.witness, found.evidence], ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        why = f"{what} must give finite numbers, strings, lists and dicts as witness and evidence ({error})"
         raise InputError("step", step.id, why) from error
     return found

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from lemmascope.proofs_check.methods.signs import precision
-from lemmascope.proofs_check.step import Outcome, open_, proved, refuted
+from lemmascope.proofs_check.outcome import Outcome, open_, proved, refuted
 
 PARTS = 20_000
 BITS = 128
@@ -30,11 +30,16 @@ def positive(
         what: the inequality in words or symbols, for the reason.
         parts: give up after that many intervals.
 
+    Raises:
+        ValueError: the ends are in the wrong order.
+
     Returns:
         PROVED; REFUTED at a point where the enclosure is negative; INCONCLUSIVE where halving does not settle it.
     """
     import flint
 
+    if not low <= high:
+        raise ValueError(f"{what}: the ends must be in order, and are {low} and {high}")
     with precision(BITS):
         todo, done = [(Fraction(low), Fraction(high))], 0
         while todo:

@@ -57,9 +57,8 @@ def _limit(f: sp.Expr, y: sp.Symbol) -> sp.Expr:
     _add(plain, _series(linear.subs(dict.fromkeys(names.values(), 0)), y, 0), 1)
     for log, factor in zip(logs, factors, strict=True):
         series = _series(factor, y, 0)
-        if not series:
-            continue
-        k, c, powers = _logarithm(log.args[0], y, -min(series))
+        # Asked also where the factor vanishes at the end: only then does the product.
+        k, c, powers = _logarithm(log.args[0], y, -min(series, default=0))
         _add(logarithmic, series, k)
         _add(plain, series, sp.log(c))
         for n, coefficient in powers.items():

@@ -9,11 +9,12 @@ from typing import Any
 
 import sympy as sp
 
-from lemmascope.proofs_check.methods.signs import digits, exact, sign
-from lemmascope.proofs_check.step import Outcome, open_, proved, refuted
+from lemmascope.proofs_check.methods.signs import ball, digits, exact, precision, sign
+from lemmascope.proofs_check.outcome import Outcome, open_, proved, refuted
 from lemmascope.theory.verdict import Status
 
 POINTS = 5
+BITS = 256
 
 
 def difference_witness(left: sp.Expr, right: sp.Expr, where: dict[str, Any] | None = None) -> dict[str, Any] | None:
@@ -23,15 +24,30 @@ def difference_witness(left: sp.Expr, right: sp.Expr, where: dict[str, Any] | No
     That the sides differ is shown by a ball. None if they are shown to differ at none of a few points.
     """
     left, right = exact(left), exact(right)
-    symbols = sorted(left.free_symbols | right.free_symbols, key=str)
     for start in range(1, POINTS + 1):
-        numbers = [(start * (3 * k + 2)) % 7 - 3 for k in range(len(symbols))]
-        point = {s: _number(s, number, start) for s, number in zip(symbols, numbers, strict=True)}
+        point = _point(left, right, start)
         sides = [side.xreplace(point).doit() for side in (left, right)]
         if all(side.is_number for side in sides) and sign(sides[0] - sides[1]):
-            at = {str(s): float(v) for s, v in point.items()}
+            at = {s.name: float(v) for s, v in point.items()}
             return {**(where or {}), "at": at, "left": digits(sides[0]), "right": digits(sides[1])}
     return None
+
+
+def _point(left: sp.Expr, right: sp.Expr, start: int) -> dict[sp.Symbol, sp.Rational]:
+    symbols = sorted(left.free_symbols | right.free_symbols, key=str)
+    numbers = [(start * (3 * k + 2)) % 7 - 3 for k in range(len(symbols))]
+    return {s: _number(s, number, start) for s, number in zip(symbols, numbers, strict=True)}
+
+
+def _apart(left: sp.Expr, right: sp.Expr, point: dict[sp.Symbol, sp.Rational]) -> bool:
+    """Whether balls tell both sides apart at a point: a check on SymPy that shares nothing with it."""
+    with precision(BITS):
+        at = {symbol: ball(value) for symbol, value in point.items()}
+        try:
+            gap = ball(left, at) - ball(right, at)
+        except ValueError:  # something that no ball encloses
+            return False
+        return bool(gap > 0 or gap < 0)
 
 
 def _number(symbol: sp.Symbol, number: int, start: int) -> sp.Rational:
@@ -55,6 +71,8 @@ def equal(
 ) -> Outcome:
     """PROVED if ``normal(left − right)`` is 0, REFUTED at a point where they differ, open otherwise.
 
+    What SymPy takes for 0 must not be told from it by balls either, at a point.
+
     Args:
         left, right: expressions.
         reason: what to say if they are equal.
@@ -66,7 +84,7 @@ def equal(
         ValueError: a side has a floating-point number.
     """
     left, right = exact(left), exact(right)
-    if normal(left - right) == 0:
+    if normal(left - right) == 0 and not _apart(left, right, _point(left, right, 1)):
         return proved(reason)
     found = difference_witness(left, right, where)
     if found is None:
@@ -80,12 +98,12 @@ def numerator(expression: sp.Expr) -> sp.Expr:
     e^−u is 1/e^u, and exponentials of other arguments are taken to be independent, which is sufficient for equality.
     """
     names: dict[sp.Expr, sp.Expr] = {}
+    symbols: dict[sp.Expr, sp.Symbol] = {}
     for power in expression.atoms(sp.exp):
         (u,) = power.args
-        if u.could_extract_minus_sign():
-            names[power] = 1 / sp.Symbol(f"exp({-u})", positive=True)
-        else:
-            names[power] = sp.Symbol(f"exp({u})", positive=True)
+        minus = u.could_extract_minus_sign()
+        symbol = symbols.setdefault(-u if minus else u, sp.Dummy(positive=True))
+        names[power] = 1 / symbol if minus else symbol
     return sp.expand(sp.numer(sp.together(expression.xreplace(names))))
 
 

@@ -14,7 +14,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from lemmascope.proofs_check.methods.equality import equal
-from lemmascope.proofs_check.step import Outcome, both, proved
+from lemmascope.proofs_check.outcome import Outcome, both, proved
 
 gamma, eta = sp.symbols("gamma eta", positive=True)
 since, age, count = sp.symbols("s n t", integer=True, nonnegative=True)
@@ -37,9 +37,11 @@ def _normal(expression: sp.Expr) -> sp.Expr:
 def same(left: Any, right: Any, reason: str) -> Outcome:
     """Equal for all γ, exponents and rates; the rates of different steps are symbols of their own."""
 
+    rates: dict[Any, sp.Symbol] = {}
+
     def named(side: Any) -> Any:
         return sp.sympify(side).replace(
-            lambda e: isinstance(e, AppliedUndef), lambda e: sp.Symbol(str(e), positive=True)
+            lambda e: isinstance(e, AppliedUndef), lambda e: rates.setdefault(e, sp.Dummy(str(e), positive=True))
         )
 
     return equal(named(left), named(right), reason, _normal)

@@ -6,10 +6,10 @@ Three arguments are tried, each sufficient, where the sign of a derivative is as
     f' ≤ 0 inside, and lim f ≥ 0 at the upper end       (f decreases to there)
     f'' ≤ 0 inside, and lim f ≥ 0 at both finite ends   (f is concave, so above its chord)
 
-The interval is open at an end where f is only a limit, as is (0, ∞). A logarithm of a number in f, such as log 2, is
-for z3 a real within a rational enclosure; the sign of a limit is a ball's, and that f vanishes at an end, which no
-enclosure shows, is SymPy's exact answer. Before all that, points near and between the ends are tried: f < 0 at a
-rational point, certified by balls, refutes.
+The interval is open at an end where f is only a limit, as is (0, ∞). A coefficient that is not rational, such as
+log 2, is for z3 a real within a rational enclosure; the sign of a limit is a ball's, and that f vanishes at an end,
+which no enclosure shows, is SymPy's exact answer. Before all that, points near and between the ends are tried: f < 0
+at a rational point, certified by balls, refutes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import sympy as sp
 from lemmascope.proofs_check.methods.ends import limit
 from lemmascope.proofs_check.methods.reals import decide
 from lemmascope.proofs_check.methods.signs import ball, between, exact, precision, sign
-from lemmascope.proofs_check.step import Outcome, open_, proved, refuted
+from lemmascope.proofs_check.outcome import Outcome, open_, proved, refuted
 from lemmascope.theory.verdict import Status
 
 BITS = 256
@@ -48,9 +48,12 @@ def nonnegative(f: sp.Expr, x: sp.Symbol, low: Any, high: Any, *, what: str) -> 
         PROVED; REFUTED at a point, with f's value there; INCONCLUSIVE if neither is found.
 
     Raises:
-        ValueError: f has a floating-point number, or a function that no ball encloses.
+        ValueError: f has a floating-point number, another symbol, or a function that no ball encloses; an end is not
+            rational, or they are in the wrong order; x is declared to be something that not all of the interval is, so
+            that SymPy may have written f for other numbers.
     """
     f, low, high = exact(f), exact(low), exact(high)
+    _check_interval(x, low, high)
     for point in _points(low, high):
         with precision(BITS):
             value = ball(f, {x: ball(point)})
@@ -71,6 +74,15 @@ def nonnegative(f: sp.Expr, x: sp.Symbol, low: Any, high: Any, *, what: str) -> 
     return open_(f"{what} on ({low}, {high}): not settled; tried as {', '.join(tried) or 'nothing: an end is below 0'}")
 
 
+def _check_interval(x: sp.Symbol, low: sp.Expr, high: sp.Expr) -> None:
+    if not (low.is_Rational and (high.is_Rational or high == sp.oo) and low < high):
+        raise ValueError(f"the ends must be rational numbers in order, and are {low} and {high}")
+    may = sp.Dummy(positive=True) if low >= 0 else sp.Dummy(real=True)
+    too_much = sorted(dict(x.assumptions0.items() - may.assumptions0.items()))
+    if too_much:
+        raise ValueError(f"{x} must stand for any number of ({low}, {high}), and is declared {', '.join(too_much)}")
+
+
 def _above_at(f: sp.Expr, x: sp.Symbol, end: sp.Expr, side: str) -> bool:
     """Whether the limit of f at the end is shown to be ≥ 0: exactly 0, +∞, or positive by a ball."""
     found = limit(f, x, end, side)
@@ -87,35 +99,31 @@ def _sign(expression: sp.Expr, x: sp.Symbol, low: sp.Expr, high: sp.Expr, *, str
     import z3
 
     numerator, denominator = sp.fraction(sp.together(expression))
-    numbers = sorted((numerator * denominator).atoms(sp.log), key=str)
-    names = {number: sp.Symbol(f"k{i}") for i, number in enumerate(numbers)}
-    product, bottom = (sp.expand(part.subs(names)) for part in (numerator * denominator, denominator))
-    if any(number.has(x) for number in numbers) or not (product.is_polynomial() and bottom.is_polynomial()):
+    product, bottom = sp.expand(numerator * denominator), sp.expand(denominator)
+    if not (product.is_polynomial(x) and bottom.is_polynomial(x)):
         return False
-    variables = {str(symbol): z3.Real(str(symbol)) for symbol in (x, *names.values())}
-    here = variables[str(x)]
+    here = z3.Real("x")
     domain = [here > rational(low)] + ([here < rational(high)] if high.is_finite else [])
-    for number, symbol in names.items():
-        below, above = between(number, ENCLOSURE)
-        domain += [variables[str(symbol)] >= rational(below), variables[str(symbol)] <= rational(above)]
-    value = _polynomial(product, variables)
-    holds = z3.And(value > 0 if strict else value >= 0, _polynomial(bottom, variables) != 0)
+    value, below = _polynomial(product, x, here, domain), _polynomial(bottom, x, here, domain)
+    holds = z3.And(value > 0 if strict else value >= 0, below != 0)
     return decide(holds, tuple(domain), what="the sign").status is Status.PROVED
 
 
-def _polynomial(expression: sp.Expr, variables: dict[str, Any]) -> Any:
+def _polynomial(expression: sp.Expr, x: sp.Symbol, here: Any, domain: list[Any]) -> Any:
+    """For z3; a coefficient that is not rational is a real of its own, its enclosure added to the domain."""
     import z3
 
-    symbols = sorted(expression.free_symbols, key=str)
-    if not symbols:
-        return rational(expression)
     total: Any = z3.RealVal(0)
-    for powers, coefficient in sp.Poly(expression, *symbols).terms():
-        term = rational(coefficient)
-        for symbol, power in zip(symbols, powers, strict=True):
-            for _ in range(power):
-                term = term * variables[str(symbol)]
-        total = total + term
+    for (power,), coefficient in sp.Poly(expression, x).terms():
+        if coefficient.is_Rational:
+            factor = rational(coefficient)
+        else:
+            factor = z3.Real(f"k{len(domain)}")
+            low, high = between(coefficient, ENCLOSURE)
+            domain += [factor >= rational(low), factor <= rational(high)]
+        for _ in range(power):
+            factor = factor * here
+        total = total + factor
     return total
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import sympy as sp
 
 from lemmascope.proofs_check.methods.signs import ball, precision
-from lemmascope.proofs_check.step import Outcome, open_, refuted
+from lemmascope.proofs_check.outcome import Outcome, open_, refuted
 
 BITS = 320
 DIGITS = 40

@@ -54,7 +54,7 @@ def ordering(
     spread: Any = 3,
     slack: Any = 1,
 ) -> Order:
-    """Evaluate the sufficient condition U < L for T₀ < T₁ under GD with λ = 0 (`proofs_check.steps.cubic_cnn.stages`),
+    """Evaluate the sufficient condition U < L for T₀ < T₁ under GD with λ = 0 (`proofs_check.steps.cubic_cnn._order`),
     in floats.
 
     Args:

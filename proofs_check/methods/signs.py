@@ -56,13 +56,13 @@ def ball(expression: sp.Expr, at: dict[sp.Symbol, Any] | None = None) -> Any:
         at: the symbols' values, balls.
 
     Raises:
-        ValueError: there is something else in the expression.
+        ValueError: there is something else in the expression, such as a symbol without a value.
     """
     import flint
 
     if expression.is_Rational:
         return flint.arb(flint.fmpq(int(expression.p), int(expression.q)))
-    if expression.is_Symbol:
+    if expression.is_Symbol and expression in (at or {}):
         return (at or {})[expression]
     if expression in (sp.pi, sp.E):
         return flint.arb.pi() if expression == sp.pi else flint.arb.const_e()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any, NamedTuple
 
-from lemmascope.proofs_check.step import Outcome, open_, refuted
+from lemmascope.proofs_check.outcome import Outcome, open_, refuted
 
 
 class Pair(NamedTuple):

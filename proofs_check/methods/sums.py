@@ -19,7 +19,7 @@ from typing import Any
 import sympy as sp
 
 from lemmascope.proofs_check.methods.equality import difference_witness
-from lemmascope.proofs_check.step import Outcome, open_, proved, refuted
+from lemmascope.proofs_check.outcome import Outcome, open_, proved, refuted
 
 
 def contracted(expression: sp.Expr) -> sp.Expr:
@@ -51,6 +51,9 @@ def normal(expression: sp.Expr, order: Sequence[sp.Symbol]) -> sp.Expr:
     """Sums split over +, merged into one, nested in ``order`` (innermost first), each with its constants outside.
 
     An index must have one range wherever it occurs in ``order``.
+
+    Raises:
+        ValueError: the range of one depends on another, which no order of summation leaves alone.
     """
     return sp.expand(expression.replace(lambda e: isinstance(e, sp.Sum), lambda total: _nested(total, order)))
 
@@ -59,6 +62,8 @@ def _nested(total: sp.Sum, order: Sequence[sp.Symbol]) -> sp.Expr:
     found = sp.Integer(0)
     for part in sp.Add.make_args(sp.expand(total.function)):
         term, limits = _absorbed(part, {limit[0]: limit for limit in total.limits})
+        if any(limit[1:] and sp.Tuple(*limit[1:]).has(*limits) for limit in limits.values()):
+            raise ValueError(f"the range of a sum must not depend on the index of another, as in {total}")
         for index in sorted(limits, key=list(order).index):
             constant, depends = term.as_independent(index, as_Add=False)
             term = constant * sp.Sum(depends, limits[index])

@@ -8,23 +8,11 @@ import pytest
 import sympy as sp
 
 from lemmascope.proofs_check import report, steps
+from lemmascope.proofs_check.chapters import as_chapter, chapters, in_order
 from lemmascope.proofs_check.methods.balls import positive
 from lemmascope.proofs_check.methods.equality import equal
 from lemmascope.proofs_check.methods.reals import decide
-from lemmascope.proofs_check.step import (
-    Chapter,
-    Outcome,
-    Planted,
-    Step,
-    as_chapter,
-    both,
-    chapters,
-    in_order,
-    open_,
-    proved,
-    refuted,
-    settle,
-)
+from lemmascope.proofs_check.step import Chapter, Outcome, Planted, Step, both, open_, proved, refuted, settle
 from lemmascope.sims.own import load_module
 from lemmascope.sims.report.verdicts import document
 from lemmascope.theory.errors import InputError
@@ -106,7 +94,7 @@ def fails(factor=2):
         (lambda factor=2: True, "must return an Outcome, made by proved, refuted or open_, and not bool"),
         (lambda: square(), r"with the planted error '3 for 2', must settle the statement, and failed \(TypeError"),
         (lambda factor=2: proved("so") if factor == 2 else None, "with the planted error '3 for 2', must return an"),
-        (lambda factor=2: refuted("no", {"at": sp.Rational(1, 2)}), "must give numbers, strings, lists and dicts"),
+        (lambda factor=2: refuted("no", {"at": sp.Rational(1, 2)}), "must give finite numbers, strings, lists"),
     ],
 )
 def test_a_function_that_settles_nothing_is_told_with_its_step(prove, says):
@@ -154,7 +142,7 @@ def test_reals():
         decide(u > 0, (u > 1, u < 0))
     n, p = z3.Ints("n p")
     hard = z3.Not(z3.And(n > 2, p > 2, n * n * n + p * p * p == 3 * n * p * p + 7 * n + 11))
-    assert decide(hard, timeout_s=0.001).status is not Status.REFUTED
+    assert decide(hard, limit=1000).status is Status.INCONCLUSIVE
 
 
 def test_balls():

@@ -83,7 +83,7 @@ DYNAMIC = {
     "lemmascope/cli/main.py",
     "lemmascope/cli/tools/claims.py",
     "lemmascope/names.py",
-    "proofs_check/step.py",
+    "proofs_check/chapters.py",
     "sims/own.py",
     "sims/pictures.py",
     "sims/registry.py",

@@ -47,7 +47,7 @@ def command(steps: tuple[str, ...], plugin: Path | None, out: Path, force: bool,
     from importlib.metadata import version
 
     from lemmascope.proofs_check import report
-    from lemmascope.proofs_check.step import as_chapter
+    from lemmascope.proofs_check.chapters import as_chapter
     from lemmascope.sims.files import ResultsFolder, write_json
     from lemmascope.sims.own import load_module
     from lemmascope.sims.report.terminal import open_console
@@ -104,7 +104,7 @@ def _catalogue(console: Console, todo: list[Any]) -> None:
             under(console, f"if {hypothesis}", "dim")
         under(console, f"method: {step.method}", "dim")
         for planted in step.planted:
-            under(console, f"planted error, must be REFUTED: {planted.description}", "dim")
+            under(console, f"planted error, must be REFUTED: {planted.told}", "dim")
 
 
 def _show(console: Console, settled: Any) -> None:

@@ -17,7 +17,11 @@ comes first, which is no loss as f is a sum over patches.
     (3/N) Σ_k y_{i(k)} ℓ_{i(k)} τ_k Ξ_{k,r}²    and    3 c_r² (α³ν₁ + β³ν₂) τ_k:
 
 the system is still closed, but c and Ξ drive each other directly. As α³ν₁ + β³ν₂ > 0, the second vanishes for a
-c_r ≠ 0 only if τ_k = 0: orthogonality is necessary for the law as it is stated.
+c_r ≠ 0 only if τ_k = 0: orthogonality is necessary for the noise gradient as it is stated. The first is a sum, and may
+cancel.
+
+**Sizes.** All of this is gone through for m, N, P, d ≤ 3. At other sizes it follows by hand from the gradient's closed
+form, which is proved for all of them (`gradient.indexed`): take its inner product with w* and with x_k.
 
 **Linear optimizers.** In the recursion u' = γu + κ_t ∇, θ' = θ − p_t u' − q_t ∇, with numbers γ, κ_t, p_t, q_t, let M
 be any matrix with d rows, such as the columns w*, x_1, …, x_n. If (C, V) = (W M, U M) at t, and the gradient in
@@ -38,6 +42,7 @@ from typing import Any
 import sympy as sp
 
 from lemmascope.proofs_check.methods.equality import all_equal
+from lemmascope.proofs_check.methods.monotone import rational
 from lemmascope.proofs_check.methods.reals import decide
 from lemmascope.proofs_check.methods.sums import equal_sums
 from lemmascope.proofs_check.step import Chapter, Outcome, Planted, Step, both
@@ -192,23 +197,23 @@ def noise(factor: Any = 3, penalty: Any = 1, tilt: Any = 0, over: tuple[Size, ..
 
 
 def orthogonal(leak: Any = 1, least: Any = 0, over: tuple[Size, ...] = SIZES) -> Outcome:
-    """What τ_k = ⟨x_k, w*⟩ adds, with a symbol for each, and that it is never nothing.
+    """What τ_k = ⟨x_k, w*⟩ adds, with a symbol for each, and that the noise gradient gets something.
 
     Args:
         leak: what stands for the factor 1 of the added terms.
-        least: α³ν₁ + β³ν₂ is taken to be above it.
+        least: β is taken to be above it.
         over: the sizes (m, N, P, d) gone through.
     """
     import z3
 
-    c, share, tau = z3.Reals("c share tau")
+    c, tau, alpha, beta, nu_1, nu_2 = z3.Reals("c tau alpha beta nu_1 nu_2")
     added = [
         _over(over, None, lambda system: system.signal(3, 1, 3, leak)),
         _over(over, None, lambda system: system.memorization(3, 1, leak)),
     ]
-    more = 3 * c * c * share * tau
-    domain = (tau != 0, c != 0, share > float(least))
-    necessary = decide(more != 0, domain, what="orthogonality is necessary")
+    more = 3 * c * c * (alpha * alpha * alpha * nu_1 + beta * beta * beta * nu_2) * tau
+    domain = (tau != 0, c != 0, alpha > 0, beta > rational(least), nu_1 >= 0, nu_2 >= 0, nu_1 + nu_2 > 0)
+    necessary = decide(more != 0, domain, what="3c²(α³ν₁ + β³ν₂)τ ≠ 0 for c, τ ≠ 0")
     if necessary.status is not Status.PROVED:
         return both(("necessity", necessary))
     return both(
@@ -219,10 +224,11 @@ def orthogonal(leak: Any = 1, least: Any = 0, over: tuple[Size, ...] = SIZES) ->
     )
 
 
-def commutes(power: Any = 1, entrywise: bool = False) -> Outcome:
+def commutes(power: Any = 1, entrywise: bool = False, scale: Any = 1) -> Outcome:
     """One step of the recursion commutes with W ↦ W M, entry by entry, for symbolic d; at the start both are equal.
 
     Args:
+        scale: of κ in the projected recursion.
         power: of the gradient in the step, entry by entry; 1 for a linear optimizer.
         entrywise: whether κ is one number for each entry.
     """
@@ -233,12 +239,12 @@ def commutes(power: Any = 1, entrywise: bool = False) -> Outcome:
     def projected(entry: sp.Expr) -> sp.Expr:
         return sp.Sum(entry * M[k, b], (k, 0, d - 1))
 
-    def step(theta: sp.Expr, u: sp.Expr, g: sp.Expr, index: sp.Symbol) -> tuple[sp.Expr, sp.Expr]:
-        new = gamma * u + (rates[index] if entrywise else kappa) * g**power
+    def step(theta: sp.Expr, u: sp.Expr, g: sp.Expr, index: sp.Symbol, scale: Any) -> tuple[sp.Expr, sp.Expr]:
+        new = gamma * u + scale * (rates[index] if entrywise else kappa) * g**power
         return theta - p * new - q * g**power, new
 
-    weights = step(W[a, k], U[a, k], G[a, k], k)
-    coefficients = step(projected(W[a, k]), projected(U[a, k]), projected(G[a, k]), b)
+    weights = step(W[a, k], U[a, k], G[a, k], k, 1)
+    coefficients = step(projected(W[a, k]), projected(U[a, k]), projected(G[a, k]), b, scale)
     at = {d: 2, a: 0, b: 0}
     reason = "the same normal form, for every entry and every d"
     return both(
@@ -248,12 +254,14 @@ def commutes(power: Any = 1, entrywise: bool = False) -> Outcome:
     )
 
 
-REAL = ("W, X, λ real, y_i ∈ {−1, 1}", "the noise patches are orthogonal to w*")
+LAW = "one patch of each sample is y_i s_i w*, s_i ∈ {α, β}, α, β > 0, y_i ∈ {−1, 1}, |w*| = 1"
+ORTHOGONAL = "all other patches are orthogonal to w*"
+REAL = ("W, X, λ real", LAW, ORTHOGONAL)
 CANCEL = "SymPy: the chain rule on f written out in symbols; both sides are polynomials with y_i² = 1"
 PLANTED = (
     Planted("2 in place of the factor 3", {"factor": 2}),
     Planted("2λ in place of λ", {"penalty": 2}),
-    Planted("⟨x_k, w*⟩ = 1, not 0", {"tilt": 1}),
+    Planted("⟨x_k, w*⟩ = 1, not 0", {"tilt": 1}, hypothesis=True),
 )
 
 CHAPTER = Chapter(
@@ -289,21 +297,21 @@ CHAPTER = Chapter(
         Step(
             id="closed_system.orthogonal",
             statement=(
-                r"With $\tau_k = \langle x_k, w^* \rangle$ the signal gradient gains $\frac3N \sum_k y_{i(k)} "
-                r"\ell_{i(k)} \tau_k \Xi_{k,r}^2$ and the noise gradient $3 c_r^2(\alpha^3\nu_1 + "
-                r"\beta^3\nu_2)\tau_k$, which is $0$ for $c_r \ne 0$ only if $\tau_k = 0$."
+                r"For all $m, N, P, d \le 3$: with $\tau_k = \langle x_k, w^* \rangle$ the signal gradient gains "
+                r"$\frac3N \sum_k y_{i(k)} \ell_{i(k)} \tau_k \Xi_{k,r}^2$ and the noise gradient $3 c_r^2(\alpha^3"
+                r"\nu_1 + \beta^3\nu_2)\tau_k$, which is $0$ for $c_r \ne 0$ only if $\tau_k = 0$."
             ),
             plain=(
-                "noise that is not orthogonal to w* adds (3/N) Σ y ℓ τ_k Ξ_k² and 3c_r² (α³ν₁ + β³ν₂) τ_k: never "
-                "nothing"
+                "τ_k = ⟨x_k, w*⟩ adds (3/N) Σ y ℓ τ_k Ξ_k² to the signal gradient and 3c_r² (α³ν₁ + β³ν₂) τ_k to the "
+                "noise gradient, all sizes ≤ 3; the latter is not 0 where c_r, τ_k ≠ 0"
             ),
-            hypotheses=("W, X, λ, τ_k real, y_i ∈ {−1, 1}", "α³ν₁ + β³ν₂ > 0"),
+            hypotheses=("W, X, λ, τ_k real", LAW),
             method=f"{CANCEL}; necessity by z3",
             prove=orthogonal,
             planted=(
                 Planted("nothing is added", {"leak": 0}),
                 Planted("twice as much is added", {"leak": 2}),
-                Planted("α³ν₁ + β³ν₂ may be 0", {"least": -1}),
+                Planted("β > −1", {"least": -1}, hypothesis=True),
             ),
         ),
         Step(
@@ -317,12 +325,17 @@ CHAPTER = Chapter(
                 "every linear optimizer commutes with the projection W ↦ WM, so with (c, Ξ), in any dimension and at "
                 "every step"
             ),
-            hypotheses=("γ, κ_t, p_t, q_t are numbers, the same for all entries", "u_0 = 0"),
+            hypotheses=(
+                "γ, κ_t, p_t, q_t are numbers, the same for all entries",
+                "u_0 = 0",
+                "∇ is any sequence of matrices, ∇M on the other side",
+            ),
             method="induction over t: the start, and one step for symbolic d, entry by entry, by SymPy's indexed sums",
             prove=commutes,
             planted=(
-                Planted("the gradient's squares", {"power": 2}),
-                Planted("a rate for each entry", {"entrywise": True}),
+                Planted("2κ_t in the projected recursion", {"scale": 2}),
+                Planted("the gradient's squares", {"power": 2}, hypothesis=True),
+                Planted("a rate for each entry", {"entrywise": True}, hypothesis=True),
             ),
         ),
     ),

@@ -90,7 +90,7 @@ CHAPTER = Chapter(
                 r"L(w_t) - \langle \nabla L_t, v_{t+1}\rangle$, all $t$, $\gamma$, $\eta$, $L$"
             ),
             plain="ΔE = −(1−γ)⟨v, v̄⟩ − ½η(1−γ)²⟨∇L, v⟩ − ½η²(1−γ)²|∇L|² + η(1−γ)R, E = ½|v|² + η(1−γ)L",
-            hypotheses=("average form, any dimension, any differentiable loss",),
+            hypotheses=("average form, v_t = w_t − w_{t−1}", "η and γ constant", "any differentiable loss"),
             method="both sides are polynomials in |v|², ⟨v, ∇L⟩, |∇L|², L(w), L(w'), γ and η, compared by SymPy",
             prove=prove_identity,
             planted=(

@@ -21,6 +21,7 @@ from typing import Any
 import sympy as sp
 
 from lemmascope.proofs_check.methods.equality import equal
+from lemmascope.proofs_check.methods.monotone import rational
 from lemmascope.proofs_check.methods.reals import decide
 from lemmascope.proofs_check.methods.sums import contracted, equal_sums
 from lemmascope.proofs_check.step import Chapter, Outcome, Planted, Step, both
@@ -113,20 +114,25 @@ def step_of_gd(square: Any = 1) -> Outcome:
     return equal((w - eta * g) ** 2, w**2 + eta * (-2 * w * g) + square * eta**2 * g**2, "in every entry")
 
 
-def grows(penalty: Any = 0, margin: Any = 0) -> Outcome:
+def grows(least: Any = 0, penalty: Any = 0, margin: Any = 0) -> Outcome:
     """Σ_i ℓ_i y_i f_i − (N λ/3)‖W‖² > 0 if all margins are positive and λ = 0: induction over the samples.
 
     Args:
+        least: what stands for the 0 that the sum exceeds.
         penalty: λ.
         margin: what stands for the 0 that the margins exceed.
     """
     import z3
 
-    total, ell, one, norm = z3.Reals("sum ell margin norm")
-    first = (ell > 0, ell < 1, one > z3.RealVal(str(margin)), norm >= 0)
+    total, ell, one, norm, eta, share, square = z3.Reals("sum ell margin norm eta share square")  # share: 6/N
+    first = (ell > 0, ell < 1, one > rational(margin), norm >= 0)
+    one_sample = ell * one - rational(penalty) * norm > rational(least)
+    more = decide(total + ell * one > rational(least), (total > rational(least), *first), what="the sum with one more")
+    gained = decide(eta * share * total + eta * eta * square > 0, (eta > 0, share > 0, square >= 0, total > 0))
     return both(
-        ("one sample", decide(ell * one - z3.RealVal(str(penalty)) * norm > 0, first, what="ℓ y f > 0")),
-        ("one sample more", decide(total + ell * one > 0, (total > 0, *first), what="the sum with one more")),
+        ("one sample", decide(one_sample, first, what="ℓ y f > 0")),
+        ("one sample more", more),
+        ("a step of GD gains η(6/N) Σ and η²‖∇L‖²", gained),
     )
 
 
@@ -192,13 +198,18 @@ CHAPTER = Chapter(
             id="homogeneity.grows",
             statement=(
                 r"If $\lambda = 0$ and $y_i f(X_i) > 0$ for all $i$, then $\sum_i \ell_i y_i f(X_i) > 0$: $\|W\|^2$ "
-                r"strictly increases, under gradient flow and in a step of GD."
+                r"strictly increases, under gradient flow and in a step of GD with $\eta > 0$."
             ),
             plain="λ = 0 and all margins positive: ‖W‖² strictly increases, under gradient flow and in a step of GD",
-            hypotheses=("λ = 0", "y_i f(X_i) > 0 for all i"),
-            method="induction over the samples, each link by z3 over the reals",
+            hypotheses=("λ = 0", "η > 0", "y_i f(X_i) > 0 for all i"),
+            method="induction over the samples, each link by z3 over the reals; ‖W‖² by the two steps before",
             prove=grows,
-            planted=(Planted("λ = 1/100", {"penalty": "1/100"}), Planted("margins above −1/100", {"margin": "-1/100"})),
+            planted=(
+                Planted("Σ ℓ_i y_i f_i > 10⁻⁶", {"least": "1/1000000"}),
+                Planted("λ = 1/100", {"penalty": "1/100"}, hypothesis=True),
+                Planted("margins above −1/100", {"margin": "-1/100"}, hypothesis=True),
+            ),
+            weaker=({"least": -1},),
             kind=Kind.BOUND,
         ),
     ),

@@ -54,10 +54,11 @@ def decided(conclusion: Any, *hypotheses: Any, what: str) -> Outcome:
 
     x, ell = z3.Reals("x ell")
     found = decide(conclusion, (x > 0, ell * (1 + x) == x, *hypotheses), what=what)
-    if found.witness is None:
+    if found.witness is None or not isinstance(found.witness["at"]["x"], float):  # beyond what a float can be
         return found
     at = found.witness["at"]
-    return refuted(found.reason, {"at": {"z": 0.0 - math.log(at["x"]), "x": at["x"]}, "ell": at["ell"]})
+    z = {"z": 0.0 - math.log(at["x"]), "x": at["x"]}
+    return refuted(found.reason, {**found.witness, "at": z, "ell": at["ell"]})
 
 
 def at_most(less: sp.Expr, more: sp.Expr, low: Any, high: Any, what: str) -> Outcome:
@@ -134,10 +135,10 @@ def prove_lipschitz(constant: Any = Fraction(1, 4)) -> Outcome:
     _, _, ell = _z3()
     slope = decided(rational(constant) - ell * (1 - ell) >= 0, what=f"(cz + ℓ)' = c − ℓ(1 − ℓ) ≥ 0, c = {constant}")
     proof = both(("ℓ' = −ℓ(1 − ℓ) < 0", prove_derivative()), ("cz + ℓ(z) does not decrease", slope))
-    if proof.witness is None:
+    if proof.witness is None or "z" not in proof.witness["at"]:
         return proof
     # Steeper at one point, hence between two points near it.
-    centre = Fraction(proof.witness["at"]["z"])
+    constant, centre = Fraction(constant), Fraction(proof.witness["at"]["z"])
     with precision(256):
         for k in range(1, 40):
             a, b = centre + Fraction(1, 2**k), centre - Fraction(1, 2**k)
@@ -172,22 +173,22 @@ def prove_sandwich(low: Any = 1, high: Any = 1) -> Outcome:
     )
 
 
-def prove_from_below(constant: Any = LOG2, high: Any = 1) -> Outcome:
-    """constant · e^{−z} ≤ log(1 + e^{−z}) for e^{−z} ≤ high."""
+def prove_from_below(constant: Any = LOG2, high: Any = 1, attained: Any = LOG2) -> Outcome:
+    """constant · e^{−z} ≤ log(1 + e^{−z}) for e^{−z} ≤ high; attained · e^{−z} is equal to it at z = 0."""
     less, what = sp.sympify(constant) * X, "log 2 · e^(−z) ≤ log(1 + e^(−z))"
     return both(
         (what, at_most(less, LOSS, 0, high, what)),
-        ("equality at z = 0", equal(less.subs(X, 1), LOSS.subs(X, 1))),
+        ("equality at z = 0", equal(attained, LOSS.subs(X, 1))),
         ("the same by balls", on_compact(less, LOSS, Fraction(1, 8), Fraction(7, 8), what)),
     )
 
 
-def prove_by_weight(constant: Any = 2 * LOG2, high: Any = 1) -> Outcome:
-    """log(1 + e^{−z}) ≤ constant · ℓ for e^{−z} ≤ high."""
+def prove_by_weight(constant: Any = 2 * LOG2, high: Any = 1, attained: Any = 2 * LOG2) -> Outcome:
+    """log(1 + e^{−z}) ≤ constant · ℓ for e^{−z} ≤ high; attained · ℓ is equal to it at z = 0."""
     more, what = sp.sympify(constant) * ELL, "log(1 + e^(−z)) ≤ 2 log 2 · ℓ"
     return both(
         (what, at_most(LOSS, more, 0, high, what)),
-        ("equality at z = 0", equal(more.subs(X, 1), LOSS.subs(X, 1))),
+        ("equality at z = 0", equal(attained * ELL.subs(X, 1), LOSS.subs(X, 1))),
         ("the same by balls", on_compact(LOSS, more, Fraction(1, 8), Fraction(7, 8), what)),
     )
 
@@ -206,6 +207,7 @@ CHAPTER = Chapter(
             method=RATIONAL,
             prove=prove_range,
             planted=(Planted("ℓ > 10⁻⁶", {"low": MILLIONTH}), Planted("ℓ < 1 − 10⁻⁶", {"high": 1 - MILLIONTH})),
+            weaker=({"low": -1}, {"high": 2}),
             kind=Kind.BOUND,
         ),
         Step(
@@ -219,6 +221,7 @@ CHAPTER = Chapter(
                 Planted("½ + 10⁻⁶ in place of ½", {"low": Fraction(1, 2) + MILLIONTH}),
                 Planted("1 − 10⁻⁶ in place of 1", {"high": 1 - MILLIONTH}),
             ),
+            weaker=({"low": Fraction(1, 4)}, {"high": 2}),
             kind=Kind.BOUND,
         ),
         Step(
@@ -229,6 +232,7 @@ CHAPTER = Chapter(
             method=RATIONAL,
             prove=prove_half,
             planted=(Planted("½ + 10⁻⁶ in place of ½", {"half": Fraction(1, 2) + MILLIONTH}),),
+            weaker=({"half": Fraction(1, 4)},),
             kind=Kind.BOUND,
         ),
         Step(
@@ -239,6 +243,7 @@ CHAPTER = Chapter(
             method=RATIONAL,
             prove=prove_decreasing,
             planted=(Planted("ℓ(a) + 10⁻⁶ℓ(a)ℓ(b) < ℓ(b)", {"rate": MILLIONTH}),),
+            weaker=({"rate": -1},),
             kind=Kind.BOUND,
         ),
         Step(
@@ -252,6 +257,7 @@ CHAPTER = Chapter(
                 Planted("ℓ' = −(1 + 10⁻⁶)ℓ(1 − ℓ)", {"factor": 1 + MILLIONTH}),
                 Planted("1/4 − 10⁻⁶ in place of 1/4", {"steepest": Fraction(1, 4) - MILLIONTH}),
             ),
+            weaker=({"steepest": 1},),
             kind=Kind.BOUND,
         ),
         Step(
@@ -262,6 +268,7 @@ CHAPTER = Chapter(
             method="z/4 + ℓ(z) does not decrease and ℓ decreases: the signs of their derivatives by z3",
             prove=prove_lipschitz,
             planted=(Planted("1/4 − 10⁻⁶ in place of 1/4", {"constant": Fraction(1, 4) - MILLIONTH}),),
+            weaker=({"constant": 1},),
             kind=Kind.BOUND,
         ),
         Step(
@@ -275,6 +282,7 @@ CHAPTER = Chapter(
                 Planted("max(−z, 0) + 10⁻⁶ below", {"low": sp.Rational(1, 10**6)}),
                 Planted("log 2 − 10⁻⁶ above", {"high": LOG2 - sp.Rational(1, 10**6)}),
             ),
+            weaker=({"low": -1}, {"high": 1}),
             kind=Kind.BOUND,
         ),
         Step(
@@ -288,6 +296,7 @@ CHAPTER = Chapter(
                 Planted("(1 + 10⁻⁶)ℓ below", {"low": 1 + sp.Rational(1, 10**6)}),
                 Planted("(1 − 10⁻⁶)e^(−z) above", {"high": 1 - sp.Rational(1, 10**6)}),
             ),
+            weaker=({"low": sp.Rational(1, 2)}, {"high": 2}),
             kind=Kind.BOUND,
         ),
         Step(
@@ -301,8 +310,10 @@ CHAPTER = Chapter(
             prove=prove_from_below,
             planted=(
                 Planted("log 2 + 10⁻⁶", {"constant": LOG2 + sp.Rational(1, 10**6)}),
-                Planted("for z ≥ −log 2", {"high": 2}),
+                Planted("equality for log 2 − 10⁻⁶", {"attained": LOG2 - sp.Rational(1, 10**6)}),
+                Planted("for z ≥ −log 2", {"high": 2}, hypothesis=True),
             ),
+            weaker=({"constant": sp.Rational(1, 2)}, {"high": sp.Rational(1, 2)}),
             kind=Kind.BOUND,
         ),
         Step(
@@ -316,8 +327,10 @@ CHAPTER = Chapter(
             prove=prove_by_weight,
             planted=(
                 Planted("2 log 2 − 10⁻⁶", {"constant": 2 * LOG2 - sp.Rational(1, 10**6)}),
-                Planted("for z ≥ −10⁻⁶", {"high": 1 + sp.Rational(1, 10**6)}),
+                Planted("equality for 2 log 2 + 10⁻⁶", {"attained": 2 * LOG2 + sp.Rational(1, 10**6)}),
+                Planted("for z ≥ −10⁻⁶", {"high": 1 + sp.Rational(1, 10**6)}, hypothesis=True),
             ),
+            weaker=({"constant": 2}, {"high": sp.Rational(1, 2)}),
             kind=Kind.BOUND,
         ),
     ),

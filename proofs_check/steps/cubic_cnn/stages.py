@@ -1,5 +1,7 @@
 r"""What never goes back, and which stage is over first, under GD and momentum with λ = 0.
 
+All of it is about the closed system of (c, Ξ), so the data are the law's: the noise is orthogonal to w*.
+
 **The feature.** Δc_r = 3ηc_r²(α³ν₁ + β³ν₂) ≥ 0 under GD, as ν₁, ν₂ > 0. Every form of momentum here is a recursion
 u ← γu + κ∇, θ ← θ − pu − q∇ with γ, κ, p, q ≥ 0 from u = 0; as ∇_c = −3c²(α³ν₁ + β³ν₂) ≤ 0 at whatever c, u stays
 ≤ 0 by induction, and no step takes c_r back. So this holds for the average, the velocity, and Nesterov's form: at its
@@ -12,26 +14,9 @@ term of y_kΔΞ_k is (3η/N)K_kk ℓ_kΞ_k² ≥ 0. The cross terms may outweigh
 
     Σ_k u_kΔΞ_k = (3η/N)‖Σ_k u_kx_k‖² ≥ 0,
 
-by coordinates: (Σ_{k≤n} u_kx_k)² = (Σ_{k<n} u_kx_k)² + 2u_nx_n Σ_{k<n} u_kx_k + u_n²x_n², by induction over n.
+with K_kk' = Σ_b x_kb x_k'b, as sums over any number of patches and coordinates.
 
-**The order of the stages under GD.** T₀ is the first t with max_r c_r ≥ 1/(2α); T₁ the first one at which every
-small-margin sample has y_iΣ_jΣ_rΞ³ ≥ ½. Let c₀ = max_r c_r(0) > 0, x_t = max |Ξ(t)| over all noise patches (those of
-large-margin samples too) and neurons, Q = P − 1, R = max_k Σ_k' |K_kk'|, and let there be a sample of each kind. Put
-
-    v₁ = (2mQ)^{−1/3},    B = 3ηR/N,    ℓ_min = ℓ(m/8 + ½),    a = 3ηα³(N₁/N)ℓ_min,
-    U = ⌈(1/c₀ − 2α)/a + log(1/(2αc₀))⌉  (0 if c₀ ≥ 1/(2α)),    L = (1/x₀ − 1/v₁)/B.
-
-If U < L then T₀ ≤ U < L ≤ T₁:
-
-1. As ℓ < 1, x_{t+1} ≤ x_t + Bx_t², and x ↦ x + Bx² increases: by the lower tensor power bound x_t < v₁ for t < L.
-2. x_t < v₁ gives |Σ_jΣ_rΞ³| ≤ mQx_t³ < ½ in every sample. So no small-margin sample is memorized, and T₁ ≥ L.
-3. Let t < min(T₀, L). Every αc_r < ½, so α³Σ_r c_r³ ≤ m/8 (negative c_r only lower it) and margins are below
-   m/8 + ½. As ℓ decreases, every ℓ_i > ℓ_min and ν₁ ≥ (N₁/N)ℓ_min; with ν₂ ≥ 0 all c_r grow as c + A_tc², A_t ≥ a.
-4. If T₀ > U, 3 holds for t = 0, …, U − 1, and the neuron with c_r(0) = c₀ has c_r(U) ≥ 1/(2α) by the upper tensor power
-   bound, whose proof uses no later step. That is T₀ ≤ U after all.
-
-Without U < L the order may be the other one. The converse of the condition is not claimed: it has slack in ℓ_min, in
-ℓ < 1 and in R.
+**The order of the stages under GD** is argued in `proofs_check.steps.cubic_cnn._order`.
 """
 
 from __future__ import annotations
@@ -39,19 +24,20 @@ from __future__ import annotations
 __all__ = ["CHAPTER", "Order", "ordering"]
 
 import math
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import sympy as sp
 
-from lemmascope.proofs_check.methods.equality import equal
 from lemmascope.proofs_check.methods.monotone import rational
-from lemmascope.proofs_check.methods.races import Order, certified, headline, ordering, races, surely_ordered
+from lemmascope.proofs_check.methods.races import Order, ordering
 from lemmascope.proofs_check.methods.reals import decide
 from lemmascope.proofs_check.methods.small_cases import Increments, negative
+from lemmascope.proofs_check.methods.sums import equal_sums
 from lemmascope.proofs_check.step import Chapter, Outcome, Planted, Step, both, open_, refuted
-from lemmascope.proofs_check.steps.cubic_cnn import sigmoid, tensor_power
+from lemmascope.proofs_check.steps.cubic_cnn import sigmoid
+from lemmascope.proofs_check.steps.cubic_cnn._order import prove_order
+from lemmascope.proofs_check.steps.cubic_cnn.closed_system import LAW, ORTHOGONAL
 from lemmascope.theory.optimizers import FORMS
 from lemmascope.theory.verdict import Kind, Status
 
@@ -63,11 +49,11 @@ def prove_feature(share: Any = 1, lam: Any = 0) -> Outcome:
     import z3
 
     eta, alpha, beta, nu_1, nu_2, c = z3.Reals("eta alpha beta nu_1 nu_2 c")
-    domain = (eta > 0, beta > 0, alpha > beta, nu_1 > 0, nu_2 > 0, nu_1 + nu_2 < 1)
+    domain = (eta > 0, alpha > 0, beta > 0, nu_1 >= 0, nu_2 >= 0, nu_1 + nu_2 < 1)
     large, small = (3 * eta * c * c * s * s * s * nu for s, nu in ((alpha, nu_1), (beta, nu_2)))
     step = large + small - eta * rational(lam) * c
     return both(
-        ("0 < ℓ < 1", sigmoid.prove_range()),
+        ("0 < ℓ < 1, so ν₁, ν₂ ≥ 0", sigmoid.prove_range()),
         ("Δc ≥ 0", decide(step >= 0, domain, what="Δc_r ≥ 0")),
         ("Δc ≥ 3ηα³ν₁c²", decide(step >= rational(share) * large, domain, what="Δc_r ≥ 3ηα³ν₁c_r²")),
     )
@@ -101,8 +87,8 @@ def prove_momentum(share: Any = 1, lam: Any = 0, forms: tuple[str, ...] = tuple(
     return both(*links)
 
 
-def prove_own(label: int = 2, power: int = 2) -> Outcome:
-    """y · y^(label−1) · (3η/N)K_kk ℓ Ξ^power ≥ 0."""
+def prove_own(label: int = 2, power: int = 2, least: Any = 0) -> Outcome:
+    """y · y^(label−1) · (3η/N)K_kk ℓ Ξ^power ≥ least."""
     import z3
 
     rate, K, ell, xi, y = z3.Reals("rate K_kk ell Xi y")  # rate: 3η/N
@@ -113,7 +99,7 @@ def prove_own(label: int = 2, power: int = 2) -> Outcome:
     domain = (rate > 0, K >= 0, ell > 0, ell < 1, z3.Or(y == 1, y == -1))
     return both(
         ("0 < ℓ < 1", sigmoid.prove_range()),
-        ("the own term", decide(term >= 0, domain, what="the own term of y_kΔΞ_k is ≥ 0")),
+        ("the own term", decide(term >= rational(least), domain, what="the own term of y_kΔΞ_k is ≥ 0")),
     )
 
 
@@ -122,7 +108,7 @@ def _fall(found: Increments, k: int) -> Any:
 
 
 def prove_never_falls() -> Outcome:
-    """y_kΔΞ_k ≥ 0 for all patches: false."""
+    """y_kΔΞ_k ≥ 0 in every step, for all patches: false."""
     return negative("y_kΔΞ_k ≥ 0", lambda found, k: (_fall(found, k), True))
 
 
@@ -131,12 +117,16 @@ def prove_dominance(theta: Any = 1) -> Outcome:
     import z3
 
     theta = Fraction(theta)
-    own, cross, y, size = z3.Reals("own cross y size")  # size: K_kk|u_k|, own: K_kk u_k = y·size
-    domain = (size >= 0, z3.Or(y == 1, y == -1), own == y * size)
-    small = (cross <= rational(theta) * size, -cross <= rational(theta) * size)
+    K, ell, xi, y, u, size, cross = z3.Reals("K_kk ell Xi y u size cross")  # size: |u|
+    term = (K >= 0, ell > 0, z3.Or(y == 1, y == -1), u == y * ell * xi * xi, z3.Or(size == u, size == -u), size >= 0)
+    small = (cross <= rational(theta) * K * size, -cross <= rational(theta) * K * size)
     proof = both(
         ("0 < ℓ < 1", sigmoid.prove_range()),
-        ("y_k(own + cross) ≥ 0", decide(y * (own + cross) >= 0, (*domain, *small))),
+        ("y_ku_k = |u_k|", decide(y * u == size, term)),
+        (
+            "y_k(own + cross) ≥ 0",
+            decide(y * (K * u + cross) >= 0, (K >= 0, z3.Or(y == 1, y == -1), size >= 0, y * u == size, *small)),
+        ),
     )
     if proof.status is Status.PROVED:
         return proof
@@ -149,123 +139,49 @@ def prove_dominance(theta: Any = 1) -> Outcome:
 
 def prove_weighted(power: int = 2, ell_power: int = 1, factor: Any = 1) -> Outcome:
     """Σ_k y_kℓ_k^ell_power Ξ_k^power ΔΞ_k = factor · (3η/N)‖Σ_k u_kx_k‖² ≥ 0."""
-    y, ell, xi, u, x, before = sp.symbols("y ell xi u x before", real=True)
-    factor = sp.Rational(Fraction(factor))
-    weights = equal(y * ell**ell_power * xi**power, y * ell * xi**2, "the weights are u_k")
-    if weights.status is not Status.PROVED:
+    import z3
+
+    if (power, ell_power) != (2, 1):
 
         def total(found: Increments, k: int) -> tuple[Any, bool]:
             parts = zip(found.y, found.ell, found.Xi, found.own, found.cross, strict=True)
             return sum(y * ell**ell_power * xi**power * (own + cross) for y, ell, xi, own, cross in parts), True
 
         return negative("Σ_k y_kℓ_k^a Ξ_k^b ΔΞ_k ≥ 0", total)
-    grown = before**2 + 2 * u * x * before + (u * x) ** 2
+    k, j, b, n, d = sp.symbols("k j b n d", integer=True, nonnegative=True)
+    rate = sp.Symbol("rate", positive=True)  # 3η/N
+    labels, ell, xi, x = (sp.IndexedBase(name, real=True) for name in ("y", "ell", "xi", "x"))
+
+    def u(of: sp.Symbol) -> sp.Expr:
+        return labels[of] * ell[of] * xi[of] ** 2
+
+    def patches(term: sp.Expr, of: sp.Symbol) -> sp.Expr:
+        return sp.Sum(term, (of, 0, n - 1))
+
+    gram = sp.Sum(x[k, b] * x[j, b], (b, 0, d - 1))
+    left = patches(u(k) * rate * patches(gram * u(j), j), k)
+    square = sp.Sum(patches(u(k) * x[k, b], k) * patches(u(j) * x[j, b], j), (b, 0, d - 1))
+    total, one = z3.Reals("total one")
     return both(
-        ("the weights are u_k", weights),
-        ("induction over patches", equal(grown, factor * (before + u * x) ** 2, where={"before": "Σ_{k<n} u_k x_k"})),
-    )
-
-
-def prove_order(off_diagonal: Any = 1, slack: Any = 1, **constants: Any) -> Outcome:
-    """U < slack · L implies T₀ < T₁.
-
-    Args:
-        off_diagonal: factor of the off-diagonal |K_kk'| in R.
-        slack: of the condition; `math.inf` is no condition.
-        constants: ``level``, ``head``, ``noise``, ``feature``, ``spread`` of `ordering`.
-    """
-    proof = open_("no condition") if slack == math.inf else _links(off_diagonal, slack, **constants)
-    if proof.status is Status.PROVED:
-        return replace(proof, evidence={**proof.evidence, "HEADLINE": [headline(seed) for seed in range(3)]})
-    for race in races():
-        found = ordering(  # in floats, with a margin: balls certify the condition itself
-            m=1,
-            P=2,
-            alpha=race.alpha,
-            eta=race.eta,
-            N=race.N,
-            N_1=race.N - 1,
-            c_0=race.c * (1 - 1e-9),
-            x_0=race.x,
-            row_sum=race.kappa + float(off_diagonal) * race.off_diagonal,
-            slack=slack if slack == math.inf else float(slack) * (1 - 1e-9),
-            **constants,
-        )
-        surely = found.holds and surely_ordered(race, off_diagonal=off_diagonal, slack=slack, **constants)
-        passed = certified(race) if surely else None
-        if passed is not None:
-            numbers = {**race._asdict(), "T_1": passed, "T_0_at_least": passed}
-            condition = {"U": found.T_0_at_most, "L": found.T_1_at_least}
-            return refuted("noise is memorized before the feature is learnt", {**numbers, **condition})
-    return open_(f"a link of the proof fails, and no case of the grid breaks the order ({proof.reason})")
-
-
-def _links(
-    off_diagonal: Any,
-    slack: Any,
-    level: Any = 2,
-    head: Any = Fraction(1, 8),
-    noise: Any = Fraction(1, 2),
-    feature: Any = 3,
-    spread: Any = 3,
-) -> Outcome:
-    import z3
-
-    p, k, h, total, term, n, v, x, X, B = z3.Reals("p k h total term n v x X B")  # n: mQ
-    f, g, m, eta, cubed, n_1, ell, nu_1, smaller, K, u = z3.Reals("f g m eta cubed n_1 ell nu_1 smaller K u")
-    xi, pull, R, D, L, rate = z3.Reals("xi pull R D L rate")  # rate: η/N
-    T_0, T_1, U = z3.Ints("T_0 T_1 U")
-    half = rational("1/2")
-    far = x + rational(spread) * rate * R * x * x
-    return both(
-        ("sums", decide(total + term <= (k + 1) * h, (total <= k * h, term <= h))),
-        ("αc < ½: α³c³ ≤ 1/8", decide(8 * p * p * p <= 1, (p < half,))),
-        ("|Ξ|³ ≤ x³", decide(z3.And(xi * xi * xi <= x * x * x, -xi * xi * xi <= x * x * x), (xi <= x, xi >= -x))),
-        ("mQx³ < ½", decide(n * x * x * x < half, (n >= 1, rational(level) * n * v * v * v == 1, x >= 0, x < v))),
-        ("margin", decide(f + g <= rational(head) * m + rational(noise), (m >= 1, 8 * f <= m, g < half))),
-        ("ℓ decreases", sigmoid.prove_decreasing()),
-        ("0 < ℓ < 1", sigmoid.prove_range()),
         (
-            "A_t ≥ a",
-            decide(
-                3 * eta * (cubed * nu_1 + smaller) >= rational(feature) * eta * cubed * n_1 * ell,
-                (eta > 0, cubed > 0, smaller >= 0, ell > 0, n_1 > 0, nu_1 >= n_1 * ell),
+            "Σ_k u_kΔΞ_k = (3η/N)‖Σ_k u_kx_k‖²",
+            equal_sums(
+                left,
+                sp.Rational(Fraction(factor)) * rate * square,
+                (b, j, k),
+                {n: 1, d: 1},
+                reason="both sides have the same normal form, with symbols for the number of patches and for d",
             ),
         ),
-        (
-            "|Ku| ≤ |K|x²",
-            decide(z3.And(K * u <= R * x * x, -K * u <= R * x * x), (x >= 0, u >= -x * x, u <= x * x, R >= K, R >= -K)),
-        ),
-        ("R", decide(D + rational(off_diagonal) * R >= D + R, (D >= 0, R >= 0))),
-        (
-            "x' ≤ x + Bx²",
-            decide(
-                z3.And(xi + 3 * rate * pull <= far, -(xi + 3 * rate * pull) <= far),
-                (rate > 0, R > 0, xi <= x, -xi <= x, pull <= R * x * x, -pull <= R * x * x),
-            ),
-        ),
-        ("x ↦ x + Bx² increases", decide(x + B * x * x <= X + B * X * X, (x >= 0, x <= X, B >= 0))),
-        ("lower tensor power bound", tensor_power.prove_lower()),
-        ("upper tensor power bound", tensor_power.prove_upper()),
-        (
-            "T₀ < T₁",
-            decide(
-                T_0 < T_1,
-                (
-                    U >= 0,
-                    z3.ToReal(U) < rational(slack) * L,
-                    z3.ToReal(T_1) >= L,
-                    z3.Implies(z3.ToReal(U) < L, z3.Implies(T_0 > U, T_0 <= U)),
-                ),
-            ),
-        ),
+        ("a sum of squares is ≥ 0", decide(total + one * one >= 0, (total >= 0,))),
     )
 
 
 REALS = "real arithmetic, for all values (z3), with 0 < ℓ < 1 from the chapter on ℓ"
 SEARCH = "one step on a grid of two samples with one neuron, signs certified by balls"
 ORDER = r"$T_0 < T_1$ for all $m, P, \alpha, \eta, W_0$ and data with $c_0 > 0$, $N_1, N_2 \ge 1$"
-START = ("GD", "λ = 0", "η > 0", "c₀ = max c_r(0) > 0", "N₁, N₂ ≥ 1", "x₀ = max |Ξ(0)|, over all noise patches")
+GD = ("GD, λ = 0, η > 0", LAW, ORTHOGONAL)
+START = (*GD, "c₀ = max c_r(0) > 0", "P ≥ 2", "N₁, N₂ ≥ 1", "x₀ = max |Ξ(0)| > 0, over all noise patches")
 
 CHAPTER = Chapter(
     title="What never goes back, and which stage is over first",
@@ -278,13 +194,14 @@ CHAPTER = Chapter(
                 r"$c_r$"
             ),
             plain="Δc_r = 3ηc_r²(α³ν₁ + β³ν₂) ≥ 3ηα³ν₁c_r² ≥ 0",
-            hypotheses=("GD", "λ = 0", "η > 0"),
+            hypotheses=GD,
             method=REALS,
             prove=prove_feature,
             planted=(
-                Planted("λ = 10⁻⁶", {"lam": MILLIONTH}),
                 Planted("(1 + 10⁻⁶)·3ηα³ν₁c_r²", {"share": 1 + MILLIONTH}),
+                Planted("λ = 10⁻⁶", {"lam": MILLIONTH}, hypothesis=True),
             ),
+            weaker=({"share": Fraction(1, 2)},),
             kind=Kind.BOUND,
         ),
         Step(
@@ -297,30 +214,39 @@ CHAPTER = Chapter(
                 "c_{t+1} − c_t ≥ κ·3c_r²(α³ν₁ + β³ν₂) ≥ 0, κ = η(1−γ), η, (1+γ)η: average, velocity, Nesterov "
                 "(look-ahead)"
             ),
-            hypotheses=("λ = 0", "η > 0 constant", "0 ≤ γ < 1"),
+            hypotheses=("λ = 0", "η > 0 and 0 ≤ γ < 1 constant", "the first state is 0", LAW, ORTHOGONAL),
             method="induction over t; the optimizers' own steps are run on z3's real variables",
             prove=prove_momentum,
             planted=(
-                *(Planted(f"λ = 10⁻⁶, {form}", {"lam": MILLIONTH, "forms": (form,)}) for form in FORMS),
                 Planted("(1 + 10⁻⁶)κ", {"share": 1 + MILLIONTH}),
+                *(
+                    Planted(f"λ = 10⁻⁶, {form}", {"lam": MILLIONTH, "forms": (form,)}, hypothesis=True)
+                    for form in FORMS
+                ),
             ),
+            weaker=({"share": Fraction(1, 2)},),
             kind=Kind.BOUND,
         ),
         Step(
             id="stages.own_term",
             statement=r"$y_k \cdot \frac{3\eta}{N} K_{kk} y_k \ell_k \Xi_k^2 \ge 0$ for all $k$",
             plain="the own term of y_kΔΞ_k, (3η/N)K_kk ℓ_k Ξ_k², is ≥ 0",
-            hypotheses=("GD", "λ = 0", "η > 0"),
+            hypotheses=GD,
             method=REALS,
             prove=prove_own,
-            planted=(Planted("without the label y_k", {"label": 1}), Planted("Ξ³ in place of Ξ²", {"power": 3})),
+            planted=(
+                Planted("≥ 10⁻⁶", {"least": MILLIONTH}),
+                Planted("without the label y_k", {"label": 1}),
+                Planted("Ξ³ in place of Ξ²", {"power": 3}),
+            ),
+            weaker=({"least": -1},),
             kind=Kind.BOUND,
         ),
         Step(
             id="stages.memorization_never_falls",
-            statement=r"$y_k \Delta\Xi_{k,r} \ge 0$ for all data, $W$ and $k$",
-            plain="y_kΞ_k never decreases: false, for cross terms may outweigh the own term",
-            hypotheses=("GD", "λ = 0", "η > 0"),
+            statement=r"$y_k \Delta\Xi_{k,r} \ge 0$ in a step from every $W$, for all noise patches $x_k \perp w^*$",
+            plain="no y_kΞ_k decreases in a step, whatever the noise patches and W: false",
+            hypotheses=GD,
             method=SEARCH,
             prove=prove_never_falls,
             planted=(),
@@ -329,30 +255,36 @@ CHAPTER = Chapter(
         ),
         Step(
             id="stages.dominance",
-            statement=r"$|\sum_{k' \ne k} K_{kk'} u_{k'}| \le K_{kk}|u_k|$ implies $y_k \Delta\Xi_{k,r} \ge 0$",
-            plain="if |Σ_{k'≠k} K_kk' u_k'| ≤ K_kk|u_k| then y_kΔΞ_k ≥ 0",
-            hypotheses=("GD", "λ = 0", "η > 0"),
+            statement=(
+                r"$|\sum_{k' \ne k} K_{kk'} u_{k'}| \le K_{kk}|u_k|$ implies $y_k \Delta\Xi_{k,r} \ge 0$ in that step, "
+                r"$u_k = y_k \ell_k \Xi_{k,r}^2$"
+            ),
+            plain="if |Σ_{k'≠k} K_kk' u_k'| ≤ K_kk|u_k| then y_kΔΞ_k ≥ 0 in that step, u_k = y_kℓ_kΞ_k²",
+            hypotheses=GD,
             method=REALS,
             prove=prove_dominance,
             planted=(
                 Planted("up to 1 + 10⁻⁶ times K_kk|u_k|", {"theta": 1 + MILLIONTH}),
                 Planted("up to twice", {"theta": 2}),
             ),
+            weaker=({"theta": Fraction(1, 2)},),
             kind=Kind.BOUND,
         ),
         Step(
             id="stages.weighted_sum",
-            statement=r"$\sum_k u_k \Delta\Xi_k = \frac{3\eta}{N} \|\sum_k u_k x_k\|^2 \ge 0$ for all data and $W$",
+            statement=(
+                r"$\sum_k u_k \Delta\Xi_{k,r} = \frac{3\eta}{N} \|\sum_k u_k x_k\|^2 \ge 0$ in a step from every $W$, "
+                r"for all noise patches $x_k \perp w^*$, $u_k = y_k \ell_k \Xi_{k,r}^2$"
+            ),
             plain="Σ_k u_kΔΞ_k = (3η/N)‖Σ_k u_k x_k‖² ≥ 0, u_k = y_kℓ_kΞ_k²",
-            hypotheses=("GD", "λ = 0", "η > 0"),
-            method="induction over the patches, coordinate by coordinate (SymPy)",
+            hypotheses=GD,
+            method="SymPy's sums over any number of patches and coordinates in one normal form; the sign by z3",
             prove=prove_weighted,
             planted=(
                 Planted("Σ_k y_kΔΞ_k ≥ 0", {"power": 0, "ell_power": 0}),
                 Planted("Σ_k y_kΞ_k²ΔΞ_k ≥ 0", {"ell_power": 0}),
                 Planted("(1 + 10⁻⁶)·", {"factor": 1 + MILLIONTH}),
             ),
-            kind=Kind.BOUND,
         ),
         Step(
             id="stages.order",
@@ -375,6 +307,15 @@ CHAPTER = Chapter(
                 Planted("K_kk in place of the row sum of |K|", {"off_diagonal": 0}),
                 Planted("v₁ = (m(P − 1)/1000)^(−1/3)", {"level": Fraction(1, 1000)}),
                 Planted("1/4 in place of the 3 of B", {"spread": Fraction(1, 4)}),
+            ),
+            weaker=(
+                {"slack": Fraction(1, 2)},
+                {"off_diagonal": 2},
+                {"level": 4},
+                {"spread": 6},
+                {"feature": 2},
+                {"head": Fraction(1, 4)},
+                {"noise": 1},
             ),
             kind=Kind.BOUND,
         ),

@@ -75,7 +75,10 @@ def prove_lower(factor: Any = 1) -> Outcome:
     proof = both(
         ("one step", decide(f * (y - after) <= A, step, what="factor · (1/z − 1/z') ≤ A")),
         ("induction", decide(f * (start - after) <= A * (t + 1), (f * (start - y) <= A * t, f * (y - after) <= A))),
-        ("at τ, 1/z_τ ≤ 1/v", decide(f * (start - w) <= A * t, (f * (start - after) <= A * t, after <= w, f >= 0))),
+        (
+            "at τ, 1/z_τ ≤ 1/v ≤ 1/z₀",
+            decide(f * (start - w) <= A * t, (f * (start - after) <= A * t, after <= w, w <= start, A > 0, t >= 0)),
+        ),
     )
     if proof.status is Status.PROVED:
         return proof
@@ -92,14 +95,15 @@ def prove_upper(rate: Any = 1, log: Any = 1) -> Outcome:
     import z3
 
     rate, log = Fraction(rate), Fraction(log)
-    gain = sp.Rational(rate) / (1 + S) + sp.Rational(log) * sp.log(1 + S)
+    used = min(rate, Fraction(1)), min(log, Fraction(1))  # more of either only adds, as v ≥ z_0
+    gain = sp.Rational(used[0]) / (1 + S) + sp.Rational(used[1]) * sp.log(1 + S)
     z, a, b, bound, t, phi, start, end = z3.Reals("z a b bound t phi phi_0 phi_v")
     tau, ceiling = z3.Ints("tau ceiling")
     increments = (phi >= start + t, end >= phi + 1)
     proof = both(
         ("φ(z + az²) − φ(z) ≥ 1", nonnegative(gain - 1, S, 0, sp.oo, what="1/(1+s) + log(1+s) ≥ 1")),
         ("A_t ≥ a goes as far", decide(z + b * z * z >= z + a * z * z, (z > 0, a > 0, b >= a))),
-        ("φ increases", decide(rational(rate) + rational(log) * a * z > 0, (z > 0, a > 0), what="a z² φ'(z) > 0")),
+        ("φ increases", decide(rational(used[0]) + rational(used[1]) * a * z > 0, (z > 0, a > 0), what="az²φ' > 0")),
         ("induction", decide(end >= start + t + 1, increments)),
         ("τ is an integer", decide(tau <= ceiling, (z3.ToReal(tau) - 1 < bound, z3.ToReal(ceiling) >= bound))),
     )
@@ -165,8 +169,8 @@ def _doubling_lemma() -> Outcome:
     )
 
 
-def prove_least(first: Any = 1, second: Any = 1) -> Outcome:
-    """The doubling form, and that neither constant can be lowered."""
+def prove_least(first: Any = 1, second: Any = 1, least_first: Any = 1, least_second: Any = 1) -> Outcome:
+    """The doubling form, and that it is false with p < least_first, or q < least_second, whatever the other is."""
     import z3
 
     x, y, a, b, s, start, t, S_0, S_T, tau = z3.Reals("x y a b s s_0 t S_0 S_T tau")
@@ -187,16 +191,18 @@ def prove_least(first: Any = 1, second: Any = 1) -> Outcome:
     )
     if bound.status is not Status.PROVED:
         return _search_doublings(first, second)
-    less, slower = rational(first) - p, (1 - h) * S_0  # A = a, v = 2ⁿz₀, h = 2⁻ⁿ: the lower bound is (1 − h)/(az₀)
+    # A = a, v = 2ⁿz₀, h = 2⁻ⁿ: the lower bound is (1 − h)/(az₀)
+    less, slower = rational(least_first) - p, (1 - h) * S_0
     small = (S_0 > 0, h > 0, n >= 1, q >= 0, less >= 2 * h, less * S_0 > 2 * q * n)
-    large = (S_0 > 0, p > 0, q < rational(second), p * S_0 < rational(second) - q)
+    large = (S_0 > 0, p > 0, q < rational(least_second), p * S_0 < rational(least_second) - q)
     lowered = both(
         ("the lower bound", prove_lower()),
         ("p < 1 fails for small z₀", decide(slower > p * S_0 + q * n, small)),
         ("q < 1 fails for large z₀: τ = n = 1", decide(p * S_0 + q < 1, large)),
     )
-    if lowered.status is not Status.PROVED:
-        return refuted("lower constants do, as this step proves", {"first": "1", "second": "1"})
+    if max(Fraction(least_first), Fraction(least_second)) > 1 and prove_least().status is Status.PROVED:
+        constants = {"least_first": str(least_first), "least_second": str(least_second)}
+        return refuted("lower constants do, as this step proves", {"first": "1", "second": "1", **constants})
     return both(("the bound", bound), ("neither constant can be lowered", lowered))
 
 
@@ -258,6 +264,7 @@ CHAPTER = Chapter(
                 Planted("2/A in place of 1/A", {"factor": 2}),
                 Planted("1 + 10⁻⁶ in place of 1", {"factor": 1 + MILLIONTH}),
             ),
+            weaker=({"factor": Fraction(1, 2)}, {"factor": -1}),
             kind=Kind.BOUND,
         ),
         Step(
@@ -275,6 +282,7 @@ CHAPTER = Chapter(
                 Planted("(1 − 10⁻⁶)/a", {"rate": 1 - MILLIONTH}),
                 Planted("(1 − 10⁻⁶) log(v/z₀)", {"log": 1 - MILLIONTH}),
             ),
+            weaker=({"rate": 2}, {"log": 2}),
             kind=Kind.BOUND,
         ),
         Step(
@@ -288,6 +296,7 @@ CHAPTER = Chapter(
                 Planted("1/2 in place of 3", {"first": Fraction(1, 2)}),
                 Planted("1/10 in place of 8", {"second": Fraction(1, 10)}),
             ),
+            weaker=({"first": 4}, {"second": 9}),
             kind=Kind.BOUND,
             source="second hand",
         ),
@@ -295,7 +304,7 @@ CHAPTER = Chapter(
             id="tensor_power.least_constants",
             statement=(
                 r"$\tau \le \frac{1}{a z_0} + \frac{A}{a} \lceil \log_2(v/z_0) \rceil$ for all $v \ge z_0 > 0$; "
-                r"neither 1 can be lowered"
+                r"neither 1 can be lowered, whatever stands for the other"
             ),
             plain="τ ≤ 1/(az₀) + (A/a)⌈log₂(v/z₀)⌉, and neither constant 1 can be lowered (published: 3 and 8)",
             hypotheses=DOMAIN,
@@ -304,7 +313,10 @@ CHAPTER = Chapter(
             planted=(
                 Planted("1 − 10⁻⁶ in place of the first 1", {"first": 1 - MILLIONTH}),
                 Planted("1 − 10⁻⁶ in place of the second 1", {"second": 1 - MILLIONTH}),
+                Planted("nothing below 1 + 10⁻⁶ does for the first", {"least_first": 1 + MILLIONTH}),
+                Planted("nothing below 1 + 10⁻⁶ does for the second", {"least_second": 1 + MILLIONTH}),
             ),
+            weaker=({"first": 2}, {"second": 2}, {"least_first": Fraction(1, 2)}, {"least_second": Fraction(1, 2)}),
             kind=Kind.BOUND,
         ),
         Step(
@@ -321,9 +333,10 @@ CHAPTER = Chapter(
             method="the lower bound, and real arithmetic (z3)",
             prove=prove_sharp,
             planted=(
-                Planted("z₀ up to twice as large", {"share": 2}),
-                Planted("z₀ up to 1 + 10⁻⁶ times as large", {"share": 1 + MILLIONTH}),
+                Planted("z₀ up to twice as large", {"share": 2}, hypothesis=True),
+                Planted("z₀ up to 1 + 10⁻⁶ times as large", {"share": 1 + MILLIONTH}, hypothesis=True),
             ),
+            weaker=({"share": Fraction(1, 2)},),
             kind=Kind.BOUND,
         ),
     ),

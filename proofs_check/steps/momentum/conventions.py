@@ -31,7 +31,7 @@ from typing import Any
 
 import sympy as sp
 
-from lemmascope.proofs_check.methods.kernels import ANY, INDUCTION, age, eta, gamma, rate, same, since
+from lemmascope.proofs_check.methods.kernels import ANY, INDUCTION, age, eta, gamma, rate, same, since, solves
 from lemmascope.proofs_check.methods.reals import decide
 from lemmascope.proofs_check.step import Chapter, Outcome, Planted, Step, both, open_, refuted
 from lemmascope.theory.verdict import Status
@@ -86,6 +86,8 @@ def inside_outside(mixed: bool = False) -> Outcome:
     difference = (now if mixed else then) * gamma**age - now * gamma**age
     g, a, b = z3.Reals("gamma_power eta_s eta_t")
     return both(
+        ("inside", solves(lambda t, s: rate(s) * gamma ** (t - 1 - s), rate)),
+        ("outside, before η_t", solves(lambda t, s: gamma ** (t - 1 - s), lambda t: 1)),
         ("the difference", same(inside - outside, difference, "(η_s − η_t)γ^{t−s}")),
         (
             "zero only for equal rates",
@@ -235,7 +237,10 @@ CHAPTER = Chapter(
                 r"of the velocity, $\eta_t\gamma^{t-s}$ outside; the difference $(\eta_s-\eta_t)\gamma^{t-s}$ is $0$ "
                 r"only if $\eta_s = \eta_t$"
             ),
-            plain="inside and outside differ by (η_s − η_t)γ^{t−s} on ∇_s: they are one trajectory iff η is constant",
+            plain=(
+                "inside and outside differ by (η_s − η_t)γ^{t−s} on ∇_s: one trajectory for all gradients iff η is "
+                "constant"
+            ),
             hypotheses=ANY,
             method="the unrolled sums by SymPy, the implication by z3",
             prove=inside_outside,
@@ -265,16 +270,16 @@ CHAPTER = Chapter(
                 "dampening τ: b_{t+1} = (1−τ) Σ γ^{t−s} ∇_s + τγ^t ∇_0; τ = γ adds ηγ/(1−γ) ∇_0 in total to the "
                 "average form"
             ),
-            hypotheses=(*ANY, "the first buffer is ∇_0, as in PyTorch"),
+            hypotheses=(*ANY, "the first buffer is ∇_0, as in PyTorch", "for the total, η constant"),
             method=INDUCTION,
             prove=dampening,
             planted=(Planted("γ off by one step", {"power": 1}), Planted("ηγ²/(1−γ)", {"extra": 2})),
         ),
         Step(
             id="conventions.dampening_is_average",
-            statement=r"PyTorch's dampening $= \gamma$ is the average form",
-            plain="dampening = γ is the average form",
-            hypotheses=ANY,
+            statement=r"PyTorch's dampening $= \gamma$ is the average form at the same $\eta$",
+            plain="dampening = γ is the average form at the same η",
+            hypotheses=(*ANY, "the first buffer is ∇_0, as in PyTorch"),
             method="iterated over small gradients in exact arithmetic",
             prove=dampening_is_average,
             planted=(),
@@ -289,13 +294,13 @@ CHAPTER = Chapter(
                 r"constant $\gamma$ and any schedule $\eta_t$"
             ),
             plain="Nesterov's, Sutskever's and PyTorch's forms are one: x = θ, y = θ + γv = θ̃, v = −u at every step",
-            hypotheses=(*ANY, "γ constant", "v_0 = u_0 = 0"),
+            hypotheses=(*ANY, "γ constant", "v_0 = u_0 = 0, x_0 = y_0 = θ_0 = θ̃_0"),
             method="induction over t, by SymPy; the gradient is one symbol",
             prove=nesterov,
             planted=(
-                Planted("γ changes between the steps", {"momentum": "changing"}),
-                Planted("twice the rate", {"pace": "doubled"}),
+                Planted("twice the rate in PyTorch's form", {"pace": "doubled"}),
                 Planted("the gradient at θ", {"look": 0}),
+                Planted("γ changes between the steps", {"momentum": "changing"}, hypothesis=True),
             ),
         ),
     ),

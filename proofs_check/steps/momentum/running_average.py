@@ -5,10 +5,12 @@ age, N = 1/(1 − γ) (source: the slides). Sums over ages are proved as partial
 go to their limits as γ^t → 0 and tγ^t → 0.
 
 **Against a window.** The weights have the mean age N − 1 and Σ w_i² = 1/(2N − 1), which are those of a plain window of
-2N − 1 values, not of N. On the last N values lies 1 − (1 − 1/N)^N, between 1 − 1/e and 3/4 for N ≥ 2, as x log(1 − 1/x)
-increases to −1. No weight exceeds 1/N, so the total variation distance to the window of N is what lies outside of it:
-the two differ by at most (1 − 1/N)^N R for values in an interval of length R, and do for values that are at one end
-inside the window and at the other outside.
+2N − 1 values, not of N. On the last N values lies 1 − (1 − 1/N)^N, between 1 − 1/e and 3/4 for N ≥ 2: with y = 1/N,
+−log(1 − y) − y is 0 at 0 and increases, and log(1 − y) + y log 4 is concave and 0 at 0 and ½. No weight exceeds 1/N, so
+what the window of N has more inside is what the average has outside, δ = (1 − 1/N)^N: both are averages of the values
+with mass δ, and the two differ by at most δR for values in an interval of length R; they do for values that are at one
+end inside the window and at the other outside. This takes an infinite past: after t steps from g_0 = 0 the mass γ^t is
+missing, and a constant sequence already has a difference.
 """
 
 from __future__ import annotations
@@ -19,15 +21,15 @@ from typing import Any
 
 import sympy as sp
 
-from lemmascope.proofs_check.methods.ends import limit
-from lemmascope.proofs_check.methods.equality import equal, numerator
+from lemmascope.proofs_check.methods.equality import equal
 from lemmascope.proofs_check.methods.kernels import ANY, INDUCTION, age, count, eta, gamma, rate, same, solves
-from lemmascope.proofs_check.methods.monotone import nonnegative
+from lemmascope.proofs_check.methods.monotone import nonnegative, rational
 from lemmascope.proofs_check.methods.reals import decide
-from lemmascope.proofs_check.step import Chapter, Outcome, Planted, Step, both
+from lemmascope.proofs_check.step import Chapter, Outcome, Planted, Step, both, proved
 from lemmascope.theory.verdict import Kind
 
-LARGEST = sp.Rational(3, 4)
+LARGEST, HALF = sp.Rational(3, 4), sp.Rational(1, 2)
+PAST = "an infinite past: the weights of all ages, which sum to 1"
 
 
 def unrolled(shift: Any = 0, factor: Any = 1, sign: Any = 1, when: str = "then") -> Outcome:
@@ -85,11 +87,14 @@ def effect(velocity: Any = 1, average: Any = 0, left: Any = 0) -> Outcome:
     P = sp.Symbol("P")
     j = age + 1
     links = []
-    for name, power, kernel in (
-        ("velocity", velocity, lambda g: eta * (1 - g) / (1 - gamma)),
-        ("average", average, lambda g: eta * (1 - g)),
+    for name, power, weight, kernel in (  # the state keeps weight γ^i of the gradient, and a step adds η of it
+        ("velocity", velocity, 1, lambda g: eta * (1 - g) / (1 - gamma)),
+        ("average", average, 1 - gamma, lambda g: eta * (1 - g)),
     ):
         total = eta / (1 - gamma) ** power
+        links.append((f"{name}, no steps", same(kernel(gamma**0), 0, "empty sum")))
+        more = kernel(gamma ** (count + 1)) - kernel(gamma**count)
+        links.append((f"{name}, one step more", same(more, eta * weight * gamma**count, "for every t")))
         links.append((f"{name} in total", same(kernel(P).subs(P, 0), total, "as γ^j → 0")))
         links.append((f"{name} to come", same(total - kernel(gamma**j), gamma ** (j + left) * total, "γ^j of it")))
     return both(*links)
@@ -109,14 +114,21 @@ def ages(mean: Any = 1) -> Outcome:
 
     limit = partial(count).subs(count * gamma**count, T).subs(gamma**count, P)
     M = 2 * N - 1
+
+    def ages_in(window: Any) -> Any:
+        return window * (window - 1) / 2
+
     return both(
+        ("a window of no values", same(ages_in(sp.Integer(0)), 0, "empty sum")),
+        ("a window of one more", same(ages_in(count + 1) - ages_in(count), count, "Σ i = M(M − 1)/2, for every M")),
         ("no terms", same(partial(0), 0, "empty sum")),
         (
             "one term more",
             same(partial(count + 1) - partial(count), (1 - gamma) * count * gamma**count, "Σ i w_i, for every t"),
         ),
         ("the limit", same(limit.subs({P: 0, T: 0}), N - mean, "γ^t → 0 and tγ^t → 0")),
-        ("a window of 2N − 1", same((M - 1) / 2, N - mean, "(M − 1)/2")),
+        ("a window of 2N − 1", same(ages_in(M) / M, N - mean, "(M − 1)/2")),
+        ("a window of N", same(ages_in(N) / N, (N - 1) / 2, "(N − 1)/2")),
     )
 
 
@@ -143,50 +155,58 @@ def squares(window: Any = 1) -> Outcome:
 
 
 def mass(low: Any = 1, high: Any = LARGEST) -> Outcome:
-    """1 − 1/e ≤ mass on the last N values ≤ 3/4 for N ≥ 2: x log(1 − 1/x) increases on x > 1, to −1.
+    """1 − e^{−low} ≤ 1 − (1 − 1/N)^N ≤ high for N ≥ 2, by logarithms and y = 1/N in (0, ½].
 
     Args:
-        low: what stands for the 1 in e^{−1}: the limit of −x log(1 − 1/x).
+        low: what stands for the 1 in e^{−1}.
         high: the upper bound, attained at N = 2.
     """
     y = sp.Symbol("y", positive=True)
-    # d/dx x log(1 − 1/x) = log(1 − y) + y/(1 − y) with y = 1/x.
-    slope = sp.log(1 - y) + y / (1 - y)
-    x = 1 / y
-    derivative = sp.diff(x * sp.log(1 - y), y) * (-(y**2))
-    at_0 = limit(sp.log(1 - y) / y, y, sp.Integer(0), "+")
-    return both(
-        ("its slope", equal(derivative, slope, "log(1 − y) + y/(1 − y), y = 1/x", numerator)),
-        ("increasing", nonnegative(slope, y, 0, 1, what="log(1 − y) + y/(1 − y) ≥ 0")),
-        ("its limit", same(at_0, -low, "x log(1 − 1/x) → −1, so (1 − 1/N)^N ≤ 1/e")),
-        ("N = 2", same(1 - sp.Rational(1, 2) ** 2, high, "the largest mass, 3/4")),
-    )
+    low, high = sp.Rational(low), sp.Rational(high)
+    below = nonnegative(-sp.log(1 - y) - low * y, y, 0, HALF, what="(1 − 1/N)^N ≤ 1/e")
+    if high < 1:
+        above = nonnegative(sp.log(1 - y) - y * sp.log(1 - high), y, 0, HALF, what="(1 − 1/N)^N ≥ 1/4")
+    else:
+        above = proved("a mass is below 1")
+    return both(("the weights' sum", weights()), ("at least 1 − 1/e", below), ("at most 3/4", above))
 
 
-def variation(bound: Any = 1, least: Any = 1) -> Outcome:
-    """|average − mean of the last N| ≤ (1 − 1/N)^N R for values in an interval of length R, and this is attained.
+def variation(bound: Any = 1, attained: Any = 1, infinite: bool = True) -> Outcome:
+    """|average − mean of the last N| ≤ (1 − 1/N)^N R for values in [a, a + R], and this is attained.
+
+    With δ = (1 − 1/N)^N the average is outside + inside, the mean of the last N is inside + more, where outside is
+    Σ_{i≥N} w_i x_i and more is Σ_{i<N} (1/N − w_i) x_i: sums with non-negative weights of mass δ each.
 
     Args:
-        bound: what stands for the factor 1 before (1 − 1/N)^N R.
-        least: the largest weight times N.
+        bound, attained: what stands for the factor 1 before (1 − 1/N)^N R, in the bound and where it is attained.
+        infinite: whether the weights outside have the mass δ, and not less.
     """
     import z3
 
-    N, R = sp.Symbol("N", integer=True, positive=True), sp.Symbol("R", positive=True)
-    g, power = z3.Reals("gamma gamma_i")
-    inside = 1 - (1 - 1 / N) ** N  # the weights' mass in the window, by `weights`
+    g, power, total, mass, part, x = z3.Reals("gamma gamma_i total mass part x")
+    a, R, delta, lost, outside, more = z3.Reals("a R delta lost outside more")
+    outer = delta if infinite else delta - lost
+    domain = (
+        z3.And(R > 0, delta >= 0, delta < 1, lost >= 0, lost <= delta, z3.Or(infinite, lost > 0)),
+        z3.And(outside >= outer * a, outside <= outer * (a + R)),
+        z3.And(more >= delta * a, more <= delta * (a + R)),
+    )
+    size = rational(bound) * delta * R
+    start, length, share = sp.symbols("a R delta", positive=True)
+    ends = share * (start + length) - share * start
     return both(
+        ("the weights' sum", weights()),
+        ("no weight above 1/N", decide((1 - g) * power <= 1 - g, (g >= 0, g < 1, power >= 0, power <= 1))),
+        ("a value more, below", decide(total + part * x >= (mass + part) * a, (total >= mass * a, part >= 0, x >= a))),
         (
-            "no weight above 1/N",
-            decide(
-                (1 - g) * power <= z3.RealVal(str(least)) * (1 - g),
-                (g >= 0, g < 1, power >= 0, power <= 1),
-                what="(1−γ)γ^i ≤ 1 − γ",
-            ),
+            "a value more, above",
+            decide(total + part * x <= (mass + part) * (a + R), (total <= mass * (a + R), part >= 0, x <= a + R)),
         ),
-        ("distance", equal(1 - inside, bound * (1 - 1 / N) ** N, "Σ_{i<N} (1/N − w_i) = (1 − 1/N)^N")),
-        # Values R outside of the window and 0 inside have the window mean 0.
-        ("attained", equal(R * (1 - inside) - 0, bound * (1 - 1 / N) ** N * R, "by values at both ends")),
+        (
+            "at most δR",
+            decide(z3.And(outside - more <= size, more - outside <= size), domain, what="|difference| ≤ δR"),
+        ),
+        ("attained by values at both ends", equal(ends, sp.Rational(attained) * share * length, "δ(a + R) − δa = δR")),
     )
 
 
@@ -217,11 +237,13 @@ def correction(power: Any = 0) -> Outcome:
     import z3
 
     steps = age + 1
-    total = 1 - gamma**steps  # by `weights`
-    g = z3.Real("gamma_power")
+    total = 1 - gamma**steps
+    p, weight, divided = z3.Reals("gamma_power weight divided")
     return both(
-        ("sum", same(total / (1 - gamma ** (steps + power)), 1, "Σ w_i/(1 − γ^t) = 1")),
-        ("sign", decide(1 - g > 0, (g >= 0, g < 1), what="1 − γ^t > 0")),
+        ("the sum before", weights()),
+        ("the sum", same(total / (1 - gamma ** (steps + power)), 1, "Σ w_i/(1 − γ^t) = 1")),
+        ("none negative", decide(divided >= 0, (divided * (1 - p) == weight, weight >= 0, p >= 0, p < 1))),
+        ("a constant sequence", bias()),
     )
 
 
@@ -283,8 +305,8 @@ CHAPTER = Chapter(
                 r"the weights have the mean age $N - 1$, which is that of a window of $2N-1$ values; the window of $N$ "
                 r"has $\frac{N-1}{2}$"
             ),
-            plain="the average's mean age is N − 1, that of a window of 2N − 1 values",
-            hypotheses=("N = 1/(1−γ)",),
+            plain="the average's mean age is N − 1, that of a window of 2N − 1 values; a window of N has (N − 1)/2",
+            hypotheses=("0 < γ < 1", "N = 1/(1−γ), for windows N or 2N − 1 an integer", PAST),
             method="partial sums by induction, their limit, by SymPy",
             prove=ages,
             planted=(Planted("N for N − 1", {"mean": 0}),),
@@ -292,11 +314,16 @@ CHAPTER = Chapter(
         Step(
             id="running_average.squares",
             statement=(
-                r"$\sum_i w_i^2 = \frac{1-\gamma}{1+\gamma} = \frac{1}{2N-1}$: of independent values the average has "
-                r"the variance of a window of $2N-1$"
+                r"$\sum_i w_i^2 = \frac{1-\gamma}{1+\gamma} = \frac{1}{2N-1}$: of independent values of one variance "
+                r"the average has the variance of a window of $2N-1$"
             ),
             plain="Σ w_i² = 1/(2N−1): the average of independent values has the variance of a window of 2N − 1",
-            hypotheses=("N = 1/(1−γ)",),
+            hypotheses=(
+                "0 < γ < 1",
+                "N = 1/(1−γ), for a window 2N − 1 an integer",
+                "values independent, of one variance",
+                PAST,
+            ),
             method="partial sums by induction, their limit, by SymPy",
             prove=squares,
             planted=(Planted("1/(2N) for 1/(2N−1)", {"window": 0}),),
@@ -305,28 +332,40 @@ CHAPTER = Chapter(
             id="running_average.mass",
             statement=r"for $N \ge 2$ the last $N$ values have the mass $1 - (1-\frac1N)^N \in [1 - \frac1e, \frac34]$",
             plain="the last N values have the mass 1 − (1−1/N)^N, at least 1 − 1/e and at most 3/4",
-            hypotheses=("N ≥ 2",),
-            method="x log(1−1/x) increases to −1: derivative by SymPy, its sign by z3, limit by SymPy",
+            hypotheses=("N = 1/(1−γ) ≥ 2, an integer", PAST),
+            method="logarithms of both bounds, in y = 1/N: 0 at an end, with a derivative of one sign (SymPy, z3)",
             prove=mass,
-            planted=(Planted("e^{−2} for e^{−1}", {"low": 2}), Planted("1/2 for 3/4", {"high": sp.Rational(1, 2)})),
+            planted=(
+                Planted("e^{−2} for e^{−1}", {"low": 2}),
+                Planted("1/2 for 3/4", {"high": HALF}),
+                Planted("3/4 − 10⁻⁶ for 3/4", {"high": LARGEST - sp.Rational(1, 10**6)}),
+            ),
+            weaker=({"low": HALF}, {"low": -1}, {"high": sp.Rational(9, 10)}, {"high": 2}),
             kind=Kind.BOUND,
         ),
         Step(
             id="running_average.variation",
             statement=(
-                r"for values in an interval of length $R$ the average and the mean of the last $N$ differ by at most "
-                r"$(1-\frac1N)^N R$, and this is attained"
+                r"for an infinite past of values in an interval of length $R$ the average and the mean of the last $N$ "
+                r"differ by at most $(1-\frac1N)^N R$, and this is attained"
             ),
-            plain="average and mean of the last N differ by at most (1−1/N)^N R, attained; R is the values' range",
-            hypotheses=("N ≥ 1 integer",),
+            plain=(
+                "for an infinite past of values of range R, average and mean of the last N differ by at most "
+                "(1−1/N)^N R, attained"
+            ),
+            hypotheses=("N = 1/(1−γ) ≥ 2, an integer", PAST),
             method=(
-                "no weight exceeds 1/N (z3), so the total variation distance is the mass outside of the window (SymPy)"
+                "no weight exceeds 1/N, so the difference is that of two sums of mass (1−1/N)^N, each by induction "
+                "over its values (z3)"
             ),
             prove=variation,
             planted=(
-                Planted("half of it", {"bound": sp.Rational(1, 2)}),
-                Planted("no weight above 1/(2N)", {"least": "1/2"}),
+                Planted("half of it", {"bound": HALF}),
+                Planted("1 − 10⁻⁶ times it", {"bound": 1 - sp.Rational(1, 10**6)}),
+                Planted("twice of it attained", {"attained": 2}),
+                Planted("a finite past, g_0 = 0: γ^t of the mass is missing", {"infinite": False}, hypothesis=True),
             ),
+            weaker=({"bound": 2},),
             kind=Kind.BOUND,
         ),
         Step(
@@ -347,7 +386,7 @@ CHAPTER = Chapter(
             statement=r"divided by $1-\gamma^t$ the weights are non-negative and sum to $1$",
             plain="divided by 1 − γ^t the weights are non-negative and sum to 1: no bias",
             hypotheses=("0 < γ < 1", "t ≥ 1"),
-            method="the partial sum by SymPy, the sign by z3",
+            method="the partial sums and the constant sequence by SymPy, the sign by z3",
             prove=correction,
             planted=(Planted("1 − γ^{t+1} for 1 − γ^t", {"power": 1}),),
         ),

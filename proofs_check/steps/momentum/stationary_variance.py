@@ -22,8 +22,8 @@ The covariance can be seen directly: x_t = x_{t+1} + v_{t+1}, and x_t and x_{t+1
     Var x = η₀s²/(2h) / (1 − (1 − γ)Bη₀h/(2(1 + γ))),
 
 so that Var x/η₀ → s²/(2h) as η₀ → 0, whatever γ and B; the denominator is the departure at a finite η₀. In the average
-form with η, which is the velocity form with (1 − γ)η, Var x = ηq(1 + γ)/(h(2(1 + γ) − (1 − γ)ηh)), and the rule reads
-η = Bη₀.
+form with η, which is the velocity form with (1 − γ)η and stable where that is, Var x = ηq(1 + γ)/(h(2(1 + γ) −
+(1 − γ)ηh)), and the rule reads η = Bη₀. Where it is not stable this is no variance: at γ = ½, ηh = 10 it is negative.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from typing import Any
 import sympy as sp
 
 from lemmascope.proofs_check.methods.equality import equal
+from lemmascope.proofs_check.methods.monotone import rational
 from lemmascope.proofs_check.methods.reals import decide
 from lemmascope.proofs_check.step import Chapter, Outcome, Planted, Step, both
-from lemmascope.theory.verdict import Kind
 
 gamma, eta, h, q = sp.symbols("gamma eta h q", positive=True)
 A = sp.Matrix([[1 - eta * h, -gamma], [eta * h, gamma]])
@@ -77,8 +77,7 @@ def prove_stable(edge: Any = 2, low: Any = 0) -> Outcome:
     import z3
 
     g, k, one, two = z3.Reals("gamma eta_h lambda_1 lambda_2")
-    top = z3.RealVal(str(edge)) * (1 + g)
-    inside = z3.And(k > z3.RealVal(str(low)), k < top)
+    inside = z3.And(k > rational(low), k < rational(edge) * (1 + g))
     momentum = z3.And(g >= 0, g < 1)
     real = z3.And(momentum, one + two == 1 + g - k, one * two == g)
     small = z3.And(one > -1, one < 1, two > -1, two < 1)
@@ -109,7 +108,7 @@ def prove_unique(edge: Any = 2, power: Any = 2) -> Outcome:
     x, c, v = _variances()
     D = (1 - gamma) * (2 * (1 + gamma) - eta * h)
     g, k = z3.Reals("gamma eta_h")
-    domain = (g >= 0, g < 1, k > 0, k < z3.RealVal(str(edge)) * (1 + g))
+    domain = (g >= 0, g < 1, k > 0, k < rational(edge) * (1 + g))
     return both(
         ("determinant", equal(determinant, -eta * h * D, "−ηhD", _cancelled)),
         ("D > 0", decide((1 - g) * (2 * (1 + g) - k) > 0, domain, what="D > 0")),
@@ -151,22 +150,34 @@ def prove_temperature(half: Any = 2, batch: Any = 1) -> Outcome:
     )
 
 
-def prove_average(damping: Any = 1) -> Outcome:
+def prove_average(damping: Any = 1, edge: Any = 2) -> Outcome:
     """Prove the variance in the average form g ← γg + (1 − γ)∇, x ← x − ηg, from a Lyapunov equation of its own.
 
     Args:
         damping: the exponent of 1 − γ before ηh.
+        edge: what stands for the 2 of 2(1 + γ) in the hypothesis.
     """
+    import z3
+
+    g, k = z3.Reals("gamma eta_h")
+    stable = (g >= 0, g < 1, (1 - g) * k > 0, (1 - g) * k < rational(edge) * (1 + g))
+    root = sp.Symbol("lambda", real=True)
     share = 1 - gamma
     matrix = sp.Matrix([[1 - eta * share * h, -eta * gamma], [share * h, gamma]])  # of (x, g): x' = x − ηg'
     x = _solved(matrix, sp.Matrix([-eta * share, share]))[0]
     stated = eta * q * (1 + gamma) / (h * (2 * (1 + gamma) - share**damping * eta * h))
     velocity = _variances()[0].subs(eta, share * eta)
+    roots = root**2 - (1 + gamma - share * eta * h) * root + gamma
     return both(
+        ("its eigenvalues are the velocity form's at (1 − γ)η", equal((root * sp.eye(2) - matrix).det(), roots)),
+        ("Var x > 0", decide(k * (1 + g) * (2 * (1 + g) - (1 - g) * k) > 0, stable, what="Var x > 0")),
         ("its own equation", equal(x, stated, "ηq(1 + γ)/(h(2(1 + γ) − (1 − γ)ηh))", _cancelled)),
         ("the velocity form at (1 − γ)η", equal(velocity, x, "the same", _cancelled)),
     )
 
+
+NOISE = "independent gradient noise of mean 0 and variance s²/B > 0"
+STABLE = ("0 ≤ γ < 1", "η, h > 0", "ηh < 2(1+γ)")
 
 CHAPTER = Chapter(
     title="The stationary variance and the temperature rule",
@@ -179,7 +190,7 @@ CHAPTER = Chapter(
                 r"\gamma \end{pmatrix}$ have $|\lambda| < 1$ if and only if $0 < \eta h < 2(1+\gamma)$"
             ),
             plain="for 0 ≤ γ < 1 momentum on h x²/2 is stable iff 0 < ηh < 2(1+γ)",
-            hypotheses=("0 ≤ γ < 1", "velocity form"),
+            hypotheses=("0 ≤ γ < 1", "η, h > 0", "velocity form"),
             method="real and complex roots apart, both directions, by z3 over the reals",
             prove=prove_stable,
             planted=(
@@ -187,7 +198,6 @@ CHAPTER = Chapter(
                 Planted("1.9(1+γ) for 2(1+γ)", {"edge": "1.9"}),
                 Planted("−1 for 0", {"low": -1}),
             ),
-            kind=Kind.BOUND,
         ),
         Step(
             id="stationary_variance.unique",
@@ -197,10 +207,14 @@ CHAPTER = Chapter(
                 r"(1-\gamma)(2(1+\gamma)-\eta h)$"
             ),
             plain="where it is stable, the Lyapunov equation has one solution, with det S = η³q²/(h(1−γ)D) > 0",
-            hypotheses=("0 ≤ γ < 1", "0 < ηh < 2(1+γ)"),
+            hypotheses=STABLE,
             method="the determinant of the linear equations by SymPy, its sign by z3",
             prove=prove_unique,
-            planted=(Planted("2.1(1+γ) for 2(1+γ)", {"edge": "2.1"}), Planted("q for q²", {"power": 1})),
+            planted=(
+                Planted("q for q²", {"power": 1}),
+                Planted("2.1(1+γ) for 2(1+γ)", {"edge": "2.1"}, hypothesis=True),
+            ),
+            weaker=({"edge": 1},),
         ),
         Step(
             id="stationary_variance.velocity",
@@ -210,11 +224,7 @@ CHAPTER = Chapter(
                 r"-\frac12 \mathrm{Var}\, v$"
             ),
             plain="Var x = ηs²(1+γ)/(Bh(1−γ)(2(1+γ)−ηh)), Var v = 2η²s²/(B(1−γ)(2(1+γ)−ηh)), Cov(x, v) = −Var v/2",
-            hypotheses=(
-                "velocity form on h x²/2",
-                "independent gradient noise of mean 0 and variance s²/B",
-                "0 < ηh < 2(1+γ)",
-            ),
+            hypotheses=("velocity form on h x²/2, stationary", NOISE, *STABLE),
             method="the Lyapunov equation solved by SymPy for symbolic γ, η, h, q = s²/B",
             prove=prove_variance,
             planted=(
@@ -230,8 +240,11 @@ CHAPTER = Chapter(
                 r"\frac{(1-\gamma)B\eta_0 h}{2(1+\gamma)}\big)$, so $\mathrm{Var}\, x / \eta_0 \to s^2/(2h)$ as "
                 r"$\eta_0 \to 0$ for all $\gamma$ and $B$"
             ),
-            plain="with η = (1−γ)Bη₀: Var x = (η₀s²/2h)/(1 − (1−γ)Bη₀h/(2(1+γ))) → η₀s²/(2h), whatever γ and B",
-            hypotheses=("as above",),
+            plain=(
+                "with η = (1−γ)Bη₀: Var x = (η₀s²/2h)/(1 − (1−γ)Bη₀h/(2(1+γ))), so Var x/η₀ → s²/(2h) as η₀ → 0, "
+                "whatever γ and B"
+            ),
+            hypotheses=("velocity form on h x²/2, stationary", NOISE, "0 ≤ γ < 1", "0 < (1−γ)Bη₀h < 2(1+γ)"),
             method="substitution and limit by SymPy",
             prove=prove_temperature,
             planted=(Planted("h for 2h", {"half": 1}), Planted("B² for B", {"batch": 2})),
@@ -240,13 +253,17 @@ CHAPTER = Chapter(
             id="stationary_variance.average",
             statement=(
                 r"in the average form $\mathrm{Var}\, x = \frac{\eta s^2(1+\gamma)}{B h (2(1+\gamma) - (1-\gamma)\eta "
-                r"h)}$, which is the velocity form's at $(1-\gamma)\eta$"
+                r"h)} > 0$, which is the velocity form's at $(1-\gamma)\eta$"
             ),
-            plain="in the average form Var x = ηs²(1+γ)/(Bh(2(1+γ) − (1−γ)ηh)), the velocity form's at (1−γ)η",
-            hypotheses=("average form on h x²/2", "noise as above"),
-            method="a Lyapunov equation of its own, solved by SymPy, and the substitution",
+            plain="in the average form Var x = ηs²(1+γ)/(Bh(2(1+γ) − (1−γ)ηh)) > 0, the velocity form's at (1−γ)η",
+            hypotheses=("average form on h x²/2, stationary", NOISE, "0 ≤ γ < 1", "0 < (1−γ)ηh < 2(1+γ)"),
+            method="a Lyapunov equation of its own, solved by SymPy, and the substitution; the sign by z3",
             prove=prove_average,
-            planted=(Planted("without the 1−γ", {"damping": 0}),),
+            planted=(
+                Planted("without the 1−γ", {"damping": 0}),
+                Planted("3(1+γ) for 2(1+γ)", {"edge": 3}, hypothesis=True),
+            ),
+            weaker=({"edge": 1},),
         ),
     ),
 )

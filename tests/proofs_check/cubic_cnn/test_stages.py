@@ -130,7 +130,7 @@ def test_a_sum_with_other_weights_may_fall(powers):
 def test_a_norm_with_another_factor():
     found = STEPS["weighted_sum"].prove(factor=1 + TINY)
     at = found.witness["at"]
-    square = (at["before"] + at["u"] * at["x"]) ** 2
+    square = at["rate"] * (at["y0"] * at["ell0"] * at["xi0"] ** 2 * at["x00"]) ** 2
     assert_close(found.witness["left"], square)
     assert_close(found.witness["right"], 1.000001 * square)
 

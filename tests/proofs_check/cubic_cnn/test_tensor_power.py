@@ -122,9 +122,11 @@ def test_constants_between_the_least_and_the_published():
     """The published ones are not needed, and what lies between is proved, as far as the upper bound alone shows it."""
     assert STEPS["published"].prove(first=1, second=Fraction(17, 10)).status is Status.PROVED
     assert STEPS["published"].prove(first=1, second=Fraction(16, 10)).status is Status.INCONCLUSIVE
-    for constants in ((3, 8), (1 + TINY, 1), (1, 1 + TINY)):
-        found = STEPS["least_constants"].prove(*constants)
-        assert (found.status, found.witness) == (Status.REFUTED, {"first": "1", "second": "1"})
+    for first, second in ((3, 8), (1 + TINY, 1), (1, 1 + TINY)):
+        assert STEPS["least_constants"].prove(first=first, second=second).status is Status.PROVED
+        found = STEPS["least_constants"].prove(least_first=first, least_second=second)
+        constants = {"first": "1", "second": "1", "least_first": str(first), "least_second": str(second)}
+        assert (found.status, found.witness) == (Status.REFUTED, constants)
     assert STEPS["upper"].prove(rate=1, log=2).status is Status.PROVED
     assert STEPS["lower"].prove(factor=Fraction(1, 2)).status is Status.PROVED
 
