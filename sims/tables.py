@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["COLOURS", "Table", "harmless", "number"]
+__all__ = ["COLOURS", "Table", "harmless", "number", "spell_bytes"]
 
 import math
 from collections.abc import Sequence
@@ -37,6 +37,15 @@ def harmless(text: object, *, lines: bool = False) -> str:
     return "".join(c if c.isprintable() or c == kept else c.encode("unicode_escape").decode() for c in str(text))
 
 
+def spell_bytes(count: float) -> str:
+    """A number of bytes as one reads it."""
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.3g} {unit}"
+        count /= 1024
+    return f"{count:.3g} GiB"
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows of text under a head, with the numbers behind them.
@@ -60,3 +69,5 @@ class Table:
         for row in self.rows:
             if len(row) != len(self.columns):
                 raise InputError(f"table {self.name}", list(row), f"each row must have {len(self.columns)} cells")
+            if not all(isinstance(cell, str) for cell in row):
+                raise InputError(f"table {self.name}", list(row), "each cell must be text")

@@ -16,6 +16,7 @@ from typing import Any
 from lemmascope.cli import lazily
 from lemmascope.sims import registry
 from lemmascope.sims.checksums import PROVENANCE
+from lemmascope.sims.sizes import spell_seconds
 from lemmascope.sims.study import Study
 from lemmascope.theory.claim import Claim
 
@@ -200,16 +201,3 @@ def steps() -> list[Entry]:
         )
         for one in report.catalogue()
     ]
-
-
-def spell_seconds(seconds: float | None) -> str:
-    """About how long: "20 s", "4 min", "–" where nobody said."""
-    if seconds is None:
-        return "–"
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 90
-        else f"{seconds / 60:.0f} min"
-        if seconds < 5400
-        else f"{seconds / 3600:.1f} h"
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["EXITS", "KEPT", "Done", "carry", "command_of", "size_of", "sizes", "title_of"]
+__all__ = ["EXITS", "KEPT", "Done", "carry", "command_of", "explain", "folder_of", "size_of", "sizes", "title_of"]
 
 import ast
 from collections.abc import Iterator
@@ -15,10 +15,11 @@ import click
 
 from lemmascope.cli.command import Command, Option, flag
 from lemmascope.cli.fields import settings_from, study_flags
-from lemmascope.cli.kinds import INT, PATH, TEXT, OneOf
+from lemmascope.cli.kinds import INT, NUMBER, PATH, TEXT, OneOf
 from lemmascope.cli.manners import say, stop
 from lemmascope.sims import registry
-from lemmascope.sims.study import Study, Task
+from lemmascope.sims.sizes import LONG, forecast, spell_seconds
+from lemmascope.sims.study import Study, Task, plain, settings_of, spell
 from lemmascope.theory.errors import InputError
 
 KEPT = "finished parts are kept; --resume continues"
@@ -59,10 +60,13 @@ def _shared(study: Study[Any]) -> list[Option]:
     return [
         *sizes(section=SHARED),
         made("--root-seed", kind=INT, default=0, help="Root of all random streams [0]."),
-        made("--out", kind=PATH, default=Path("results") / study.name, help=f"Results [results/{study.name}]."),
+        made("--out", kind=PATH, help=f"Results [results/{study.name}, results/{study.name}-quick, …]."),
+        made("--explain", help="Say what would run, and compute nothing."),
+        made("--yes", help="Run it though it would take more than a day."),
         made("--resume", help="Go on where a run that was interrupted stopped."),
         made("--force", help="Replace the results that lie there."),
         made("--cluster", kind=TEXT, help="Run over Dask: local, local:WORKERS or tcp://HOST:PORT; the same bits."),
+        made("--cluster-patience", kind=NUMBER, help="Seconds that the cluster may be silent before it is lost [60]."),
         made("--workers", kind=INT, help="Threads [the number of cores]."),
         made(
             "--backend",
@@ -97,7 +101,11 @@ def command_of(study: Study[Any], name: str = "") -> Command:
 
     def callback(**given: Any) -> int:
         common = {option.name: given.pop(str(option.name)) for option in shared}
-        settings = settings_from(study, size_of(common), given)
+        size = size_of(common)
+        settings = settings_from(study, size, given)
+        common["out"] = common["out"] or folder_of(study, size)
+        if common.pop("explain"):
+            return explain(study, settings, common["root_seed"], common["workers"])
         return carry(study, settings, **common).status
 
     return Command(
@@ -121,6 +129,11 @@ def sizes(**keywords: Any) -> list[Option]:
     ]
 
 
+def folder_of(study: Study[Any], size: str, within: Path = Path("results")) -> Path:
+    """Where the results of a size are: another folder for each."""
+    return within / (study.name if size == "default" else f"{study.name}-{size}")
+
+
 def size_of(given: dict[str, Any]) -> str:
     """The size that is asked for, taken out of what was given.
 
@@ -133,6 +146,43 @@ def size_of(given: dict[str, Any]) -> str:
     return found[0] if found else "default"
 
 
+def explain(study: Study[Any], settings: Any, root_seed: int, workers: int | None) -> int:
+    """Print what would run."""
+    import os
+
+    from lemmascope.sims.report.terminal import open_console
+    from lemmascope.sims.tables import spell_bytes
+
+    found, console = forecast(study, settings, root_seed), open_console()
+    for name, tasks in found.tasks.items():
+        axes = {axis: len({spell(task.at[axis]) for task in tasks}) for axis in tasks[0].at}
+        grid = " × ".join(f"{count} {axis}" for axis, count in axes.items())
+        console.print(
+            f"{study.name}: {name}, {len(tasks)} {'parts' if len(tasks) > 1 else 'part'}" + f" ({grid})" * bool(grid)
+        )
+    given = ", ".join(f"{name} = {x}" for name, x in plain(settings).items())
+    console.print(f"Settings: {given}.")
+    threads = min(workers or os.cpu_count() or 1, found.count)
+    if found.memory is not None and found.disc is not None:
+        memory = f"{spell_bytes(found.memory)} a part, {spell_bytes(threads * found.memory)} with {threads} at a time"
+        console.print(f"Memory: about {memory}. Disc: about {spell_bytes(found.disc)} of parts.")
+    else:
+        console.print("Memory and disc: the study does not say (Experiment(needs=…)).")
+    if found.seconds is not None:
+        console.print(f"Time: about {spell_seconds(found.seconds)} on two cores.")
+    else:
+        console.print("Time: the study does not say how long its default size takes (Study(seconds=…)).")
+    count = len(study.claims)
+    console.print(f"Claims: {count - len(found.undecided)} of {count} can be decided.")
+    for sentence in found.left_open:
+        console.print(sentence)
+    if study.file:
+        console.print(
+            f"{study.file} was run to read its definitions, and its axes and costs were asked; no task was run."
+        )
+    return 0
+
+
 def carry(
     study: Study[Any],
     settings: Any,
@@ -142,41 +192,51 @@ def carry(
     resume: bool = False,
     force: bool = False,
     cluster: str | None = None,
+    cluster_patience: float | None = None,
     workers: int | None = None,
     backend: str = "auto",
     dtype: str = "float64",
+    yes: bool = False,
 ) -> Done:
     """Run a study with a bar and notices, and print what it found.
 
     Raises:
         InputError: what `sims.run.carry.run_study` refuses.
-        SystemExit: the cluster was lost, with state 3.
+        SystemExit: the cluster was lost, with state 3; it would take more than `LONG` and was not confirmed, with 2.
     """
     import time
 
     from lemmascope.sims.report.terminal import open_console, task_progress
-    from lemmascope.sims.report.verdicts import claim_lines, table_text
-    from lemmascope.sims.run.carry import run_study
+    from lemmascope.sims.report.verdicts import claim_lines, counted, table_text
+    from lemmascope.sims.run.carry import rehearse, run_study
     from lemmascope.sims.run.tasks import Executor, Threads
 
     if cluster is not None and workers is not None:
         raise InputError("workers", workers, "they are threads of this process; with --cluster say local:WORKERS")
     console, started = open_console(), time.monotonic()
+    planned = forecast(study, settings, root_seed, dtype=dtype, backend=backend)
+    if planned.seconds is not None and planned.seconds > LONG and not yes:
+        took = f"{study.name} would take about {spell_seconds(planned.seconds)} on two cores"
+        stop(f"{took}; --explain says what would run, --yes runs it all the same.", 2)
+    for sentence in planned.left_open:
+        console.print(sentence, style="yellow")
+    if study.file and not resume and settings != settings_of(study.settings, "tiny"):
+        rehearse(study)
     with ExitStack() as around:
         executor: Executor = Threads(workers)
         if cluster is not None:
             from lemmascope.sims.run.cluster import ClusterLost, Dask
 
             around.enter_context(_lost(ClusterLost))
-            executor = dask = around.enter_context(Dask(cluster))
+            executor = dask = around.enter_context(Dask(cluster, cluster_patience))
             console.print(f"Dask's dashboard: {dask.dashboard}")
         bar = around.enter_context(ExitStack())
         advance: list[Any] = []
 
         def begin(tasks: list[Task[Any]]) -> None:
             if tasks:
-                total = sum(task.cost for task in tasks)
-                advance.append(bar.enter_context(task_progress(total, len(tasks), study.name)))
+                there = planned.cost - sum(task.cost for task in tasks), planned.count - len(tasks)
+                advance.append(bar.enter_context(task_progress(planned.cost, planned.count, study.name, there)))
 
         result = run_study(
             study,
@@ -209,10 +269,8 @@ def carry(
     for claim in result.unjudged:
         roles = ", ".join(dict.fromkeys(repr(one.role) for one in result.evidence))
         console.print(f"✗ {claim} was not judged: it is about evidence of another role than {roles}", style="red")
-    said = (
-        f"{good} of {len(result.verdicts)} verdicts as expected" if result.verdicts else "No claim is about these data"
-    )
-    console.print(f"\n{said}, in {seconds:.0f} s; results in {out}")
+    said = counted(result.verdicts) if result.verdicts else "No claim is about these data"
+    console.print(f"\n{said}; {seconds:.0f} s; results in {out}")
     if result.failures:
         say(f"{'; '.join(result.failures)}; all else is in {out}.")
     status = 2 if result.failures else int(not result.as_expected)

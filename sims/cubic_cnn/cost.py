@@ -26,6 +26,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from lemmascope.sims.cubic_cnn.problems import Problem
+from lemmascope.sims.tables import spell_bytes
 from lemmascope.theory.cubic_cnn.quantities import POINTS, REPLICATES
 from lemmascope.theory.errors import InputError
 
@@ -197,15 +198,6 @@ def choose_representation(
         parts = [f"{total[key]:.2g} {'operations a seed ' * (i == 0)}in {_space(key)}" for i, key in enumerate(total)]
         reason = ", ".join(parts)
     return Choice(name, reason)
-
-
-def spell_bytes(count: float) -> str:
-    """A number of bytes as one reads it."""
-    for unit in ("B", "KiB", "MiB"):
-        if count < 1024:
-            return f"{count:.3g} {unit}"
-        count /= 1024
-    return f"{count:.3g} GiB"
 
 
 def _space(name: str) -> str:

@@ -57,8 +57,8 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
-    """A progress bar on a terminal; a line at each tenth elsewhere. Both on standard error."""
+def progress(total: float, what: str) -> Iterator[Callable[[float], None]]:
+    """A progress bar on a terminal; a line at each tenth elsewhere. Both on standard error, and at the end at 100 %."""
     errors = open_console(stderr=True)
     if errors.is_terminal:
         bar = Progress(
@@ -72,56 +72,81 @@ def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
         with bar:
             task = bar.add_task(harmless(what), total=total)
             yield lambda count: bar.advance(task, count)
+            bar.update(task, completed=total)  # runs that ended before their last iteration
         return
-    state = {"done": 0, "shown": 0}
+    tenths = _Tenths(total)
     started = time.monotonic()
 
-    def advance(count: int) -> None:
-        state["done"] += count
-        tenth = 10 * state["done"] // total
-        if tenth > state["shown"]:
-            state["shown"] = tenth
-            print(f"{harmless(what)}: {10 * tenth} % ({time.monotonic() - started:.0f} s)", file=sys.stderr, flush=True)
+    def advance(count: float) -> None:
+        tenth = tenths.after(count)
+        if tenth is not None:
+            print(f"{what}: {10 * tenth} % ({time.monotonic() - started:.0f} s)", file=sys.stderr, flush=True)
 
     yield advance
+    advance(total)
+
+
+class _Tenths:
+    """Counts what is done, and says each tenth of it that is new, the last one at the end."""
+
+    def __init__(self, total: float, done: float = 0.0) -> None:
+        self.total, self.done = max(total, 1e-9), done
+        self.shown = self._tenth()
+
+    def _tenth(self) -> int:
+        return min(10, int(10 * self.done / self.total + 1e-9))
+
+    def after(self, count: float) -> int | None:
+        """The tenth that is reached after ``count`` more; None where it was said before."""
+        self.done += count
+        before, self.shown = self.shown, self._tenth()
+        return self.shown if self.shown > before else None
 
 
 @contextmanager
-def task_progress(total: float, count: int, what: str) -> Iterator[Callable[[float], None]]:
-    """Progress over ``count`` tasks of ``total`` cost: a bar, or a line now and then; on standard error."""
+def task_progress(
+    total: float, count: int, what: str, there: tuple[float, int] = (0.0, 0)
+) -> Iterator[Callable[[float], None]]:
+    """Progress over ``count`` tasks of ``total`` cost: a bar, or a line now and then; on standard error.
+
+    ``there`` is the cost and the number of those that were done before.
+    """
     errors = open_console(stderr=True)
-    state = {"done": 0.0, "tasks": 0, "shown": 0}
+    before, tasks = there
+    tenths = _Tenths(total, before)
     started = time.monotonic()
 
     def spell() -> str:
-        spent = time.monotonic() - started
-        left = spent * (total - state["done"]) / state["done"] if state["done"] else 0.0
-        rate = 60 * state["tasks"] / max(spent, 1e-9)
-        return f"{state['tasks']} of {count} parts, {rate:.1f} a minute, {_clock(left)} left"
+        spent, done = time.monotonic() - started, tenths.done - before
+        left = spent * (total - tenths.done) / done if done else 0.0
+        rate = 60 * (tasks - there[1]) / max(spent, 1e-9)
+        return f"{tasks} of {count} parts, {rate:.1f} a minute, {_clock(max(left, 0.0))} left"
 
     if errors.is_terminal:
         bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TextColumn("{task.percentage:3.0f} %  {task.fields[spelled]}"),
+            TextColumn("{task.percentage:3.0f} %  {task.fields[spelled]}", markup=False),
             console=errors,
         )
         with bar:
-            task = bar.add_task(harmless(what), total=max(total, 1e-9), spelled="")
+            shown = bar.add_task(harmless(what), total=tenths.total, completed=before, spelled="")
 
             def draw(cost: float) -> None:
-                state["done"], state["tasks"] = state["done"] + cost, state["tasks"] + 1
-                bar.update(task, completed=state["done"], spelled=spell())
+                nonlocal tasks
+                tasks += 1
+                tenths.after(cost)
+                bar.update(shown, completed=min(tenths.done, tenths.total), spelled=spell())
 
             yield draw
         return
 
     def advance(cost: float) -> None:
-        state["done"], state["tasks"] = state["done"] + cost, state["tasks"] + 1
-        tenth = int(10 * state["done"] / max(total, 1e-9) + 1e-9)
-        if tenth > state["shown"]:
-            state["shown"] = tenth
-            print(f"{harmless(what)}: {10 * tenth} %, {spell()}", file=sys.stderr, flush=True)
+        nonlocal tasks
+        tasks += 1
+        tenth = tenths.after(cost)
+        if tenth is not None:
+            print(f"{what}: {10 * tenth} %, {spell()}", file=sys.stderr, flush=True)
 
     yield advance
 

@@ -15,7 +15,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ from lemmascope.theory.claim import Evidence
 from lemmascope.theory.cubic_cnn import AXES
 from lemmascope.theory.cubic_cnn.boundaries import feature_share
 from lemmascope.theory.cubic_cnn.claims import PHASE
-from lemmascope.theory.cubic_cnn.claims.phase import plane_of
+from lemmascope.theory.cubic_cnn.claims.phase import SIDE, plane_of
 from lemmascope.theory.cubic_cnn.parameters import HEADLINE, Parameters
 from lemmascope.theory.cubic_cnn.predictions import MEMORIZATION_THRESHOLD, overshoot_rate
 from lemmascope.theory.errors import InputError, check_number, check_size
@@ -41,6 +41,9 @@ REACH = 4000.0
 
 COAST = 5.0
 """… but no less than this many times 1/(1 − γ), in which the velocity is spent."""
+
+MOST = 1000
+"""Cells a side at most."""
 
 WHOLE = ("N", "m", "P", "d")
 SPANS = {"eta": (0.0125, 64.0), "gamma": (1e-4, 1.0), "mu": (0.05, 0.8)}
@@ -73,7 +76,8 @@ class Axis:
     @classmethod
     def spaced(cls, name: str, low: float, high: float, count: int) -> Axis:
         """``count`` values from low to high, evenly in the logarithm; whole numbers where the parameter is one."""
-        check_size("cells", count, 2)
+        if check_size("cells", count, 2) > MOST:
+            raise InputError("cells", count, f"it must be at most {MOST}")
         check_number(f"axis {name}: from", low, 0, open_low=True)
         check_number(f"axis {name}: to", high, low, open_low=True)
         values = np.geomspace(low, high, count)
@@ -103,9 +107,8 @@ class Settings:
         check_size("seeds", self.seeds)
         check_number("eta", self.eta, 0, open_low=True)
         check_number("gamma", self.gamma, 0, 1, open_high=True)
-        axes = self.axes
-        for j in range(len(axes[0].values)):
-            for i in range(len(axes[1].values)):
+        for j in (0, -1):  # the corners: what may be is monotone in every parameter
+            for i in (0, -1):
                 self.cell(j, i)
 
     def _axis(self, name: str, span: tuple[float, float] | None) -> Axis:
@@ -120,7 +123,7 @@ class Settings:
                 span = float(self.parameters.n + 1), max(1e6, 4 * middle)
         return Axis.spaced(name, *span, self.cells)
 
-    @property
+    @cached_property
     def axes(self) -> tuple[Axis, Axis]:
         """The vertical and the horizontal one."""
         return self._axis(self.y, self.y_range), self._axis(self.x, self.x_range)
@@ -153,7 +156,7 @@ class Block:
         """The last iteration of each cell."""
         return [math.ceil(max(REACH / eta, COAST / (1 - gamma))) for eta, gamma in self.cells]
 
-    @property
+    @cached_property
     def cost(self) -> float:
         """Operations, if no cell leaves."""
         return 2.0 * self.parameters.n**2 * self.parameters.m * sum(self.last)
@@ -301,6 +304,28 @@ def _lines_cost(settings: Settings, at: Mapping[str, Any]) -> float:
     return 2.0 * p.n**2 * p.m * REACH / _clock_rate(p) + race
 
 
+def _cells_needs(settings: Settings, at: Mapping[str, Any]) -> tuple[float, float]:
+    """K twice and what it is packed into, some arrays of the block's coefficients; and its part, as measured."""
+    block = blocks(settings)[at["block"]]
+    p, cells = block.parameters, len(block.cells)
+    return 24.0 * p.n**2 + 12 * 8 * p.n * p.m * cells, 5000 + 100.0 * cells
+
+
+def _lines_needs(settings: Settings, at: Mapping[str, Any]) -> tuple[float, float]:
+    """The draw of the clock, and the race of every cell; its part has a number for each."""
+    cells = math.prod(len(axis.values) for axis in settings.axes)
+    return 32.0 * settings.parameters.n**2 + 100 * settings.parameters.m * cells, 3000 + 8.0 * cells
+
+
+def undecided(settings: Settings) -> Mapping[str, str]:
+    """Everything on a plane without lines, and the race law on a coarse one."""
+    if not settings.of_the_optimizer:
+        return {claim.id: "no line is predicted for this plane; --x eta --y gamma can" for claim in PHASE}
+    if settings.cells < SIDE:
+        return {"boundary.race": f"{settings.cells} cells a side are too coarse for 9 of 10; --cells {SIDE} can"}
+    return {}
+
+
 def derive(settings: Settings, data: Data) -> Data:
     """Cells and lines in one data set."""
     found = data["cells"]
@@ -347,17 +372,25 @@ STUDY = Study(
             measured,
             lambda s, at: blocks(s)[at["block"]].cost,
             plane,
+            needs=_cells_needs,
         ),
-        "lines": Experiment(lambda s: {"seed": range(s.seeds)}, lines, _lines_cost, when=lambda s: s.of_the_optimizer),
+        "lines": Experiment(
+            lambda s: {"seed": range(s.seeds)},
+            lines,
+            _lines_cost,
+            when=lambda s: s.of_the_optimizer,
+            needs=_lines_needs,
+        ),
     },
     derive=derive,
     evidence=evidence,
     claims=PHASE,
+    undecided=undecided,
     summary=summary,
     examples=(
         "lemmascope phase --quick",
         "lemmascope phase",
-        "lemmascope phase --full --cluster tcp://scheduler:8786 --out results/phase-full",
+        "lemmascope phase --full --cluster tcp://scheduler:8786",
         "lemmascope phase --x mu --y beta --cells 8 --out results/mu-beta",
         "lemmascope phase --resume",
     ),

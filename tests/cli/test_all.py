@@ -1,5 +1,7 @@
 """Every study one after the other."""
 
+from pathlib import Path
+
 import pytest
 
 from lemmascope.sims import registry
@@ -40,8 +42,8 @@ def house(monkeypatch, tmp_path):
     monkeypatch.setattr(registry, "names", lambda: tuple(studies))
     monkeypatch.setattr(registry, "study", studies.get)
     monkeypatch.setattr(registry, "title", lambda name: f"The study {name}.")
-    (tmp_path / "out" / "refused").mkdir(parents=True)
-    (tmp_path / "out" / "refused" / "thesis.txt").write_text("mine")
+    (tmp_path / "out" / "refused-tiny").mkdir(parents=True)
+    (tmp_path / "out" / "refused-tiny" / "thesis.txt").write_text("mine")
     return studies, computed, named
 
 
@@ -68,7 +70,7 @@ def test_one_that_fails_does_not_keep_the_others_from_being_run(call_cli, house,
     assert "ZeroDivisionError: of a part" in found.stderr
     assert "in the task cells seed=0 bias=0" in found.stderr
     assert "it holds files that are no results of lemmascope" in found.stderr
-    assert (tmp_path / "out" / "refused" / "thesis.txt").read_text() == "mine"
+    assert (tmp_path / "out" / "refused-tiny" / "thesis.txt").read_text() == "mine"
     assert computed() == 4
 
     again = call_cli("all", "--tiny", "--out", "out")
@@ -78,9 +80,9 @@ def test_one_that_fails_does_not_keep_the_others_from_being_run(call_cli, house,
     assert "done already: 0 of 1 verdicts as expected" in again.stdout
     assert computed() == 4
 
-    (tmp_path / "out" / "coins" / "verdicts.json").unlink()
+    (tmp_path / "out" / "coins-tiny" / "verdicts.json").unlink()
     call_cli("all", "--tiny", "--out", "out")
-    assert (tmp_path / "out" / "coins" / "verdicts.json").exists()
+    assert (tmp_path / "out" / "coins-tiny" / "verdicts.json").exists()
     assert computed() == 4  # from its parts
 
     assert call_cli("all", "--tiny", "--out", "out", "--force").exit_code == 2
@@ -111,5 +113,6 @@ def test_the_worst_exit_state_is_that_of_all(call_cli, house):
     assert call_cli("all", "--tiny").exit_code == 1
     del studies["false"]
     assert call_cli("all", "--tiny").exit_code == 0
-    assert call_cli("all", "--quick").exit_code == 2  # other settings than those that lie there
+    assert call_cli("all", "--quick").exit_code == 0  # each size has a folder of its own
+    assert {path.name for path in Path("results").iterdir()} == {"coins-tiny", "false-tiny", "coins-quick"}
     assert call_cli("all", "--quick", "--full").exit_code == 2

@@ -178,7 +178,7 @@ def test_a_claim_that_fails_is_inconclusive_and_no_verdict_decides_the_status(ca
     assert found.exit_code == 2
     assert "✗ INCONCLUSIVE   toy.near" in found.stdout
     assert "failed (ZeroDivisionError: division by zero" in found.stdout
-    saved = json.loads((tmp_path / "results/toy/verdicts.json").read_text())
+    saved = json.loads((tmp_path / "results/toy-tiny/verdicts.json").read_text())
     assert saved["verdicts"][0]["status"] == "INCONCLUSIVE"
 
 

@@ -107,7 +107,9 @@ def test_help_is_made_from_the_declaration(toy):
         "--fair / --no-fair Toss it fairly.",
         "-n, --n INT [4; full 8].",
         "--bias-of-rim NUMBER [0.25].",
-        "--out PATH Results [results/toy].",
+        "--out PATH Results [results/toy, results/toy-quick, …].",
+        "--explain Say what would run, and compute nothing.",
+        "--yes Run it though it would take more than a day.",
         "--backend NAME What computes: auto, numpy.",
         "--dtype NAME Numbers: float64.",
         "lemmascope run toy.py --biases 0,0.2",
@@ -195,10 +197,10 @@ def test_it_runs_judges_and_is_resumed(toy, tmp_path):
     assert found.exit_code == 0, found.output
     for text in ("What was tossed", "✓ HOLDS", "toy.near · the coin", "control (0 for 3): REFUTED"):
         assert text in found.stdout
-    assert found.stdout.splitlines()[-1].startswith("1 of 1 verdicts as expected, in ")
-    assert found.stdout.splitlines()[-1].endswith("s; results in results/toy")
+    assert found.stdout.splitlines()[-1].startswith("1 of 1 verdicts as expected: 1 HOLDS; ")
+    assert found.stdout.splitlines()[-1].endswith("s; results in results/toy-tiny")
     assert "toy: 100 %, 2 of 2 parts" in found.stderr
-    out = tmp_path / "results" / "toy"
+    out = tmp_path / "results" / "toy-tiny"
     before = (out / "verdicts.json").read_bytes()
     assert json.loads(before)["root_seed"] == 5
 

@@ -1,8 +1,8 @@
 """Run every study that is not done, and end in one table.
 
-Results that are complete and come from today's code are left alone, and a study that was interrupted goes on; parts
-that other code computed are computed again, which is said. One that fails does not keep the others from being run. The
-exit state is the worst of all.
+Results that are complete and come from today's code are left alone, and a study that was interrupted goes on, with
+--resume or without; parts that other code computed are computed again, which is said. One that fails does not keep the
+others from being run. The exit state is the worst of all.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from lemmascope.cli import lazily
-from lemmascope.cli.catalogue import spell_seconds
 from lemmascope.cli.command import command as made
 from lemmascope.cli.command import flag, option
-from lemmascope.cli.kinds import INT, PATH
+from lemmascope.cli.kinds import INT, NUMBER, PATH
 from lemmascope.cli.manners import FAULT, polite
-from lemmascope.cli.studies import EXITS, KEPT, Done, carry, size_of, sizes
+from lemmascope.cli.studies import EXITS, KEPT, Done, carry, folder_of, size_of, sizes
 from lemmascope.sims import registry
 from lemmascope.sims.checksums import read_provenance
+from lemmascope.sims.sizes import spell_seconds
 from lemmascope.sims.study import Study, settings_of
 
 SAID = {0: "as expected", 1: "not as expected", 2: "refused", 3: "cluster lost", FAULT: "failed"}
@@ -32,14 +32,20 @@ SAID = {0: "as expected", 1: "not as expected", 2: "refused", 3: "cluster lost",
     *sizes(),
     option("--root-seed", kind=INT, default=0, help="Root of all random streams [0]."),
     option("--out", kind=PATH, default=Path("results"), help="Folder in which each study has its own [results]."),
+    flag(
+        "--resume",
+        help="Go on where a run was interrupted, as without it; of a study that has nothing there that is said.",
+    ),
     flag("--force", help="Run all of them anew, and replace the results that lie there."),
+    flag("--yes", help="Run a study though it would take more than a day."),
     option("--cluster", help="Run over Dask: local, local:WORKERS or tcp://HOST:PORT; the same bits."),
+    option("--cluster-patience", kind=NUMBER, help="Seconds that the cluster may be silent before it is lost [60]."),
     option("--workers", kind=INT, help="Threads [the number of cores]."),
     examples=("lemmascope all --quick --out look", "lemmascope all", "lemmascope all --full --cluster tcp://HOST:8786"),
     exits=(("0", "every verdict of every study is as expected, its control REFUTED"), *EXITS[1:]),
     kept=KEPT,
 )
-def command(out: Path, root_seed: int, force: bool, **given: Any) -> int:
+def command(out: Path, root_seed: int, resume: bool, force: bool, **given: Any) -> int:
     """See the top of the file."""
     from rich import box
     from rich.table import Table
@@ -57,14 +63,15 @@ def command(out: Path, root_seed: int, force: bool, **given: Any) -> int:
         with lazily.imports():
             study = registry.study(name)
         lazily.resolve()
-        settings = settings_of(study.settings, size)
-        done = None if force else _there(study, settings, root_seed, out / name)
+        settings, own = settings_of(study.settings, size), folder_of(study, size, out)
+        done = None if force else _there(study, settings, root_seed, own)
         if done is None:
-            other = "" if force else _other_code(study, settings, root_seed, out / name)
+            other = "" if force else _other_code(study, settings, root_seed, own)
             if other:
                 console.print(f"its parts were computed {other}; they are computed again", style="yellow")
             anew = force or bool(other)
-            done = _one(study, settings, root_seed=root_seed, out=out / name, resume=not anew, force=anew, **given)
+            go_on = not anew and (resume or own.exists())
+            done = _one(study, settings, root_seed=root_seed, out=own, resume=go_on, force=anew, **given)
         else:
             console.print(f"done already: {done.good} of {done.verdicts} verdicts as expected")
         worst = max(worst, done.status)

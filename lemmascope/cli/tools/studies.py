@@ -1,7 +1,8 @@
 """List the studies, and the file in which each claim is stated.
 
 For each study: what it says, its subject, the number of its claims, and how long it takes on two cores. Verdicts are
-those saved in the folder of results, as many as came out as expected of all; – where there are none.
+those saved of its default size, in results/STUDY, as many as came out as expected of all; – where there are none. A
+claim has a verdict for each of the evidence that it is about, so there may be more verdicts than claims.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ SCHEMA = "lemmascope-study/1"
 )
 def command(results: Path, json_: Path | None) -> None:
     """See the top of the file."""
-    saved = {one.study: one for one in Saved.within(results)}
+    saved = {one.study: one for one in Saved.within(results) if one.path.parent.name == one.study}
     rows = []
     for name in registry.names():
         with lazily.imports():
@@ -56,10 +57,10 @@ def command(results: Path, json_: Path | None) -> None:
     with json_output(json_, SCHEMA.partition("/")[0]) as give:
         give(rows)
     if json_ is None:
-        _show(rows)
+        _show(rows, results)
 
 
-def _show(rows: list[dict[str, Any]]) -> None:
+def _show(rows: list[dict[str, Any]], results: Path) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -81,6 +82,8 @@ def _show(rows: list[dict[str, Any]]) -> None:
         whose = Text.assemble((row["study"], "bold"), (f"\n{row['subject']}\n", "dim"))
         table.add_row(whose, said.append("\n"), str(row["claims"]), counted, spell_seconds(row["seconds"]))
     console.print(table)
+    of = f"as expected, of all that are saved in {results}/STUDY: of the default size"
+    console.print(f"Verdicts: {of}, and one on each evidence that a claim is about.")
     console.print("Message, flags and examples: lemmascope STUDY --help. Each claim: lemmascope claims --list.")
 
 
