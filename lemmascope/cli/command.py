@@ -59,8 +59,13 @@ class Command(click.Command):
             return super().invoke(ctx)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """As usual; an error says which command it is about."""
+        """As usual; a flag that is given twice is refused, and an error says which command it is about."""
         try:
+            if not ctx.resilient_parsing:
+                _, _, order = self.make_parser(ctx).parse_args(list(args))
+                for param in order:
+                    if isinstance(param, click.Option) and not param.multiple and order.count(param) > 1:
+                        raise click.UsageError(f"{param.opts[-1]} is given twice", ctx)
             return super().parse_args(ctx, args)
         except click.UsageError as error:
             error.ctx = error.ctx or ctx
@@ -110,11 +115,13 @@ class Argument(click.Argument):
         self.help = help
 
 
-def command(doc: str | None, *params: click.Parameter, **keywords: Any) -> Callable[[Callable[..., Any]], Command]:
+def command(
+    doc: str | None, *params: click.Parameter, cls: type[Command] = Command, **keywords: Any
+) -> Callable[[Callable[..., Any]], Command]:
     """Decorator: a function as the command whose help is a file's docstring; keywords as of `Command`."""
 
     def made(function: Callable[..., Any]) -> Command:
-        return Command(params=list(params), callback=function, help=doc, **keywords)
+        return cls(params=list(params), callback=function, help=doc, **keywords)
 
     return made
 

@@ -148,6 +148,8 @@ def optimizer_from_text(text: str) -> tuple[str | None, dict[str, Any]]:
         key, sign, value = item.partition("=")
         if not sign:
             raise InputError("optimizer", text, "it must look like gd:eta=0.1 or momentum:eta=0.1,gamma=0.999")
+        if key.strip() in table:
+            raise InputError("optimizer", text, f"{key.strip()} is given twice")
         table[key.strip()] = _value(value.strip())
     return label, table
 

@@ -10,6 +10,9 @@ import xarray as xr
 from lemmascope.cli import catalogue
 from lemmascope.proofs_check import report
 from lemmascope.sims import registry
+from lemmascope.sims.checksums import sealed
+from lemmascope.sims.files import ResultsFolder, write_json
+from lemmascope.sims.report.verdicts import VERDICTS_SCHEMA
 from tests.cli.test_study_command import TOY
 
 RUN = ["simulate", "-d", "60", "-N", "12", "-m", "3", "--iterations", "20", "--seeds", "5"]
@@ -23,11 +26,18 @@ def refused(found, *words):
         assert word in found.stderr, found.stderr
 
 
+def keep(folder, verdicts):
+    """Save verdicts, as a run of the study scaling does."""
+    with ResultsFolder(folder, {"study": "scaling"}) as results:
+        document = sealed({"schema": VERDICTS_SCHEMA, "study": "scaling", "verdicts": verdicts})
+        write_json(results.partial / "verdicts.json", document)
+
+
 @pytest.fixture
 def toy(call_cli, tmp_path):
     """The results of a study of one's own."""
     (tmp_path / "toy.py").write_text(TOY)
-    assert call_cli("run", "toy.py", "--tiny", "--seeds", "3").exit_code == 0
+    assert call_cli("run", "toy.py", "--tiny", "--seeds", "3", "--out", "results/toy").exit_code == 0
     return tmp_path / "results" / "toy"
 
 
@@ -56,14 +66,12 @@ def test_one_list_has_every_claim_and_every_step(call_cli, tmp_path):
 
 
 def test_the_list_is_filtered_and_shows_what_is_saved(call_cli, tmp_path, toy):
-    (tmp_path / "results" / "scaling").mkdir()
     saved = [
         {"claim": claim.id, "label": "GD", "status": "HOLDS", "as_expected": True}
         for claim in registry.study("scaling").claims
     ]
     saved[0]["status"] = "REFUTED"
-    document = {"study": "scaling", "verdicts": saved}
-    (tmp_path / "results" / "scaling" / "verdicts.json").write_text(json.dumps(document))
+    keep(tmp_path / "results" / "scaling", saved)
 
     def ids(*flags):
         found = call_cli("claims", "--list", "--json", "-", *flags)
@@ -81,14 +89,37 @@ def test_the_list_is_filtered_and_shows_what_is_saved(call_cli, tmp_path, toy):
     shown = call_cli("claims", "--list", "--study", "toy.py").stdout
     assert "HOLDS the coin" in shown
     assert f"stated in {tmp_path / 'toy.py'}:" in "".join(shown.split("\n")).replace("    ", "")
-    for flags in (["--study", "nothing"], ["--subject", "nothing"], ["--only", "nothing"], ["--status", "nothing"]):
+    for flags in (["--study", "nothing"], ["--subject", "nothing"], ["--status", "nothing"]):
         refused(call_cli("claims", "--list", *flags), f"{flags[0][2:]} = 'nothing'", "must be one of")
 
 
+def test_the_list_is_searched(call_cli):
+    def ids(*words):
+        return [entry["id"] for entry in json.loads(call_cli("claims", "--list", "--json", "-", *words).stdout)]
+
+    every = ids()
+    assert 0 < len(ids("momentum", "Memor")) < len(ids("momentum")) < len(every)
+    assert ids("--only", "gdm") == [one for one in every if one.startswith("gdm.")] != []
+    assert ids("--only", "gdm.") == ids("--only", "gdm")
+    assert ids("--only", "gdm.generalizes") == ["gdm.generalizes"]
+    refused(call_cli("claims", "--list", "--only", "gdm.generalises"), "did you mean gdm.generalizes")
+    refused(call_cli("claims", "--list", "--only", "gd.partial"), "did you mean gd.partially_learns")
+    refused(call_cli("claims", "--list", "results/headline"), "word = 'results/headline'", "leave --list out")
+    none = call_cli("claims", "--list", "--status", "REFUTED")
+    assert none.exit_code == 0
+    assert "No verdict that is saved in ./results has the status REFUTED." in none.stdout
+
+
+def test_json_on_standard_output_is_alone(call_cli, tmp_path, run):
+    for arguments in (["claims", "run.nc"], ["claims", "--list"], ["studies"], ["doctor", "--no-measure"]):
+        found = call_cli(*arguments, "--json", "-")
+        assert found.exit_code == 0, found.stderr
+        json.loads(found.stdout)
+    assert "NOT_APPLICABLE" in call_cli("claims", "run.nc", "--json", "-").stderr
+
+
 def test_studies_say_where_their_claims_are_stated_and_how_they_came_out(call_cli, tmp_path):
-    (tmp_path / "results" / "scaling").mkdir(parents=True)
-    document = {"study": "scaling", "verdicts": [{"as_expected": True}, {"as_expected": False}]}
-    (tmp_path / "results" / "scaling" / "verdicts.json").write_text(json.dumps(document))
+    keep(tmp_path / "results" / "scaling", [{"as_expected": True}, {"as_expected": False}])
     (tmp_path / "results" / "other").mkdir()
     (tmp_path / "results" / "other" / "verdicts.json").write_text("{")
     found = call_cli("studies", COLUMNS="120")
@@ -120,7 +151,7 @@ def test_a_study_of_ones_own_is_judged_again(call_cli, tmp_path, toy):
     changed = call_cli("claims", "results/toy", "--study", "toy.py", "--only", "toy.near")
     assert changed.exit_code == 1
     assert "1 REFUTED" in changed.stdout
-    refused(call_cli("claims", "results/toy", "--study", "toy.py", "--only", "toy.far"), "the claims are toy.near")
+    refused(call_cli("claims", "results/toy", "--study", "toy.py", "--only", "toy.far"), "did you mean toy.near?")
     refused(call_cli("claims", "results/toy", "--study", "scaling"), "'toy'", "'scaling'")
 
 
@@ -135,11 +166,15 @@ def test_a_folder_of_several_is_judged_and_others_are_passed_over(call_cli, tmp_
     (tmp_path / "results" / "strange").mkdir()
     (tmp_path / "results" / "strange" / "provenance.json").write_text("{}")
     found = call_cli("claims", "results", "--study", "toy.py", "--json", "all.json")
-    assert found.exit_code == 0
+    assert found.exit_code == 2  # what is damaged may have been another verdict
+    assert "not all of it could be judged: results/strange" in found.stderr
     assert found.stdout.count("toy.near · the coin") == 2
-    assert "passed over: results/strange holds no whole results" in " ".join(found.stdout.split())
+    assert "passed over: results/strange/provenance.json has no checksum" in " ".join(found.stdout.split())
     assert found.stdout.splitlines()[-1] == "2 HOLDS"
     assert len(json.loads((tmp_path / "all.json").read_text())) == 2
+    shutil.rmtree(tmp_path / "results" / "strange")
+    assert call_cli("claims", "results", "--study", "toy.py").exit_code == 0
+    refused(call_cli("claims", "results"), "nothing in it could be judged")  # it needs the study's file
 
 
 def test_a_trajectory_is_judged_by_its_subject(call_cli, tmp_path, run, schema):
@@ -149,7 +184,8 @@ def test_a_trajectory_is_judged_by_its_subject(call_cli, tmp_path, run, schema):
     schema(json.loads((tmp_path / "v.json").read_text()))
     one = call_cli("claims", "run.nc", "--only", "gdm.generalizes")
     assert one.stdout.count("GD+M   ") == 1
-    refused(call_cli("claims", "run.nc", "--only", "gd.wins"), "gd.wins", "gd.partially_learns")
+    refused(call_cli("claims", "run.nc", "--only", "gdm.generalise"), "did you mean gdm.generalizes")
+    refused(call_cli("claims", "run.nc", "--study", "headline"), "study = 'headline'", "run.nc is a file")
     (tmp_path / "thesis.json").write_text('{"schema": "mine"}')
     refused(call_cli("claims", "run.nc", "--json", "thesis.json"), "thesis.json")
     assert (tmp_path / "thesis.json").read_text() == '{"schema": "mine"}'

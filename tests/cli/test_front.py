@@ -11,6 +11,7 @@ from click.shell_completion import ShellComplete
 
 from lemmascope.cli import lazily, main
 from lemmascope.sims import registry
+from tests.cli.test_study_command import TOY
 
 FRONT = Path(main.__file__).parents[1]
 COMMANDS = main.app.list_commands(None)
@@ -88,6 +89,10 @@ def test_version(call_cli):
         (["simulate", "--iteration", "3"], "simulate has no flag --iteration; did you mean --iterations?"),
         (["scaling", "3"], "scaling: got unexpected extra argument (3); see lemmascope scaling --help."),
         (["scaling", "--seeds"], "scaling: option '--seeds' requires an argument"),
+        (["scaling", "--seeds", "3", "--quick", "--seeds", "4"], "scaling: --seeds is given twice"),
+        (["simulate", "-d", "3", "--d=4"], "simulate: --d is given twice"),
+        (["simulate", "--optimizer", "gd:eta=0.1,eta=0.2"], "eta is given twice"),
+        (["claims"], "claims: give results to judge, or --list; see lemmascope claims --help."),
         (["completion"], "completion: missing argument 'SHELL'"),
         (["completion", "ksh"], "it must be one of bash, zsh, fish"),
     ],
@@ -117,11 +122,23 @@ def test_completion_prints_the_script_of_a_shell(call_cli, shell):
         (["scaling", "--dtype"], "f", ["float64"]),
         (["completion"], "b", ["bash"]),
         (["claims", "--status"], "REF", ["REFUTED"]),
+        (["claims", "--only"], "gdm.gen", ["gdm.generalizes"]),
+        (["claims", "--study"], "sca", ["scaling"]),
+        (["claims", "--study"], "my", ["my"]),  # a file: the shell knows them
+        (["run"], "to", ["to"]),
+        (["run", "toy.py"], "--bia", ["--biases", "--bias-of-rim"]),
+        (["run", "toy.py", "--quick"], "--reg", []),
+        (["run", "toy.py", "--kind"], "d", ["die"]),
+        (["run", "toy.py", "--lie", "--dtype"], "", ["float64"]),
+        (["run", "absent.py"], "--bia", []),
     ],
 )
-def test_names_flags_and_words_are_completed(before, begun, expected):
+def test_names_flags_and_words_are_completed(before, begun, expected, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "toy.py").write_text(f"print('loaded')\n{TOY}")
     found = ShellComplete(main.app, {}, "lemmascope", "_LEMMASCOPE_COMPLETE").get_completions(before, begun)
     assert [item.value for item in found] == expected
+    assert "loaded" not in capsys.readouterr().out  # which the shell reads
 
 
 LOADED = """

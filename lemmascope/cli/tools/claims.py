@@ -6,7 +6,7 @@ the witness, INCONCLUSIVE, or NOT_APPLICABLE with the hypothesis that fails; and
 REFUTED.
 
 With --list, the claims of all studies and subjects and the steps of `lemmascope prove`, with the file that states each
-and the verdicts that are saved in ./results.
+and the verdicts that are saved in ./results; with words, those in which all of them stand.
 """
 
 from __future__ import annotations
@@ -15,16 +15,20 @@ __all__ = ["command"]
 
 import dataclasses
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from importlib.util import find_spec
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+from click.shell_completion import CompletionItem
+
 from lemmascope.cli import catalogue
 from lemmascope.cli.command import argument, flag, option
 from lemmascope.cli.command import command as made
 from lemmascope.cli.kinds import PATH, OneOf
+from lemmascope.cli.manners import nearest
 from lemmascope.cli.text import json_output, under
 from lemmascope.sims import registry
 from lemmascope.sims.files import PROVENANCE, ResultsError
@@ -42,18 +46,42 @@ LISTED = "lemmascope-statement"
 """The schema of an entry of the list."""
 
 
+def complete_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The ids of claims and steps that begin so."""
+    entries = [*catalogue.claims(), *catalogue.steps()]
+    return [CompletionItem(entry.id) for entry in entries if entry.id.startswith(incomplete)]
+
+
+def complete_studies(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The names of studies that begin so, or files."""
+    names = [CompletionItem(name) for name in registry.names() if name.startswith(incomplete)]
+    return names or [CompletionItem(incomplete, type="file")]
+
+
 @made(
     __doc__,
-    argument("saved", "Results to judge; several are judged one after the other.", nargs=-1, type=PATH),
+    argument("saved", "Results to judge, one after the other; words to look for, with --list.", nargs=-1, type=PATH),
     flag("--list", "list_", help="Show what is stated, and judge nothing."),
-    option("--only", multiple=True, metavar="ID", help="Only this claim or step. Repeat."),
-    option("--study", metavar="STUDY", help="A study's name, or the FILE.py of your own, whose results they are."),
+    option(
+        "--only",
+        multiple=True,
+        metavar="ID",
+        help="Only this claim or step, or those of this beginning, as gdm. Repeat.",
+        shell_complete=complete_ids,
+    ),
+    option(
+        "--study",
+        metavar="STUDY",
+        help="A study's name, or the FILE.py of your own, whose results they are.",
+        shell_complete=complete_studies,
+    ),
     option("--subject", metavar="NAME", help="With --list: only of this subject."),
     option("--status", kind=OneOf([s.value for s in Status], "STATUS"), help="With --list: only those saved so."),
     option("--plugin", kind=PATH, help="A Python file with claims of your own."),
-    option("--json", "json_", kind=PATH, help="Write the verdicts, or the list, to this file too; - prints it."),
+    option("--json", "json_", kind=PATH, help="Write the verdicts, or the list, to this file too; - prints it alone."),
     examples=(
         "lemmascope claims --list",
+        "lemmascope claims --list momentum memorization",
         "lemmascope claims --list --study STUDY",
         "lemmascope claims --list --status REFUTED",
         "lemmascope claims results/STUDY",
@@ -64,7 +92,7 @@ LISTED = "lemmascope-statement"
     exits=(
         ("0", "no verdict contradicts its claim (NOT_APPLICABLE is no contradiction)"),
         ("1", "one is REFUTED or INCONCLUSIVE, or a control HOLDS"),
-        ("2", "wrong use"),
+        ("2", "wrong use, damaged results, or an error of your own file"),
     ),
 )
 def command(
@@ -82,16 +110,21 @@ def command(
     from lemmascope.sims.report.terminal import open_console
     from lemmascope.sims.report.verdicts import VERDICTS_SCHEMA
 
-    console = open_console()
+    console = open_console(stderr=str(json_) == "-")
     more: list[Claim] = own_objects(plugin, Claim) if plugin is not None else []
     if list_:
-        _list(console, _chosen(more, only, study, subject, status), json_)
+        found = _chosen(more, [str(word) for word in saved], only, study, subject, status)
+        _list(console, found, json_)
+        if status is not None and not found:
+            console.print(f"No verdict that is saved in ./results has the status {status}.")
         return 0
     for name, value in (("subject", subject), ("status", status)):
         if value is not None:
             raise InputError(name, value, "it goes with --list")
     if not saved:
-        raise InputError("saved", None, "give results to judge, or --list")
+        raise click.UsageError("give results to judge, or --list")
+    if study is not None and (files := [path for path in saved if path.is_file()]):
+        raise InputError("study", study, f"it goes with a folder of results, and {files[0]} is a file")
     own = registry.find(study) if study is not None else None
     documents: list[dict[str, Any]] = []
     verdicts: list[Verdict] = []
@@ -114,8 +147,9 @@ def command(
             documents.append(document)
             verdicts += found
         for name in only:
-            if name not in known:
-                raise InputError("only", name, f"the claims are {', '.join(sorted(known))}")
+            _matching(name, known)
+        if not documents:
+            raise InputError("saved", str(saved[0]), "nothing in it could be judged")
         give(documents[0] if len(documents) == 1 else documents)
     counts = {one: sum(v.status is one for v in verdicts) for one in Status}
     console.print("\n" + (", ".join(f"{n} {one.value}" for one, n in counts.items() if n) or "No claim is about them."))
@@ -145,7 +179,7 @@ def _judged(
         result = judge_again(path, own, lambda sentence: console.print(sentence, style="yellow"))
         found = (*result.verdicts, *judge(more, result.evidence, result.study.controls))
         ids = {claim.id for claim in (*result.study.claims, *more)}
-        found = tuple(v for v in found if not only or v.claim in only)
+        found = tuple(v for v in found if _asked(v.claim, only))
         return ids, verdicts_json(dataclasses.replace(result, verdicts=found)), found
     from lemmascope.sims import netcdf
 
@@ -160,12 +194,23 @@ def _judged(
         raise InputError("saved", str(path), why)
     else:
         ours = []
-    chosen = [claim for claim in (*ours, *more) if not only or claim.id in only]
+    chosen = [claim for claim in (*ours, *more) if _asked(claim.id, only)]
     found = face.judge(data, chosen) if face is not None else judge(chosen, data)
     name, root = str(data.attrs.get("study", path.stem)), data.attrs.get("root_seed")
     is_seed = isinstance(root, Integral) and root >= 0  # what others' files have under that name may be anything
     saved = document(name, found, root_seed=int(root) if is_seed else None)
     return {claim.id for claim in (*ours, *more)}, saved, found
+
+
+def _asked(claim: str, only: Sequence[str]) -> bool:
+    """Whether a claim is among those that are asked for, by their ids or by beginnings that end at a dot."""
+    return not only or any(claim == name or claim.startswith(f"{name.rstrip('.')}.") for name in only)
+
+
+def _matching(name: str, known: Collection[str]) -> None:
+    """Raise `InputError` unless a claim that is known is asked for so."""
+    if not any(_asked(one, [name]) for one in known):
+        raise InputError("only", name, f"no claim has this id ({nearest(name, known).rstrip('.')})")
 
 
 def _face(data: xr.Dataset) -> Any:
@@ -196,7 +241,12 @@ def _contradicted(v: Verdict) -> bool:
 
 
 def _chosen(
-    more: Sequence[Claim], only: Sequence[str], study: str | None, subject: str | None, status: str | None
+    more: Sequence[Claim],
+    words: Sequence[str],
+    only: Sequence[str],
+    study: str | None,
+    subject: str | None,
+    status: str | None,
 ) -> list[tuple[catalogue.Entry, list[Any]]]:
     """The entries of the catalogue that are asked for, each with its saved verdicts."""
     own = [registry.find(study)] if study is not None and study.endswith(".py") else []
@@ -208,10 +258,15 @@ def _chosen(
     for field, value, names in (
         ("study", name, known),
         ("subject", subject, {entry.subject for entry in every} - {""}),
-        *(("only", one, {entry.id for entry in every}) for one in only),
     ):
         if value is not None and value not in names:
             raise InputError(field, value, f"it must be one of {', '.join(sorted(names))}")
+    for one in only:
+        _matching(one, {entry.id for entry in every})
+    texts = {entry.id: " ".join(map(str, dataclasses.astuple(entry))).casefold() for entry in every}
+    for word in words:
+        if not any(word.casefold() in text for text in texts.values()):
+            raise InputError("word", word, "it stands in no claim or step; to judge results leave --list out")
     saved: dict[tuple[str, str], list[Any]] = {}
     for one in catalogue.Saved.within(Path("results")):
         for verdict in one.verdicts:
@@ -220,7 +275,8 @@ def _chosen(
     for entry in every:
         verdicts = [v for s in entry.studies for v in saved.get((s, entry.id), [])]
         asked = (name is None or name in entry.studies) and (subject is None or subject == entry.subject)
-        if asked and (not only or entry.id in only) and (status is None or status in [v["status"] for v in verdicts]):
+        asked &= _asked(entry.id, only) and all(word.casefold() in texts[entry.id] for word in words)
+        if asked and (status is None or status in [v["status"] for v in verdicts]):
             found.append((entry, verdicts))
     return found
 

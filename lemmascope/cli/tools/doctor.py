@@ -17,7 +17,7 @@ from lemmascope.cli.text import json_output
 
 @made(
     __doc__,
-    option("--json", "json_", kind=PATH, help="Write the findings to this file too; - prints them."),
+    option("--json", "json_", kind=PATH, help="Write the findings to this file too; - prints them alone."),
     flag("--measure/--no-measure", default=True, help="Measure rates and bandwidth, or leave it."),
     examples=("lemmascope doctor", "lemmascope doctor --no-measure --json machine.json"),
 )
@@ -31,7 +31,7 @@ def command(json_: Path | None, measure: bool) -> None:
     with json_output(json_, "lemmascope-doctor") as give:
         found = examine(measure)
         give({"schema": "lemmascope-doctor/1", **found})
-    console = open_console()
+    console = open_console(stderr=str(json_) == "-")
     for section, lines in found.items():
         table = Table(title=section, title_justify="left", show_header=False, min_width=60)
         for name, value in lines.items():

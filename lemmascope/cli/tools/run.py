@@ -8,25 +8,55 @@ from __future__ import annotations
 
 __all__ = ["command"]
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem, ShellComplete
 
 from lemmascope.cli import lazily
-from lemmascope.cli.command import argument
+from lemmascope.cli.command import Command, argument
 from lemmascope.cli.command import command as made
 from lemmascope.cli.kinds import PATH
 from lemmascope.cli.studies import EXITS, command_of
 from lemmascope.sims import registry
+from lemmascope.theory.errors import InputError
+
+
+def complete(ctx: click.Context, param: click.Parameter | None, incomplete: str) -> list[CompletionItem]:
+    """The flags of the study and their values, once its file is said, which is run for that; files before."""
+    if "file" not in ctx.params:
+        return [CompletionItem(incomplete, type="file")]
+    try:
+        with redirect_stdout(sys.stderr), lazily.imports():
+            own = command_of(registry.load(ctx.params["file"]))
+    except InputError:
+        return []
+    return ShellComplete(own, {}, "", "").get_completions(list(ctx.params["flags"]), incomplete)
+
+
+class Run(Command):
+    """A command whose flags are those of another."""
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """As the other."""
+        return complete(ctx, None, incomplete)
 
 
 @made(
     __doc__,
     argument("file", "A Python file that defines one Study.", type=PATH),
     argument(
-        "flags", "The study's own flags and those of every study.", nargs=-1, type=click.UNPROCESSED, metavar="[FLAGS]"
+        "flags",
+        "The study's own flags and those of every study.",
+        nargs=-1,
+        type=click.UNPROCESSED,
+        metavar="[FLAGS]",
+        shell_complete=complete,
     ),
+    cls=Run,
     examples=(
         "lemmascope run my_study.py --help",
         "lemmascope run my_study.py --quick",
