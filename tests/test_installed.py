@@ -1,9 +1,10 @@
-"""The wheel: what is in it, and that it lives beside a project that has packages ``theory`` and ``sims`` of its own."""
+"""The sdist and the wheel: what is in them, and that they live beside packages ``theory`` and ``sims`` of a project."""
 
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -15,27 +16,65 @@ LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc")
 
 
 def run(*command, cwd, **env):
-    known = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "COLUMNS") and not k.startswith("PYTEST")}
+    ours = ("PYTHONPATH", "COLUMNS", "PYTEST", "NUMBA", "XDG", "MPL")
+    known = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
     return subprocess.run(list(map(str, command)), cwd=cwd, env=known | env, capture_output=True, text=True)
 
 
+def sources():
+    """This project's files, by path: those that git has, or would take; in an unpacked sdist, those that it lists."""
+    if (ROOT / ".git").exists():
+        found = run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=ROOT)
+        assert found.returncode == 0, found.stderr
+        listed = found.stdout
+    else:
+        listed = (ROOT / "lemmascope.egg-info" / "SOURCES.txt").read_text(encoding="utf-8")
+    made = ("lemmascope.egg-info", "setup.cfg", "PKG-INFO", ".gitignore")
+    return {name for name in listed.splitlines() if (ROOT / name).is_file() and not name.startswith(made)}
+
+
+SDIST = "import sys; from setuptools.build_meta import build_sdist; print(build_sdist(sys.argv[1]))"
+
+
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    """The wheel of these sources, beside which lie links and what an earlier build left."""
-    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for house in HOUSES:
-        shutil.copytree(ROOT / house, source / house, ignore=LEFT_OUT)
-    linked = {path.name for path in (ROOT / "lemmascope").iterdir() if path.is_symlink()}
-    shutil.copytree(ROOT / "lemmascope", source / "lemmascope", ignore=shutil.ignore_patterns("__pycache__", *linked))
-    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
+def sdist(tmp_path_factory):
+    """Unpacked; made where links lie, and what an earlier build, runs and tests left."""
+    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("sdist")
+    for name in sources():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, source / name)
     for house in HOUSES:
         (source / "lemmascope" / house).symlink_to(f"../{house}")
-    for stale in ("build/lib/lemmascope/stale.py", "build/lib/theory/stale.py"):
+    for stale in ("build/lib/lemmascope/stale.py", "build/lib/theory/stale.py", "results/scaling/stale.json"):
         (source / stale).parent.mkdir(parents=True)
         (source / stale).write_text("stale = True\n")
+    for stale in ("tests/__pycache__/stale.pyc", "sims/__pycache__/stale.nbi", "docs/__pycache__/stale.pyc"):
+        (source / stale).parent.mkdir()
+        (source / stale).touch()
+    built = run(sys.executable, "-c", SDIST, out, cwd=source)
+    assert built.returncode == 0, built.stdout + built.stderr
+    (packed,) = out.glob("lemmascope-*.tar.gz")
+    with tarfile.open(packed) as archive:
+        archive.extractall(out, filter="data")
+    return out / packed.name.removesuffix(".tar.gz")
+
+
+def test_the_sdist_has_these_sources_and_nothing_else(sdist):
+    """With its tests, pages and the Makefile that runs them; what has been built is described, and no link is there."""
+    there = {str(path.relative_to(sdist)) for path in sdist.rglob("*") if not path.is_dir()}
+    assert {name for name in there if not name.startswith("lemmascope.egg-info/")} == sources() | {
+        "PKG-INFO",
+        "setup.cfg",
+    }
+    assert not [path for path in sdist.rglob("*") if path.is_symlink()]
+
+
+@pytest.fixture(scope="module")
+def wheel(sdist, tmp_path_factory):
+    """The wheel that is built from it."""
+    out = tmp_path_factory.mktemp("wheel")
     flags = ["--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check", "--wheel-dir", out]
-    built = run(sys.executable, "-m", "pip", "wheel", *flags, source, cwd=source)
+    built = run(sys.executable, "-m", "pip", "wheel", *flags, sdist, cwd=out)
     assert built.returncode == 0, built.stdout + built.stderr
     (path,) = out.glob("lemmascope-*.whl")
     return path
@@ -171,3 +210,52 @@ def test_the_command_runs_there(project, site):
         assert found.returncode == 0, found.stderr
         assert found.stderr == ""
     assert "stated in theory/cubic_cnn/claims/scaling.py" in found.stdout
+
+
+WHERE_NOTHING_MAY_BE_WRITTEN = """
+import os, pathlib
+for folder in (HOME, SITE + "/lemmascope/sims"):
+    try:
+        pathlib.Path(folder, "written").touch()
+    except OSError:
+        continue
+    raise SystemExit(f"{folder} may be written")
+import numpy as np
+from lemmascope.cli.main import app
+from lemmascope.sims.cubic_cnn.backends import compiled, loops, weight_loop, window_sweeps
+assert compiled.unavailable() is None
+x, y = np.ones(3), np.zeros(3)
+loops.log_one_plus(x, y)
+assert np.allclose(y, np.log(2))
+app.main(["identities", "--library", "own", "--identity", "first_step[full]", "--examples", "1"])
+"""
+
+
+AS_OTHERS = """
+import ctypes, os, sys
+if os.geteuid() == 0:  # root may write anywhere, unless it gives up CAP_DAC_OVERRIDE
+    ctypes.CDLL(None).prctl(24, 1, 0, 0, 0)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions are POSIX")
+def test_it_runs_where_neither_the_home_nor_its_own_folder_may_be_written(site, tmp_path):
+    there, work = tmp_path / "there", tmp_path / "work"
+    home = there / "home"
+    shutil.copytree(site, there / "site", ignore=LEFT_OUT)
+    home.mkdir()
+    work.mkdir()
+    code = WHERE_NOTHING_MAY_BE_WRITTEN.replace("HOME", repr(str(home))).replace("SITE", repr(f"{there}/site"))
+    folders = [there, *(path for path in there.rglob("*") if path.is_dir())]
+    try:
+        for path in folders:
+            path.chmod(0o555)
+        found = run(sys.executable, "-c", AS_OTHERS, "-c", code, cwd=work, HOME=str(home), PYTHONPATH=f"{there}/site")
+    finally:
+        for path in folders:
+            path.chmod(0o755)
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert found.stderr.count("compiled in memory") == 1
+    assert "Traceback" not in found.stderr
+    assert [path.name for path in work.iterdir()] == ["results"]
