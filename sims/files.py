@@ -122,11 +122,11 @@ class Output:
         self, path: str | os.PathLike[str], kind: str, *, field: str = "out", refuse: Callable[[], None] | None = None
     ) -> None:
         self.path, self.kind, self.field, self._refuse = Path(path), kind, field, refuse
-        self._own = self.path.with_name(f".{self.path.name}{_LOCKED}")
-        self._partial = self.path.with_name(f".{self.path.name}{_PARTIAL}")
 
     def __enter__(self) -> Output:
         _refuse_foreign(self.path, self.kind, self.field)
+        self._own = self.path.with_name(f".{self.path.name}{_LOCKED}")
+        self._partial = self.path.with_name(f".{self.path.name}{_PARTIAL}")
         with _naming(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             _sweep(self.path.parent)

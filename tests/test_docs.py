@@ -18,6 +18,7 @@ from lemmascope.cli.studies import command_of
 from lemmascope.proofs_check import report as proofs_report
 from lemmascope.proofs_check.conformance import IDENTITIES
 from lemmascope.sims import registry
+from lemmascope.sims.checksums import ResultsError, digest, sealed
 from lemmascope.sims.report import documents
 from lemmascope.sims.report.documents import BEGIN, BLOCKS, BUILT, ROOT, Saved, change_notes, rewritten
 from lemmascope.sims.study import plain, settings_of
@@ -81,6 +82,9 @@ def test_a_changed_number_would_be_seen(copy, study):
     found["verdicts"][0]["computed"] = 123.0
     found["verdicts"][-1]["as_expected"] = False
     path.write_text(json.dumps(found), encoding="utf-8")
+    with pytest.raises(ResultsError, match=r"verdicts\.json was changed since it was written"):
+        documents.documents(copy)
+    path.write_text(json.dumps(sealed(found)), encoding="utf-8")
     changed = {p.relative_to(copy) for p, text in documents.documents(copy).items() if text != p.read_text("utf-8")}
     assert {Path("README.md"), Path("docs", "studies", f"{study}.md")} <= changed
 
@@ -133,10 +137,17 @@ def results(tmp_path, copy):
     (folder / "figures").mkdir(parents=True)
     found = SAVED.verdicts("headline")
     found["settings"] = plain(settings_of(registry.study("headline").settings))
-    (folder / "verdicts.json").write_text(json.dumps(found), encoding="utf-8")
-    (folder / "provenance.json").write_text('{"wall_seconds": 77.0}', encoding="utf-8")
     (folder / "figures" / "stages.png").write_bytes(b"drawn anew")
+    keep(folder, found)
     return folder.parent
+
+
+def keep(folder, found):
+    """Write a folder's verdicts, and where they come from."""
+    (folder / "verdicts.json").write_text(json.dumps(sealed(found)), encoding="utf-8")
+    names = ("verdicts.json", "figures/stages.png")
+    origin = {"wall_seconds": 77.0, "files": {name: digest(folder / name) for name in names}}
+    (folder / "provenance.json").write_text(json.dumps(sealed(origin)), encoding="utf-8")
 
 
 def test_results_of_the_default_size_are_kept(copy, results):
@@ -150,7 +161,7 @@ def test_results_of_the_default_size_are_kept(copy, results):
 def test_a_look_is_not_kept_and_is_said(copy, results):
     path = results / "headline" / "verdicts.json"
     found = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps(found | {"settings": found["settings"] | {"iterations": 4000}}), encoding="utf-8")
+    keep(path.parent, found | {"settings": found["settings"] | {"iterations": 4000}})
     before = (copy / "docs" / "studies" / "headline" / "verdicts.json").read_bytes()
     assert "not of the default size" in documents.copy(results, copy)[0]
     assert (copy / "docs" / "studies" / "headline" / "verdicts.json").read_bytes() == before

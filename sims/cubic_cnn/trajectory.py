@@ -14,6 +14,7 @@ import json
 import os
 from collections.abc import Mapping
 from importlib.metadata import version
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from lemmascope.sims.files import ResultsError
 from lemmascope.sims.netcdf import save
 from lemmascope.theory.cubic_cnn import predictions
 from lemmascope.theory.cubic_cnn.parameters import Parameters
+from lemmascope.theory.errors import check_number, check_size
 from lemmascope.theory.optimizers import Optimizer, describe
 
 SCHEMA = "lemmascope-trajectory/1"
@@ -167,7 +169,7 @@ def load(path: str | os.PathLike[str]) -> xr.Dataset:
     """Read a trajectory into memory.
 
     Raises:
-        ResultsError: there is no such file, or it is truncated, foreign, or of another schema version.
+        ResultsError: there is no such file, or it is truncated, foreign, of another schema version, or was changed.
     """
     run = netcdf.load(path, "a trajectory")
     schema = run.attrs.get("schema")
@@ -176,4 +178,45 @@ def load(path: str | os.PathLike[str]) -> xr.Dataset:
     missing = {"nu", "diverged_at"} - set(run.data_vars)
     if missing:
         raise ResultsError(f"{path} lacks {', '.join(sorted(missing))}: it is not a whole trajectory")
+    try:
+        _check(run)
+    except (LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        why = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ResultsError(f"{path} is no trajectory as lemmascope saves one ({why})") from error
     return run
+
+
+def _check(run: xr.Dataset) -> None:
+    """Raise some error unless axes, values and attributes are such as `label` makes; axes may be selected away."""
+    for name, kinds in {"seed": "iu", "iteration": "iu", "optimizer": "UO", "margin": "UO"}.items():
+        values = np.atleast_1d(run[name].values)
+        if values.ndim > 1 or values.dtype.kind not in kinds:
+            raise TypeError(f"the axis {name} has other values")
+        if name == "optimizer" and len(set(values.tolist())) < values.size:
+            raise ValueError("two optimizers have one name")
+        if name == "iteration" and (values.min() < 0 or np.any(np.diff(values) <= 0)):
+            raise ValueError("iterations do not increase")
+    for name, (dims, _, _) in VARIABLES.items():
+        if name in run and not set(run[name].dims) <= set(dims):
+            raise ValueError(f"{name} has other axes")
+        if name in run and run[name].dtype.kind not in ("UO" if name == "diverged_quantity" else "biuf"):
+            raise TypeError(f"{name} has other values")
+    for name in ("law", "representation", "representation_reason", "backend", "backend_reason", "dtype", "study"):
+        if not isinstance(run.attrs[name], str):
+            raise TypeError(f"{name} is no text")
+    for name in ("iterations", "root_seed"):
+        if not isinstance(run.attrs[name], Integral) or run.attrs[name] < 0:
+            raise TypeError(f"{name} is no number ≥ 0")
+    values = json.loads(run.attrs["parameters"])
+    if values is not None:
+        Parameters.from_dict(values)
+    sizes = json.loads(run.attrs["sizes"])
+    for name in ("d", "N", "P", "m"):
+        check_size(name, sizes[name])
+    check_number("lam", sizes["lam"], 0.0)
+    described = json.loads(run.attrs["optimizers"])
+    for label in np.atleast_1d(run["optimizer"].values):
+        form = described[str(label)]["average_form"]
+        if form is not None:
+            check_number("eta", form["eta"])
+            check_number("gamma", form["gamma"])

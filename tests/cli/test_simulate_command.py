@@ -8,8 +8,9 @@ import sys
 
 import numpy as np
 import pytest
+import xarray as xr
 
-from lemmascope.sims.cubic_cnn.trajectory import load
+from lemmascope.sims.cubic_cnn.trajectory import load, save
 
 RUN = ["simulate", "-d", "60", "-N", "12", "-m", "3", "--iterations", "20", "--seeds", "2"]
 
@@ -135,7 +136,8 @@ def test_an_existing_file_of_another_run_is_kept(call, tmp_path):
     refused(call(*RUN, "--root-seed", 1), "trajectory.nc", "--force")
     assert load(tmp_path / "trajectory.nc").attrs["root_seed"] == 0
     (tmp_path / "thesis.txt").write_text("mine")
-    refused(call(*RUN, "--out", "thesis.txt"), "thesis.txt", "--force")
+    for force in ([], ["--force"]):
+        refused(call(*RUN, "--out", "thesis.txt", *force), "thesis.txt", "choose another name")
     assert (tmp_path / "thesis.txt").read_text() == "mine"
     assert call(*RUN, "--root-seed", 1, "--force").exit_code == 0
     assert (tmp_path / "trajectory.nc").read_bytes() != before
@@ -155,7 +157,7 @@ def lemmascope(*args, **kwargs):
 
 
 def test_ctrl_c_exits_with_130_and_saves_nothing(tmp_path):
-    (tmp_path / "trajectory.nc").write_text("earlier")
+    earlier = save(xr.Dataset({"x": 1}), tmp_path / "trajectory.nc").read_bytes()
     process = lemmascope(*RUN[:-4], "--iterations", 10**6, "--every", 10**6, "--force", cwd=tmp_path)
     assert process.stderr.readline().rstrip().endswith("s)")  # the first tenth: the loop is running
     process.send_signal(signal.SIGINT)
@@ -164,7 +166,7 @@ def test_ctrl_c_exits_with_130_and_saves_nothing(tmp_path):
     assert "interrupted" in stderr
     assert "Traceback" not in stderr
     assert [p.name for p in tmp_path.iterdir()] == ["trajectory.nc"]
-    assert (tmp_path / "trajectory.nc").read_text() == "earlier"
+    assert (tmp_path / "trajectory.nc").read_bytes() == earlier
 
 
 # It forks, and runs nothing of JAX, which warns where an earlier test has imported it.
@@ -178,11 +180,11 @@ def test_a_full_disk_is_one_sentence(tmp_path):
     _, stderr = process.communicate()
     assert process.returncode == 2, stderr
     last = stderr.strip().splitlines()[-1]
-    assert last.startswith("lemmascope: cannot write")
+    assert last.startswith("lemmascope: cannot read or write trajectory.nc")
     assert "Traceback" not in stderr
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("place", ["/proc/none/run.nc", "/dev/null/run.nc"])
 def test_a_place_that_cannot_be_written(call, place):
-    refused(call(*RUN, "--out", place), "cannot write")
+    refused(call(*RUN, "--out", place), "write", place)

@@ -1,6 +1,7 @@
 """Trajectory files: what was saved comes back whole, or the file is refused in a sentence."""
 
 import errno
+import math
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from lemmascope.sims.cubic_cnn.simulate import simulate
 from lemmascope.sims.cubic_cnn.trajectory import SCHEMA, VARIABLES, load, save
 from lemmascope.sims.files import ResultsError
 from lemmascope.sims.schedule import Every
+from lemmascope.theory.errors import InputError
 from lemmascope.theory.optimizers import GD, MomentumAverage, Nesterov, PiecewiseConstant
 
 ROOT = Path(__file__).parents[3]
@@ -77,8 +79,11 @@ def test_an_ordinary_reader_may_read_it(saved, tmp_path):
 
 def test_saving_replaces(saved, tmp_path):
     path = tmp_path / "run.nc"
-    path.write_text("an older file")
-    save(saved, path)
+    path.write_text("a thesis")
+    with pytest.raises(InputError, match="choose another name"):
+        save(saved, path)
+    path.unlink()
+    save(saved.isel(seed=[0]), path)
     save(saved, path)
     xr.testing.assert_identical(load(path), saved)
     assert os.listdir(tmp_path) == ["run.nc"]
@@ -182,8 +187,51 @@ def test_foreign_bytes(tmp_path, content):
 @pytest.mark.parametrize("attrs", [{}, {"schema": "lemmascope-trajectory/999"}, {"schema": 3}])
 def test_other_netcdf_files_and_other_schemas(tmp_path, attrs):
     path = tmp_path / "run.nc"
-    xr.Dataset({"nu": ("x", [1.0]), "diverged_at": ("x", [1.0])}, attrs=attrs).to_netcdf(path, engine="h5netcdf")
-    refused(path, "schema")
+    data = xr.Dataset({"nu": ("x", [1.0]), "diverged_at": ("x", [1.0])}, attrs=attrs)
+    refused(save(data, path), "schema")
+    data.to_netcdf(path, engine="h5netcdf")
+    refused(path, "does not end with a checksum")
+
+
+@pytest.mark.parametrize("name", ["parameters", "sizes", "optimizers", "law", "iterations", "root_seed", "study"])
+def test_attributes_that_are_none_of_ours_are_one_sentence(saved, tmp_path, name):
+    """Whoever writes them, with a checksum even: nothing that reads a trajectory meets them."""
+    small, path = saved[["nu", "diverged_at"]].isel(iteration=[0]), tmp_path / "run.nc"
+    del small.attrs[name]
+    refused(save(small, path), name)
+    for value in ("", "{", "[1]", '{"GD": 3}', '{"d": NaN}', math.nan, -1.5, [1, 2], np.array([0.5])):
+        run = small.assign_attrs({name: value})
+        if isinstance(value, str) and name in ("law", "study"):
+            assert load(save(run, path)).attrs[name] == value
+        else:
+            refused(save(run, path), "no trajectory as lemmascope saves one")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda run: run.assign_coords(seed=run.seed + 0.5),
+        lambda run: run.assign_coords(optimizer=["same"] * run.sizes["optimizer"]),
+        lambda run: run.assign_coords(iteration=-run.iteration),
+        lambda run: run.assign_coords(optimizer=np.arange(run.sizes["optimizer"])),
+        lambda run: run.assign(loss=run.loss.astype(str)),
+        lambda run: run.assign(loss=run.loss.rename(margin="other")),
+    ],
+    ids=["half seeds", "one name", "back in time", "numbers for names", "text", "another axis"],
+)
+def test_axes_and_values_that_are_none_of_ours_are_one_sentence(saved, tmp_path, change):
+    small = saved[["nu", "loss", "diverged_at"]].isel(iteration=slice(0, 2))
+    refused(save(change(small), tmp_path / "run.nc"), "no trajectory as lemmascope saves one")
+
+
+def test_what_was_selected_is_a_trajectory_still(saved, tmp_path):
+    for part in (
+        saved.isel(seed=0),
+        saved.isel(optimizer=0),
+        saved.isel(iteration=slice(0, 2)),
+        saved[["nu", "diverged_at"]],
+    ):
+        xr.testing.assert_identical(load(save(part, tmp_path / "run.nc")), part)
 
 
 def test_a_file_that_lacks_variables(saved, tmp_path):
