@@ -8,7 +8,7 @@ folder may hold a random.py, and what is loaded from it means Python's.
 
 from __future__ import annotations
 
-__all__ = ["BESIDE", "SOURCE", "is_own", "load_module", "load_source", "loaded", "own_function", "own_objects"]
+__all__ = ["BESIDE", "SOURCE", "is_own", "load_module", "load_source", "loaded", "own_function", "own_objects", "said"]
 
 import builtins
 import hashlib
@@ -215,7 +215,7 @@ def load_source(source: str, path: Path, beside: Mapping[str, bytes] | None = No
                 del sys.modules[one]
             if isinstance(error, KeyboardInterrupt | MemoryError):
                 raise
-            why = f"it must run without error ({_said(error)}{_line(error, path)})"  # also where it calls sys.exit
+            why = f"it must run without error ({said(error)}{_line(error, path)})"  # also where it calls sys.exit
             raise InputError("module", str(path), why) from error
         _LOADED.setdefault(path.resolve(), []).append(module)
         return module
@@ -226,7 +226,7 @@ def loaded(path: str | Path) -> list[ModuleType]:
     return _LOADED.get(Path(path).resolve(), [])[::-1]
 
 
-def _said(error: BaseException) -> str:
+def said(error: BaseException) -> str:
     """A user's error in one line, whatever it is."""
     try:
         text = " ".join(str(error).split())
@@ -273,7 +273,7 @@ def own_function(spec: str, field: str) -> Callable[..., Any]:
         try:
             module = importlib.import_module(where)
         except (Exception, SystemExit) as error:
-            raise InputError(field, spec, f"{where} must be a module that can be imported ({_said(error)})") from error
+            raise InputError(field, spec, f"{where} must be a module that can be imported ({said(error)})") from error
     found = getattr(module, name, None)
     if not callable(found):
         raise InputError(field, spec, f"{where} must define a function {name}")
