@@ -59,7 +59,7 @@ class _Rate(ProgressColumn):
 @contextmanager
 def progress(total: float, what: str) -> Iterator[Callable[[float], None]]:
     """A progress bar on a terminal; a line at each tenth elsewhere. Both on standard error, and at the end at 100 %."""
-    errors = open_console(stderr=True)
+    what, errors = harmless(what), open_console(stderr=True)
     if errors.is_terminal:
         bar = Progress(
             TextColumn("{task.description}", markup=False),
@@ -70,7 +70,7 @@ def progress(total: float, what: str) -> Iterator[Callable[[float], None]]:
             console=errors,
         )
         with bar:
-            task = bar.add_task(harmless(what), total=total)
+            task = bar.add_task(what, total=total)
             yield lambda count: bar.advance(task, count)
             bar.update(task, completed=total)  # runs that ended before their last iteration
         return
@@ -111,7 +111,7 @@ def task_progress(
 
     ``there`` is the cost and the number of those that were done before.
     """
-    errors = open_console(stderr=True)
+    what, errors = harmless(what), open_console(stderr=True)
     before, tasks = there
     tenths = _Tenths(total, before)
     started = time.monotonic()
@@ -130,7 +130,7 @@ def task_progress(
             console=errors,
         )
         with bar:
-            shown = bar.add_task(harmless(what), total=tenths.total, completed=before, spelled="")
+            shown = bar.add_task(what, total=tenths.total, completed=before, spelled="")
 
             def draw(cost: float) -> None:
                 nonlocal tasks
