@@ -47,7 +47,7 @@ def undecided(study: Study[S], settings: S) -> dict[str, str]:
     for claim in study.claims:
         least = few_seeds(claim)
         if seeds < least:
-            more = f"--seeds {least} can" if flag else f"{least} can"
+            more = f"--seeds {least} decides" if flag else f"{least} decide"
             found.setdefault(claim.id, f"{seeds:g} seeds are too few, {more}")
     return found
 

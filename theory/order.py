@@ -162,6 +162,7 @@ def measure_exponent(
     unreached: str = "have no value",
     decisive: int = DECISIVE,
     left_out: float = LEFT_OUT,
+    nearest_wrong: bool = False,
 ) -> Estimate:
     """A fitted slope held against an exponent, on data of `sims.slopes.fit_slopes`.
 
@@ -175,6 +176,9 @@ def measure_exponent(
         factors, within: what is free on either side, as of `estimate`.
         unreached: what is said of runs whose value is missing: "30% of the runs have no value".
         decisive, left_out: the two rules, which a control is exempt from (0 and 1).
+        nearest_wrong: hold it against the nearest exponent that it must exclude instead: off by twice what is free, so
+            that no exponent is allowed by both, and by the interval's width, on the side on which the slope lies.
+            Farther off any data would refute it, nearer not those of which the statement holds or is undecided.
     """
     data = evidence.data
     own = data.sel(of="data", drop=True) if "of" in data.dims else data
@@ -190,6 +194,10 @@ def measure_exponent(
     if any(missing.values()):
         more[f"seeds left out, by {axis}"] = {f"{x:g}": count for x, count in missing.items() if count}
     found = estimate(slope, exponent, factors=factors, within=within, axis=axis, evidence=more)
+    if nearest_wrong:
+        off = (found.upper - found.lower) + 1.001 * (slope.high - slope.low) + 1e-9
+        wrong = exponent + math.copysign(off, slope.value - exponent)
+        found = estimate(slope, wrong, factors=factors, within=within, axis=axis, evidence=more)
     if len(slope.sizes) < LEAST_SIZES:
         why = f"a slope needs {LEAST_SIZES} sizes with two seeds or more, and has {len(slope.sizes)}"
         return dataclasses.replace(found, undecided=why)
@@ -272,11 +280,10 @@ def exponent_claim(
         within: how far off the exponent may be besides, where the statement says so.
         unreached: what is said of runs whose value is missing: "30% of the runs have no value".
         control: what the data are whose slopes were fitted beside, as a control. Where it is empty, the control is the
-            statement with another exponent, off by one and as much again as is left free.
+            statement with the nearest exponent that it must exclude, at the interval's own width (`measure_exponent`).
     """
     assumes = tuple(dataclasses.replace(h, holds=partial(_of_all_seeds, h)) for h in assumes)
     exempt = {"decisive": 0, "left_out": 1.0}
-    other = exponent + 1 + factors + 2 * within
     return Claim(
         id=id,
         statement=statement or rf"${quantity} = \tilde\Theta({axis}^{{{exponent:g}}})$",
@@ -290,5 +297,5 @@ def exponent_claim(
         about=about,
         control=Control(control, made=partial(beside, quantity=quantity), constants=exempt)
         if control
-        else Control(f"the exponent {other:g} in its place", constants={"exponent": other, **exempt}),
+        else Control("the nearest exponent that it must exclude", constants={"nearest_wrong": True, **exempt}),
     )

@@ -320,9 +320,9 @@ def _lines_needs(settings: Settings, at: Mapping[str, Any]) -> tuple[float, floa
 def undecided(settings: Settings) -> Mapping[str, str]:
     """Everything on a plane without lines, and the race law on a coarse one."""
     if not settings.of_the_optimizer:
-        return {claim.id: "no line is predicted for this plane; --x eta --y gamma can" for claim in PHASE}
+        return {claim.id: "no line is predicted for this plane; --x eta --y gamma decides" for claim in PHASE}
     if settings.cells < SIDE:
-        return {"boundary.race": f"{settings.cells} cells a side are too coarse for 9 of 10; --cells {SIDE} can"}
+        return {"boundary.race": f"{settings.cells} cells a side are too coarse for 9 of 10; --cells {SIDE} decides"}
     return {}
 
 

@@ -232,7 +232,7 @@ def undecided(settings: Settings) -> Mapping[str, str]:
     free, wrong = log_allowance(low, high), WRONG.predicted()
     why = (
         f"from d = {low:.3g} to {high:.3g} a factor of log d is worth d^±{free:.3f}, which reaches the wrong scaling; "
-        "--dimensions 1e3,1e5,1e7,1e9,1e12 can"
+        "--dimensions 1e3,1e5,1e7,1e9,1e12 decides"
     )
     predicted = PAPER.predicted()
     return {id: why for id, key in EXPONENTS.items() if abs(wrong[key] - predicted[key]) <= free + OFF}

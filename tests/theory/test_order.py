@@ -442,7 +442,34 @@ def test_an_exponent_of_ones_own_in_three_lines():
     assert verdict.as_expected
     assert "log width" in verdict.reason
     assert "width" in verdict.plain
-    assert verdict.control["description"] == "the exponent 1.5 in its place"
+    assert verdict.control["description"] == "the nearest exponent that it must exclude"
+
+
+@pytest.mark.parametrize(("factors", "within"), [(1.0, 0.0), (0.0, 0.05), (0.0, 0.0), (2.0, 0.1)])
+@pytest.mark.parametrize("width", [0.0, 0.02, 0.4])
+@pytest.mark.parametrize("at", [-1.0, -0.6, 0.0, 0.5, 1.0])
+def test_the_control_that_comes_with_it_is_the_nearest_wrong_exponent(factors, within, width, at):
+    """It is refuted wherever the statement is not, on either side, and it fits data whose exponent it is."""
+    free = within + factors * FREE
+    claim = exponent_claim("test.order", "q", 0.5, factors=factors, within=within)
+
+    def judged_at(middle):
+        found = judged(slope(middle - width / 2, middle + width / 2), claim=claim)
+        return found.status, found.control["status"]
+
+    status, control = judged_at(0.5 + at * max(free + width / 2 - 1e-12, 0.0))
+    assert status in (Status.HOLDS, Status.INCONCLUSIVE)
+    assert control == "REFUTED"
+    if at and free:  # the old control, an exponent off by more than one, was refuted there too
+        status, control = judged_at(0.5 + math.copysign(2 * free + 1.001 * width + 1e-9, at))
+        assert status is Status.REFUTED
+        assert control == ("HOLDS" if width < 2 * free else "INCONCLUSIVE")
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 20])
+def test_that_control_is_refuted_at_any_number_of_seeds(seeds):
+    (found,) = judge(exponent_claim("mine.a", "a", 0.5), fit_slopes(labelled((0.5,), seeds=seeds), ["a"]))
+    assert found.control["status"] == "REFUTED"
 
 
 def test_an_axis_on_both_sides_of_one_is_given_its_room():
