@@ -9,14 +9,14 @@ PEERS   = tests/benchmarks/test_peers.py tests/proofs_check/test_conformance_pee
 
 LINKS   = $(addprefix lemmascope/,theory sims proofs_check benchmarks)
 
-.PHONY: reproduce test test-peers docs readme clean
+.PHONY: reproduce test test-peers docs smoke check readme clean
 
 reproduce: $(VENV)/.run   # what is finished of it is kept: a second call goes on, or shows it again
 	$(BIN)/lemmascope reproduce --resume
 
-# The tests of one study share its one run: --dist loadgroup keeps them on one worker.
+# Tests of one file share what it makes, such as runs, clusters and a wheel: --dist loadfile keeps them on one worker.
 test: $(VENV)/.test $(LINKS)
-	$(BIN)/python -m pytest -n auto --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
 
 test-peers: $(VENV)/.peers   # the tests that need PyTorch, JAX and optax
 	$(BIN)/python -m pytest -n auto --peers $(PEERS) $(PYTEST_ARGS)
@@ -24,6 +24,14 @@ test-peers: $(VENV)/.peers   # the tests that need PyTorch, JAX and optax
 docs: $(VENV)/.docs $(LINKS)   # the pages, in site/index.html; a warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -q -j auto -d $(VENV)/.doctrees docs site
 	@echo "site/index.html"
+
+smoke: $(VENV)/.test   # the wheel in empty environments, with the lowest versions and the newest; tests of the sdist
+	$(BIN)/python .ci/smoke.py
+
+check: $(VENV)/.run   # each study, proof and identity once, with its defaults: half an hour; SIZE=--quick for a look
+	$(BIN)/lemmascope all $(SIZE) --force --out results/check
+	$(BIN)/lemmascope prove --force --out results/check/proofs
+	$(BIN)/lemmascope identities --force --out results/check/identities
 
 readme: $(VENV)/.peers   # the documents' tables and pictures anew: 20 minutes
 	$(BIN)/lemmascope all --force

@@ -30,10 +30,7 @@ def named(which):
     return Path(which).stem
 
 
-# With `pytest --dist loadgroup` the tests of one study share its one run.
-every = pytest.mark.parametrize(
-    "which", [pytest.param(name, marks=pytest.mark.xdist_group(named(name)), id=named(name)) for name in NAMES]
-)
+every = pytest.mark.parametrize("which", NAMES, ids=named)
 RUNS: dict[str, tuple] = {}
 
 
