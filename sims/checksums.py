@@ -11,6 +11,7 @@ __all__ = [
     "PROVENANCE",
     "ResultsError",
     "Unfinished",
+    "changed",
     "check_listed",
     "check_seal",
     "digest",
@@ -155,3 +156,20 @@ def check_listed(folder: Path, provenance: Mapping[str, Any], name: str) -> byte
     if provenance["files"].get(name) != sha256(data):
         raise ResultsError(f"{folder / name} {CHANGED}")
     return data
+
+
+def changed(folder: Path) -> list[Path]:
+    """The files of whole results in a folder that are not there as they were written."""
+    try:
+        provenance = read_provenance(folder)
+    except Unfinished:
+        return []
+    except ResultsError:
+        return [folder / PROVENANCE] if os.path.lexists(folder / PROVENANCE) else []
+    found = []
+    for name in provenance["files"]:
+        try:
+            check_listed(folder, provenance, name)
+        except ResultsError:
+            found.append(folder / name)
+    return found

@@ -23,6 +23,7 @@ __all__ = [
     "write_json",
 ]
 
+import errno
 import fcntl
 import json
 import os
@@ -241,6 +242,10 @@ def locked(path: Path, field: str, whose: Path) -> int:
             lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
         except FileNotFoundError:  # its last holder has just taken the folder away
             continue
+        except OSError as error:
+            if error.errno not in (errno.EISDIR, errno.ELOOP):
+                raise
+            raise InputError(field, str(whose), f"{path} must be a file") from None
         holder = ""
         try:
             if not stat.S_ISREG(os.fstat(lock).st_mode):

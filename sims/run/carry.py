@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import xarray as xr
 
 from lemmascope.sims import netcdf, pictures, registry
-from lemmascope.sims.checksums import ResultsError, check_listed, read_provenance
+from lemmascope.sims.checksums import ResultsError, changed, check_listed, read_provenance
 from lemmascope.sims.files import ResultsFolder, write_json
 from lemmascope.sims.judge import as_evidence, judge, unjudged
 from lemmascope.sims.own import BESIDE, load_source
@@ -167,6 +167,8 @@ def run_study(
             store = Store.create_or_open(out, same, code, keys, resume=resume, force=force, made_with=made)
             parts = around.enter_context(store)
             folder = around.enter_context(ResultsFolder(out, same, force=True, aside=store.path))
+            for path in changed(Path(out)) if resume and not force else ():
+                say(f"{path} is not as it was written, and is written again")
             for key in store.damaged:
                 say(f"the part {key} was damaged, and is computed again")
             if store.done:
