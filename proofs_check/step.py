@@ -17,6 +17,7 @@ __all__ = ["Chapter", "Outcome", "Planted", "Step", "both", "open_", "proved", "
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,7 +90,7 @@ class Step:
             raise InputError("expected", str(self.expected), f"{self.id} is expected to be PROVED or REFUTED")
         if not callable(self.prove):
             raise InputError("prove", self.prove, f"for {self.id} it must be a function that returns an Outcome")
-        _check_all(self, "hypotheses", lambda one: isinstance(one, str), "several texts: write (text,)")
+        _check_all(self, "hypotheses", _is_text, "several texts: write (text,)")
         _check_all(self, "planted", _is_planted, "several, each Planted(description, constants): write (Planted(…),)")
         _check_all(self, "weaker", _is_constants, "several dicts of prove's arguments: write ({name: value},)")
         if self.expected is Status.PROVED and not self.planted:
@@ -142,7 +143,7 @@ def _name(of: Step | Chapter) -> str:
 
 def _check_text(of: Step | Chapter, *fields: str) -> None:
     for field in fields:
-        if not isinstance(getattr(of, field), str) or not getattr(of, field):
+        if not _is_text(getattr(of, field)) or not getattr(of, field):
             raise InputError(field, getattr(of, field), f"for {_name(of)} it must be a text that is not empty")
 
 
@@ -154,12 +155,16 @@ def _check_all(of: Step | Chapter, field: str, fits: Callable[[Any], bool], acce
     object.__setattr__(of, field, tuple(value))
 
 
+def _is_text(one: Any) -> bool:
+    return isinstance(one, str) and one.encode("utf-8", "ignore").decode() == one  # no half of a surrogate pair
+
+
 def _is_constants(one: Any) -> bool:
     return isinstance(one, Mapping) and all(isinstance(name, str) for name in one)
 
 
 def _is_planted(one: Any) -> bool:
-    return isinstance(one, Planted) and isinstance(one.description, str) and _is_constants(one.constants)
+    return isinstance(one, Planted) and _is_text(one.description) and _is_constants(one.constants)
 
 
 def settle(step: Step, *, chapter: str = "", controls: bool = True) -> Verdict:
@@ -204,13 +209,21 @@ def _control(step: Step) -> dict[str, str]:
     return {"description": "; ".join(one.told for one in step.planted), "status": Status.REFUTED.value}
 
 
+def _said(error: BaseException) -> str:
+    with suppress(Exception):  # a user's error may fail even in saying what it is
+        return f"{type(error).__name__}: {error}"
+    return type(error).__name__
+
+
 def _outcome(step: Step, constants: Mapping[str, Any] | None = None, which: str = "") -> Outcome:
     """What the step's function finds, for the statement or with other constants; failures are told with its name."""
     what = f"its prove, with {which}," if which else "its prove"
     try:
         found = step.prove(**(constants or {}))
-    except (Exception, SystemExit) as error:
-        why = f"{what} must settle the statement, and failed ({type(error).__name__}: {error})"
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt | MemoryError):
+            raise
+        why = f"{what} must settle the statement, and failed ({_said(error)})"  # also where it calls sys.exit
         raise InputError("step", step.id, why) from error
     if not isinstance(found, Outcome):
         why = f"{what} must return an Outcome, made by proved, refuted or open_, and not {type(found).__name__}"

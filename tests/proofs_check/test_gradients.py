@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lemmascope.proofs_check import gradients
-from lemmascope.proofs_check.gradients import COMPLEX, FINITE, GradientMismatch, check_gradient
+from lemmascope.proofs_check.derivatives import COMPLEX, FINITE
+from lemmascope.proofs_check.gradients import GradientMismatch, check_gradient
 from lemmascope.theory.cubic_cnn import weights
 from lemmascope.theory.errors import InputError
 
@@ -325,6 +326,16 @@ CUBE = (lambda x: np.sum(x**3), lambda x: 3 * x**2, normal(3))
         ({"grad": lambda x: np.array([1, 2, 3])}, "int"),
         ({"grad": lambda x: 3 * x**2 + 0j}, "complex128"),
         ({"grad": lambda x: x * np.inf}, "finite"),
+        ({"f": 3}, "f = 3 is not accepted: it must be a function"),
+        ({"f": lambda x: [[1], [2, 3]]}, "f = 'list'"),
+        ({"f": lambda x: None}, "f = 'object"),
+        ({"grad": None}, "grad = None is not accepted: it must be a function"),
+        ({"grad": lambda x: None}, "grad"),
+        ({"grad": lambda x: {"a": [[1], [2, 3]]}}, "grad = 'dict'"),
+        ({"draw": np.zeros(3)}, "draw = .* is not accepted: it must be a function"),
+        ({"draw": None}, "draw = None is not accepted: it must be a function"),
+        ({"draw": lambda rng: [[[1], [2, 3]]]}, "draw = 'list'"),
+        ({"draw": lambda rng: None}, "draw"),
         ({"draw": lambda rng: [1, 2]}, "int"),
         ({"draw": lambda rng: np.array([np.nan, 1.0])}, "finite"),
         ({"draw": lambda rng: {}}, "draw"),
