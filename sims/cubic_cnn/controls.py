@@ -16,6 +16,9 @@ from functools import lru_cache, partial
 import xarray as xr
 
 from lemmascope.sims.cubic_cnn.planted import PLANTED
+from lemmascope.theory.cubic_cnn.claims import CLAIMS
+from lemmascope.theory.cubic_cnn.claims.hypotheses import LONG_ENOUGH
+from lemmascope.theory.cubic_cnn.claims.learning_rates import rates
 from lemmascope.theory.cubic_cnn.parameters import Parameters
 from lemmascope.theory.cubic_cnn.run import Run
 from lemmascope.theory.optimizers import GD
@@ -29,6 +32,9 @@ refutes."""
 
 ITERATIONS = 12
 """Of a planted run; climbing the loss, c has not yet left every range."""
+
+LEFT = 0.1
+"""Share of its loss at the start that a run may have left where it is another's control."""
 
 ETA = 0.1
 """Of a planted run, by GD."""
@@ -50,10 +56,25 @@ def planted(error: str, run: Run, everyone: Sequence[Run]) -> Run:
     return Run(_simulated(error).sel(optimizer="GD"), "GD", "gd", SMALL, eta=ETA, gamma=0.0)
 
 
+def settled(run: Run) -> list[int]:
+    """The seeds on which a run of GD or of GD+M is what its theorem speaks of: those that meet its hypotheses, and where
+    no more than `LEFT` of the loss log 2 is left at T. That is how long it must run, in place of the ηT asked for there.
+    """
+    claim = CLAIMS["gdm.fits_training_set" if run.role == "momentum" else "gd.fits_training_set"]
+    assumed = tuple(h for h in claim.assumes if h is not LONG_ENOUGH)
+    claimed = dataclasses.replace(claim, assumes=assumed).judge(run).seeds
+    spent = run.final["loss"].sum("margin", skipna=False) <= LEFT * math.log(2)
+    return [seed for seed in claimed if bool(spent.sel(seed=seed))]
+
+
 def counterpart(run: Run, everyone: Sequence[Run]) -> Run | None:
-    """GD for a momentum run, and the other way round."""
+    """GD for a momentum run, and the other way round: with the same η, on the seeds where it is `settled`."""
     wanted = "gd" if run.role == "momentum" else "momentum"
-    return next((other for other in everyone if other.role == wanted), None)
+    for other in everyone:
+        alike = None not in (run.eta, other.eta) and math.isclose(run.eta, other.eta)  # type: ignore[arg-type]
+        if other.role == wanted and alike and (seeds := settled(other)):
+            return dataclasses.replace(other, data=other.data.sel(seed=seeds))
+    return None
 
 
 def initial_state(run: Run, everyone: Sequence[Run]) -> Run:
@@ -69,9 +90,16 @@ def swapped_margins(run: Run, everyone: Sequence[Run]) -> Run:
 
 
 def momentum_as_gd(run: Run, everyone: Sequence[Run]) -> Run | None:
-    """All optimizers together, those with momentum counted as GD; None if there is none."""
-    limit = {name: (pair[0], 0.0) for name, pair in run.optimizers.items() if pair is not None and pair[1] > 0}
-    return dataclasses.replace(run, optimizers={**run.optimizers, **limit}) if limit else None
+    """All optimizers together, one with momentum counted as GD: the first whose η is one of the grid, on the seeds
+    where it is `settled`; None if there is none."""
+    for name, pair in run.optimizers.items():
+        if pair is None or pair[1] == 0:
+            continue
+        made = dataclasses.replace(run, optimizers={**run.optimizers, name: (pair[0], 0.0)})
+        one = Run(run.data.sel(optimizer=name), name, "momentum", run.parameters, eta=pair[0], gamma=pair[1])
+        if name in rates(made) and (seeds := settled(one)):
+            return dataclasses.replace(made, data=run.data.sel(seed=seeds))
+    return None
 
 
 CONTROLS: Mapping[str, Callable[[Run, Sequence[Run]], Run | None]] = {

@@ -5,14 +5,15 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lemmascope.sims.cubic_cnn.controls import CONTROLS, ETA, ITERATIONS, SMALL
+from lemmascope.sims.cubic_cnn.controls import CONTROLS, ETA, ITERATIONS, SMALL, settled
 from lemmascope.sims.cubic_cnn.evidence import evidence
 from lemmascope.sims.cubic_cnn.planted import PLANTED
 from lemmascope.sims.cubic_cnn.simulate import simulate
 from lemmascope.sims.judge import judge
-from lemmascope.sims.schedule import Every
+from lemmascope.sims.schedule import Every, Logarithmic
 from lemmascope.theory.claim import Claim, Control, Measurement
 from lemmascope.theory.cubic_cnn.claims import CLAIMS, TRAJECTORY
+from lemmascope.theory.cubic_cnn.claims.learning_rates import rates
 from lemmascope.theory.errors import InputError
 from lemmascope.theory.optimizers import GD, MomentumAverage
 from lemmascope.theory.verdict import Kind, Status
@@ -44,12 +45,15 @@ def test_the_ways_to_make_a_control_are_those_that_claims_ask_for():
 
 @pytest.mark.parametrize("claim", TRAJECTORY, ids=lambda claim: claim.id)
 def test_the_control_of_a_claim_about_trajectories_is_another_run(claim):
+    if claim.id == "lemma.tensor_power":  # of any GD run: its control is in the statement
+        assert (claim.control.made, claim.control.constants) == (None, {"factor": 0.1})
+        return
     assert claim.control.made in CONTROLS
     assert claim.control.constants is None
 
 
 @pytest.mark.parametrize(
-    "claim", [c for c in TRAJECTORY if c.control.made.startswith("planted:")], ids=lambda claim: claim.id
+    "claim", [c for c in TRAJECTORY if str(c.control.made).startswith("planted:")], ids=lambda claim: claim.id
 )
 def test_a_planted_error_is_refuted_and_the_same_run_without_it_is_not(everyone, claim):
     """So the claim looks at what the error breaks, and at nothing else."""
@@ -65,11 +69,62 @@ def shown(way, run, everyone):
     return CONTROLS[way](run, everyone)
 
 
-def test_the_counterpart_is_the_other_optimizer(everyone):
+RATES = {
+    "slow GD": GD(1e-9),
+    "GD": GD(0.2),
+    "slower GD": GD(0.1),
+    "weak": MomentumAverage(0.2, 0.01),
+    "faster": MomentumAverage(0.25, 0.998),
+    "GD+M": MomentumAverage(0.2, 0.998),
+}
+
+
+@pytest.fixture(scope="module")
+def whole(learning):
+    """Runs that are long enough for both theorems, but for the one that does not move."""
+    made = evidence(simulate(learning(), RATES, iterations=2500, seeds=5, record=Logarithmic(40), audit=False))
+    return {run.label: run for run in made}
+
+
+def test_the_counterpart_has_the_same_learning_rate_and_is_where_it_should_be(whole):
+    every = [*whole.values()]
+    for run, other in (("GD", "GD+M"), ("GD+M", "GD"), ("weak", "GD"), ("slower GD", None), ("faster", None)):
+        found = shown("counterpart", whole[run], every)
+        assert (found and found.label) == other, run
+        if found is not None:
+            assert (found.eta, found.role) == (whole[run].eta, whole[other].role)
+            assert found.data.seed.values.tolist() == settled(whole[other])
+            assert (found.final["loss"].sum("margin") <= 0.1 * np.log(2)).all()
+    assert settled(whole["slow GD"]) == []
+    assert settled(whole["weak"]) == []  # it has not the momentum that the theorem asks for
+
+
+def test_a_run_that_never_moved_is_no_control(whole):
+    """At η = 10⁻⁹ nothing is learnt, and nothing memorized: all would be refuted there."""
+    still = dataclasses.replace(whole["slow GD"], eta=0.2)
+    assert shown("counterpart", whole["GD+M"], [still, whole["GD+M"]]) is None
+    claims = [claim for claim in TRAJECTORY if claim.id in ("gdm.learns_feature", "gdm.generalizes")]
+    for verdict in judge(claims, [still, whole["GD+M"]], CONTROLS):
+        if verdict.label == "GD+M":
+            assert (verdict.status, verdict.control["status"]) == (Status.HOLDS, "not run")
+            assert verdict.as_expected
+
+
+def test_a_run_that_has_not_come_far_is_no_control(everyone):
+    """Of four samples some runs fit all, by the luck of the draw: it is the loss that tells."""
     gd, momentum, _ = everyone
-    assert shown("counterpart", gd, everyone) is momentum
-    assert shown("counterpart", momentum, everyone) is gd
-    assert shown("counterpart", gd, [gd]) is None
+    assert (gd.final["train_accuracy"].min("margin") == 1).any()
+    assert shown("counterpart", gd, everyone) is None
+    assert shown("counterpart", momentum, everyone) is None
+
+
+def test_seeds_without_luck_are_no_control(whole):
+    """Where every c(0) is negative GD learns nothing, whatever the theorem says of others."""
+    data = whole["GD"].data.copy(deep=True)
+    data["c"].loc[{"seed": 1}] = -0.01
+    unlucky = dataclasses.replace(whole["GD"], data=data)
+    found = shown("counterpart", whole["GD+M"], [unlucky])
+    assert found.data.seed.values.tolist() == [s for s in settled(whole["GD"]) if s != 1]
 
 
 def test_the_initial_state_has_no_steps(everyone):
@@ -83,14 +138,17 @@ def test_swapped_margins_only_change_their_names(everyone):
         assert np.array_equal(control["nu"].sel(margin=here), everyone[0]["nu"].sel(margin=there))
 
 
-def test_momentum_is_counted_as_gd(everyone):
-    family = everyone[2]
-    made = shown("momentum_as_gd", family, everyone)
-    assert made.optimizers == {"GD": (ETA, 0.0), "GD+M": (ETA, 0.0)}
-    assert family.optimizers["GD+M"] == (ETA, 0.9)
-    assert made.data is family.data
-    without = dataclasses.replace(family, optimizers={"GD": (ETA, 0.0), "Nesterov": None})
-    assert shown("momentum_as_gd", without, everyone) is None
+def test_momentum_is_counted_as_gd(whole, everyone):
+    family = whole[f"{len(RATES)} optimizers"]
+    made = shown("momentum_as_gd", family, [])
+    counted = {name: pair for name, pair in made.optimizers.items() if family.optimizers[name] != pair}
+    assert counted == {"faster": (0.25, 0.0)}  # not the weak one
+    assert made.data.seed.values.tolist() == settled(whole["faster"])
+    pairs = {**family.optimizers, "faster": (0.35, 0.998)}
+    assert "GD+M" in rates(shown("momentum_as_gd", dataclasses.replace(family, optimizers=pairs), []))
+    for without in ({"GD": (0.2, 0.0), "Nesterov": None}, {"GD": (0.2, 0.0), "weak": (0.2, 0.01)}):
+        assert shown("momentum_as_gd", dataclasses.replace(family, optimizers=without), []) is None
+    assert shown("momentum_as_gd", everyone[2], everyone) is None  # it has come nowhere
 
 
 @pytest.mark.parametrize("error", PLANTED)

@@ -435,10 +435,9 @@ def test_a_hypothesis_from_both_sides(hypothesis, yes, no):
 def test_hypotheses_are_taken_seed_by_seed():
     lucky = hypotheses.LUCKY_NEURON.holds(run_of(c=lambda s: COEFFICIENTS if s % 2 else [[-0.1, -0.1]] * 4))
     assert lucky.values.tolist() == [False, True] * 3
-    found = CLAIMS["lemma.stages_ordered"].judge(
+    found = CLAIMS["gd.fits_training_set"].judge(
         run_of(
             c=lambda s: COEFFICIENTS if s != 2 else [[-0.1, -0.1]] * 4,
-            eta=SCALE,
             diverged_at=lambda s: 5 if s == 4 else -1,
         )
     )

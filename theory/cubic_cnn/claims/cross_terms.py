@@ -45,14 +45,14 @@ MANY_DIMENSIONS = Hypothesis(
 
 
 def cross_terms(run: Run) -> Measurement:
-    """Largest |cross_k| / (σ √K_kk Σ_{k'≠k} |u_k'|) over the run."""
+    """Largest |cross_k| / (σ √K_kk Σ_{k'≠k} |u_k'|) over the recorded iterations."""
     evidence = {"largest cross / largest own term": float(run["cross_to_diagonal"].max("iteration").median())}
-    return Measurement(run["cross_ratio"].max("iteration"), upper=deviation(run.p.n), evidence=evidence)
+    return Measurement(run["cross_ratio"].max("iteration", skipna=False), upper=deviation(run.p.n), evidence=evidence)
 
 
 def cross_terms_small(run: Run) -> Measurement:
-    """Largest cross term over largest own term, over the run."""
-    return Measurement(run["cross_to_diagonal"].max("iteration"), upper=0.5)
+    """Largest cross term over largest own term, over the recorded iterations."""
+    return Measurement(run["cross_to_diagonal"].max("iteration", skipna=False), upper=0.5)
 
 
 CLAIMS = (
@@ -60,7 +60,8 @@ CLAIMS = (
         id="lemma.cross_terms",
         statement=(
             r"$|\sum_{k' \ne k} K_{kk'} u_{k'}| \le \sigma \sqrt{K_{kk}} \sqrt{2\log(n^2/\delta)} \sum_{k'\ne k}"
-            r" |u_{k'}|$, $u_k = y\,\ell\,\Xi_k^2$, $\delta = 0.01$"
+            r" |u_{k'}|$, $u_k = y\,\ell\,\Xi_k^2$, $\delta = 0.01$, for every patch and neuron in each recorded"
+            r" iteration"
         ),
         plain="|Σ_{k'≠k} K_kk' u_k'| ≤ √(2 log(n²/δ)) · σ √K_kk Σ_{k'≠k} |u_k'|, u = yℓΞ², δ = 0.01, as recorded",
         kind=Kind.BOUND,
@@ -72,7 +73,10 @@ CLAIMS = (
     ),
     Claim(
         id="lemma.cross_terms_small",
-        statement=r"$\max_k |\sum_{k' \ne k} K_{kk'} u_{k'}| \le \frac12 \max_k K_{kk} |u_k|$",
+        statement=(
+            r"$\max_k |\sum_{k' \ne k} K_{kk'} u_{k'}| \le \frac12 \max_k K_{kk} |u_k|$, for every neuron in each"
+            r" recorded iteration"
+        ),
         plain="max_k |Σ_{k'≠k} K_kk' u_k'| ≤ ½ max_k K_kk |u_k|, as recorded",
         kind=Kind.BOUND,
         source="derived",

@@ -23,7 +23,7 @@ ASSUMED = (*THEOREM, BELOW_OVERSHOOT)
 
 def partially_learns(run: Run) -> Measurement:
     """max_r |c_r(T)| · α, between 1/log d and log d."""
-    c_max = abs(run.final["c"]).max("neuron")
+    c_max = abs(run.final["c"]).max("neuron", skipna=False)
     log_d = run.p.log_d
     evidence = {"c_max": float(c_max.median()), "1/alpha": 1 / run.p.alpha, "log d": log_d}
     return Measurement(c_max * run.p.alpha, lower=1 / log_d, upper=log_d, evidence=evidence)

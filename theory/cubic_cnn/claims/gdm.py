@@ -15,6 +15,8 @@ __all__ = ["CLAIMS"]
 
 import math
 
+import xarray as xr
+
 from lemmascope.theory.claim import Claim, Measurement
 from lemmascope.theory.cubic_cnn.claims.controls import AT_START, GD_RUN
 from lemmascope.theory.cubic_cnn.claims.hypotheses import ENOUGH_MOMENTUM, SMALL_START, THEOREM, WEAK_FRICTION
@@ -27,14 +29,14 @@ ASSUMED = (*THEOREM, ENOUGH_MOMENTUM, WEAK_FRICTION, SMALL_START)
 
 def learns_feature(run: Run) -> Measurement:
     """max_r c_r(T) · β, at least 1/log d."""
-    c_max = run.final["c"].max("neuron")
+    c_max = run.final["c"].max("neuron", skipna=False)
     evidence = {"c_max": float(c_max.median()), "1/beta": 1 / run.p.beta, "log d": run.p.log_d}
     return Measurement(c_max * run.p.beta, lower=1 / run.p.log_d, evidence=evidence)
 
 
 def barely_memorizes(run: Run) -> Measurement:
     """max |Ξ(T)| / max |Ξ(0)|, at most log d."""
-    now, before = (state["Xi_abs_max"].max("margin") for state in (run.final, run.initial))
+    now, before = (state["Xi_abs_max"].max("margin", skipna=False) for state in (run.final, run.initial))
     typical = run.p.sigma_0 * run.p.sigma * math.sqrt(run.p.d)
     evidence = {
         "max |Xi(T)|": float(now.median()),
@@ -47,8 +49,7 @@ def barely_memorizes(run: Run) -> Measurement:
 
 def generalizes(run: Run) -> Measurement:
     """The smaller of both exact-law test accuracies, less three standard errors."""
-    large, small = test_low(run, "large"), test_low(run, "small")
-    worse = large.where(large < small, small)
+    worse = xr.concat([test_low(run, margin) for margin in ("large", "small")], "margin").min("margin", skipna=False)
     evidence = {margin: float(run.final["test_accuracy"].sel(margin=margin).median()) for margin in ("large", "small")}
     return Measurement(worse, lower=GENERALIZES, evidence=evidence)
 

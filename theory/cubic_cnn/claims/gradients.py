@@ -19,7 +19,7 @@ AUDITED = Hypothesis(
 
 
 def _measure(run: Run, name: str) -> Measurement:
-    ratio, residual = (run[f"{name}_{what}"].max("iteration") for what in ("ratio", "residual"))
+    ratio, residual = (run[f"{name}_{what}"].max("iteration", skipna=False) for what in ("ratio", "residual"))
     evidence = {"iterations checked": run.data.sizes["iteration"]}
     return Measurement(ratio, upper=1.0, residual=residual, evidence=evidence)
 
@@ -37,8 +37,11 @@ def noise_gradient(run: Run) -> Measurement:
 CLAIMS = (
     Claim(
         id="lemma.signal_gradient",
-        statement=r"$-\langle \nabla_{w_r} L, w^* \rangle = 3 c_r^2 (\alpha^3 \nu_1 + \beta^3 \nu_2) - \lambda c_r$",
-        plain="−⟨∇L, w*⟩ = 3c_r² (α³ν₁ + β³ν₂) − λc_r: largest residual over its rounding bound",
+        statement=(
+            r"$-\langle \nabla_{w_r} L, w^* \rangle = 3 c_r^2 (\alpha^3 \nu_1 + \beta^3 \nu_2) - \lambda c_r$, to"
+            r" rounding, for every neuron in each recorded iteration"
+        ),
+        plain="−⟨∇L, w*⟩ = 3c_r² (α³ν₁ + β³ν₂) − λc_r, as recorded: largest residual over its rounding bound",
         kind=Kind.IDENTITY,
         source="derived",
         measure=signal_gradient,
@@ -49,9 +52,9 @@ CLAIMS = (
         id="lemma.noise_gradient",
         statement=(
             r"$-\langle \nabla_{w_r} L, x_k \rangle = \frac{3}{N} \sum_{k'} K_{kk'} y_{i(k')} \ell_{i(k')} \Xi_{k',r}^2"
-            r" - \lambda \Xi_{k,r}$"
+            r" - \lambda \Xi_{k,r}$, to rounding, for every patch and neuron in each recorded iteration"
         ),
-        plain="−⟨∇L, x_k⟩ = (3/N) Σ_k' K_kk' y ℓ Ξ_k'² − λΞ_k: largest residual over its rounding bound",
+        plain="−⟨∇L, x_k⟩ = (3/N) Σ_k' K_kk' y ℓ Ξ_k'² − λΞ_k, as recorded: largest residual over its rounding bound",
         kind=Kind.IDENTITY,
         source="derived",
         measure=noise_gradient,

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 __all__ = ["CLAIMS"]
 
+import math
+
 from lemmascope.theory.claim import Claim, Hypothesis, Measurement
 from lemmascope.theory.cubic_cnn.claims.controls import ASCENT
 from lemmascope.theory.cubic_cnn.claims.hypotheses import CLEAN_LABELS, KNOWN_LAW, NO_PENALTY, STAYED_FINITE
@@ -26,17 +28,21 @@ AVERAGE_FORM = Hypothesis(
 def signal_monotone(run: Run) -> Measurement:
     """Smallest increase of a c_r between two recorded iterations, where it comes closest to its rounding bound."""
     eps = 1.2e-7 if run.data.attrs.get("dtype") == "float32" else 2.3e-16
-    norm = run["weight_norm_squared"].max("iteration") ** 0.5
-    increase = run["c"].diff("iteration").min("neuron")
+    norm = run["weight_norm_squared"].max("iteration", skipna=False) ** 0.5
+    increase = run["c"].diff("iteration").min("neuron", skipna=False)
     rounding = (run.p.d + 4 + run["iteration"].astype(float).diff("iteration")) * eps * norm
-    closest = (increase + rounding).argmin("iteration")
+    # An increase that is undefined may be a fall.
+    closest = (increase + rounding).fillna(-math.inf).argmin("iteration")
     return Measurement(increase.isel(iteration=closest), lower=-rounding.isel(iteration=closest))
 
 
 CLAIMS = (
     Claim(
         id="lemma.signal_monotone",
-        statement=r"$c_r(t+1) \ge c_r(t)$ for every neuron $r$ and iteration $t$, with $\lambda = 0$",
+        statement=(
+            r"$c_r(t') \ge c_r(t)$, to rounding, for every neuron $r$ and recorded iterations $t < t'$, with"
+            r" $\lambda = 0$"
+        ),
         plain="no c_r decreases from one recorded iteration to the next: smallest increase",
         kind=Kind.BOUND,
         source="derived",

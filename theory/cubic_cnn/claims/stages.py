@@ -1,47 +1,84 @@
 r"""The stages are ordered: the large-margin samples are fitted before the small-margin weight moves.
 
 Statement (source: talk for the message; reading derived). When ν₂ has first lost a tenth of its initial value, ν₁ is
-below 1/log d of its own. A ν₂ that never moves is looked at in the last recorded iteration.
+below 1/log d of its own. A ν₂ that has not moved by T is looked at there.
+
+What is recorded must tell ν₁ at that iteration τ, which lies between two records t_k < τ ≤ t_{k+1}. It does where every
+iteration is recorded; or else where each record is at most a fifth later than the one before, and ν₁ is on the same
+side of its bound at t_k and at t_{k+1} (derived: between them, if ν₁ falls). Sparser records are no evidence: at the
+end of a run ν₁ is small whatever came first.
 """
 
 from __future__ import annotations
 
 __all__ = ["CLAIMS"]
 
-from lemmascope.theory.claim import Claim, Control, Measurement
+import xarray as xr
+
+from lemmascope.theory.claim import Claim, Control, Hypothesis, Measurement
 from lemmascope.theory.cubic_cnn.claims.hypotheses import THEOREM
 from lemmascope.theory.cubic_cnn.claims.readings import WHP
 from lemmascope.theory.cubic_cnn.run import Run
 from lemmascope.theory.verdict import Kind
 
 MOVED = 0.9
+LATER = 1.2
+"""How much later than the record before a record may be, as a factor, beyond the next iteration."""
+
+
+def _shares(run: Run) -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:
+    """(seed, iteration) ν₁/ν₁(0) and whether ν₂ has moved, and (seed,) the place of the first record where it has."""
+    share = run["nu"] / run["nu"].isel(iteration=0)
+    moved = share.sel(margin="small") <= MOVED
+    place = moved.argmax("iteration").where(moved.any("iteration"), moved.sizes["iteration"] - 1).astype(int)
+    return share.sel(margin="large"), moved, place
+
+
+def _recorded_densely(run: Run) -> xr.DataArray:
+    """(seed,) whether the records up to τ tell on which side of its bound ν₁ is at τ."""
+    large, moved, place = _shares(run)
+    before = (place - 1).clip(0)
+    times = run["iteration"]
+    sparse = times > LATER * times.shift(iteration=1, fill_value=0) + 1
+    early = xr.DataArray(range(sparse.size), dims="iteration") <= place
+    below = large <= 1 / run.p.log_d
+    adjacent = times.isel(iteration=place) - times.isel(iteration=before) <= 1
+    same = below.isel(iteration=place) == below.isel(iteration=before)
+    told = adjacent | same | ~moved.any("iteration")
+    return told & ~(sparse & early).any("iteration")
+
+
+RECORDED_DENSELY = Hypothesis(
+    "recorded_densely",
+    r"until $\nu_2$ has moved each record is at most a fifth later than the one before, $t_{k+1} \le 1.2\,t_k + 1$, and"
+    r" the last before it and the first after it have $\nu_1$ on the same side of its bound, if they are not adjacent",
+    _recorded_densely,
+)
 
 
 def stages_ordered(run: Run) -> Measurement:
     """ν₁/ν₁(0) at the first recorded iteration with ν₂ ≤ 0.9 ν₂(0)."""
-    share = run["nu"] / run["nu"].isel(iteration=0)
-    moved = share.sel(margin="small") <= MOVED
-    place = moved.argmax("iteration").where(moved.any("iteration"), moved.sizes["iteration"] - 1).astype(int)
+    large, _, place = _shares(run)
     evidence = {
         "T_0": [float(t) for t in run["T_0"].values],
         "T_1": [float(t) for t in run["T_1"].values],
         "first iteration with nu_2 moved": [float(t) for t in run["iteration"].isel(iteration=place).values],
     }
-    return Measurement(share.sel(margin="large").isel(iteration=place), upper=1 / run.p.log_d, evidence=evidence)
+    return Measurement(large.isel(iteration=place), upper=1 / run.p.log_d, evidence=evidence)
 
 
 CLAIMS = (
     Claim(
         id="lemma.stages_ordered",
         statement=(
-            r"$\nu_1(t) \le \nu_1(0)/\log d$ when first $\nu_2(t) \le 0.9\,\nu_2(0)$: $Z_1$ is fitted before $Z_2$ is"
-            r" felt"
+            r"$\nu_1(t) \le \nu_1(0)/\log d$ when first $\nu_2(t) \le 0.9\,\nu_2(0)$, or at $T$ if it never is: $Z_1$"
+            r" is fitted before $Z_2$ is felt"
         ),
-        plain="ν₁/ν₁(0) ≤ 1/log d when ν₂ first loses a tenth: Z₁ is fitted before Z₂ is felt",
+        plain="ν₁/ν₁(0) ≤ 1/log d when ν₂ first loses a tenth, or at T if never: Z₁ is fitted before Z₂ is felt",
         kind=Kind.BOUND,
         source="talk",
         measure=stages_ordered,
-        assumes=THEOREM,
+        assumes=(*THEOREM, RECORDED_DENSELY),
         probability=WHP,
         control=Control("the same run with the names of the two margins exchanged", made="swapped_margins"),
     ),
