@@ -57,9 +57,8 @@ def planted(error: str, run: Run, everyone: Sequence[Run]) -> Run:
 
 
 def settled(run: Run) -> list[int]:
-    """The seeds on which a run of GD or of GD+M is what its theorem speaks of: those that meet its hypotheses, and where
-    no more than `LEFT` of the loss log 2 is left at T. That is how long it must run, in place of the ηT asked for there.
-    """
+    """The seeds on which a run of GD or of GD+M is what its theorem speaks of: they meet its hypotheses, and `LEFT` of
+    the loss log 2 or less is left at T. That is how long it must run, in place of the ηT asked for there."""
     claim = CLAIMS["gdm.fits_training_set" if run.role == "momentum" else "gd.fits_training_set"]
     assumed = tuple(h for h in claim.assumes if h is not LONG_ENOUGH)
     claimed = dataclasses.replace(claim, assumes=assumed).judge(run).seeds

@@ -436,10 +436,7 @@ def test_hypotheses_are_taken_seed_by_seed():
     lucky = hypotheses.LUCKY_NEURON.holds(run_of(c=lambda s: COEFFICIENTS if s % 2 else [[-0.1, -0.1]] * 4))
     assert lucky.values.tolist() == [False, True] * 3
     found = CLAIMS["gd.fits_training_set"].judge(
-        run_of(
-            c=lambda s: COEFFICIENTS if s != 2 else [[-0.1, -0.1]] * 4,
-            diverged_at=lambda s: 5 if s == 4 else -1,
-        )
+        run_of(c=lambda s: COEFFICIENTS if s != 2 else [[-0.1, -0.1]] * 4, diverged_at=lambda s: 5 if s == 4 else -1)
     )
     assert found.seeds == (0, 1, 3, 5)
 
