@@ -14,6 +14,7 @@ replace `images_of` and keep the rest:
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,12 @@ def make_file(path: Path, minus: int = 3, plus: int = 8) -> Path:
     # Margin of a sample: how far its patch lies along the feature, on the side of its label. Small: the lowest fifth.
     margin = y * (X[:, position] @ w_star)
     small = margin < np.quantile(margin, 0.2)
-    np.savez(path, X=X, y=y, w_star=w_star, small=small)
+    content = io.BytesIO()
+    np.savez(content, X=X, y=y, w_star=w_star, small=small)
+    if not path.exists():
+        path.write_bytes(content.getvalue())
+    elif path.read_bytes() != content.getvalue():
+        raise SystemExit(f"{path} holds something else, and is left alone; run this in another folder")
     return path
 
 

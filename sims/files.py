@@ -48,6 +48,9 @@ LOCK = "parts/parts.lock"
 SPACE = 2**20
 """Bytes that must be there for a file before the work begins."""
 
+CAPTION = ".caption.txt"
+"""How the name of a picture's caption ends, which lies beside it."""
+
 MARK = b"\nlemmascope sha256 "
 """Stands before the checksum at the end of labelled data."""
 
@@ -56,13 +59,20 @@ MARK = b"\nlemmascope sha256 "
 
 
 def kind_of(path: Path) -> str:
-    """What file of ours it is: the name of its schema, "netcdf" for labelled data, else ""."""
+    """What file of ours it is: the name of its schema, "netcdf" for labelled data, "picture", or ""."""
+    if path.name.endswith(CAPTION):
+        image = path.with_name(path.name.removesuffix(CAPTION) + ".png")
+        return kind_of(image) if image.is_file() else ""
     with open(path, "rb") as file:
         begin = file.read(512)
         file.seek(max(0, os.fstat(file.fileno()).st_size - len(MARK) - 65))
         end = file.read()
     if begin.startswith(b"\x89HDF") and end.startswith(MARK):
         return "netcdf"
+    if begin.startswith(b"\x89PNG") and b"Software\0lemmascope" in begin:
+        return "picture"
+    if begin.startswith(b"%PDF") and b"/Creator (lemmascope)" in path.read_bytes():
+        return "picture"
     found = re.match(rb'\[?\s*\{\s*"schema": "(lemmascope-[a-z-]+)/\d+"', begin)
     return found[1].decode() if found else ""
 
@@ -110,7 +120,7 @@ class Output:
 
     Args:
         path: the file.
-        kind: name of the schema of JSON, or "netcdf".
+        kind: name of the schema of JSON, "netcdf" or "picture".
         field: of an error.
         refuse: called when nobody else can write it any more; raises to refuse what lies there.
 

@@ -28,7 +28,8 @@ import math
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.mathtext import MathTextParser
+
+from lemmascope.sims.files import Output
 
 # Okabe and Ito's colours, which stay apart for colour-blind readers; line styles tell them apart in grey.
 FEATURE = "#0072B2"
@@ -69,13 +72,17 @@ def styled() -> Iterator[None]:
 
 def save(figure: Figure, caption: str, folder: str | Path, name: str) -> list[Path]:
     """Write NAME.pdf, NAME.png and NAME.caption.txt; the same figure gives the same bytes."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{name}{end}" for end in (".pdf", ".png", ".caption.txt")]
+    paths = [Path(folder) / f"{name}{end}" for end in (".pdf", ".png", ".caption.txt")]
+    pdf, png = BytesIO(), BytesIO()
     with styled():
-        figure.savefig(paths[0], metadata={"CreationDate": None, "Title": caption})
-        figure.savefig(paths[1])
-    paths[2].write_text(caption + "\n", encoding="utf-8")
+        metadata = {"CreationDate": None, "Title": caption, "Creator": "lemmascope"}
+        figure.savefig(pdf, format="pdf", metadata=metadata)
+        figure.savefig(png, format="png", metadata={"Software": "lemmascope"})
+    drawn = (pdf.getvalue(), png.getvalue(), f"{caption}\n".encode())
+    with ExitStack() as around:
+        outputs = [around.enter_context(Output(path, "picture")) for path in paths]
+        for output, content in zip(outputs, drawn, strict=True):
+            output.write(content)
     return paths
 
 

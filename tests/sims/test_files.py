@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -564,3 +565,80 @@ def test_a_foreign_file_in_the_place_of_a_result_is_not_replaced(tmp_path, how):
         replaced(out, "a.nc", "b.nc", "figures/mine.png")
     assert state(tmp_path) == before
     assert not files._empty(out)
+
+
+def test_pictures_are_ours_by_what_they_say_of_themselves(tmp_path):
+    from matplotlib.figure import Figure
+
+    from lemmascope.sims.figures.common import save
+
+    ends = (".pdf", ".png", ".caption.txt")
+    for caption in ("one", "two"):
+        assert save(Figure(), caption, tmp_path, "x") == [tmp_path / f"x{end}" for end in ends]
+    assert (tmp_path / "x.caption.txt").read_text() == "two\n"
+    for end in ends:
+        (tmp_path / f"y{end}").write_text("mine")
+        before = state(tmp_path)
+        with pytest.raises(InputError, match=rf"y\{end}"):
+            save(Figure(), "three", tmp_path, "y")
+        assert state(tmp_path) == before
+        (tmp_path / f"y{end}").unlink()
+    Figure().savefig(tmp_path / "y.png")
+    with pytest.raises(InputError, match="choose another name"):
+        save(Figure(), "three", tmp_path, "y")
+
+
+WRITES = re.compile(
+    "|".join(
+        [
+            r"\bopen\([^)]*[\"'][rwxa]?b?\+?[wxa+]",
+            r"\.open\([^)]*[\"'][wxa]",
+            r"(?<!devnull, os\.)O_WRONLY|O_RDWR|O_CREAT",
+            r"(?<!formatter)\.write_(text|bytes)\(",
+            r"\.to_netcdf\(\w*path|\bsavez\w*\(|np\.save\(|json\.dump\(|savefig\((?!pdf|png|$)",
+            r"copyfile|copytree|rmtree|shutil\.(copy|move)\b|mkstemp|mkdtemp|NamedTemporaryFile|\bTemporaryFile",
+            r"os\.(rename|replace|link|symlink|unlink|remove|truncate)\(",
+            r"\.(rename|symlink_to|hardlink_to|touch|unlink)\(",
+        ]
+    )
+)
+"""What makes, replaces or deletes a file."""
+
+WITHIN = {
+    "sims/files.py": "the one rule itself",
+    "sims/run/store.py": "parts within the folder that the store has locked, through whole_file",
+    "sims/run/parts.py": "an archive in memory",
+    "examples/digits.py": "an archive in memory, to a name that was free",
+}
+
+
+def test_no_other_place_writes():
+    root, found = Path(__file__).parents[2], {}
+    for house in ("theory", "sims", "lemmascope", "proofs_check", "benchmarks", "examples"):
+        for path in sorted((root / house).rglob("*.py")):
+            name = path.relative_to(root).as_posix()
+            if house == "lemmascope" and name.split("/")[1] in ("theory", "sims", "proofs_check", "benchmarks"):
+                continue  # links to the houses
+            lines = [line for line in path.read_text(encoding="utf-8").splitlines() if WRITES.search(line)]
+            if lines and name not in WITHIN:
+                found[name] = lines
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'path.write_text("a")',
+        'with open(path, "w") as file:',
+        'path.open("ab")',
+        "figure.savefig(path)",
+        "np.savez(path, x=x)",
+        "data.to_netcdf(path)",
+        "os.replace(a, b)",
+        "json.dump(x, file)",
+        "shutil.copyfile(a, b)",
+        "path.unlink()",
+    ],
+)
+def test_a_place_that_writes_would_be_seen(line):
+    assert WRITES.search(line)
