@@ -116,10 +116,11 @@ def stop(sentence: str, status: int, error: BaseException | None = None) -> NoRe
 
 
 def say(sentence: str) -> None:
-    """Print it on standard error, as one line that no terminal obeys."""
+    """Print it on standard error, as one line that no terminal obeys and somebody may read: the middle is left out."""
     from lemmascope.sims.tables import harmless
 
-    print(f"lemmascope: {harmless(sentence)}", file=sys.stderr)
+    text = harmless(sentence)
+    print(f"lemmascope: {text if len(text) <= 1200 else f'{text[:800]} … {text[-400:]}'}", file=sys.stderr)
 
 
 def _hush() -> None:

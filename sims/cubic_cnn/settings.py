@@ -68,6 +68,8 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         InputError: it is missing, no TOML, or has an unknown name.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():  # a pipe would wait for somebody to write
+        raise InputError("config", str(path), "it must be a file, and not a folder, a pipe or a device")
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
