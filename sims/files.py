@@ -157,7 +157,20 @@ class Output:
         return self
 
     def write(self, data: bytes) -> None:
-        """Its contents; it has its name when this returns."""
+        """Its contents; it has its name when this returns.
+
+        Raises:
+            InputError: what lies there now is not what may be replaced.
+            OSError: it cannot be written any more; both errors say where it is kept instead, if that was possible.
+        """
+        try:
+            self._move(data)
+        except InputError as error:
+            raise InputError(self.field, str(self.path), error.accepted + _rescued(self.path.name, data)) from error
+        except OSError as error:
+            raise OSError(error.errno, f"{error.strerror}{_rescued(self.path.name, data)}", str(self.path)) from error
+
+    def _move(self, data: bytes) -> None:
         with _naming(self.path):
             view = memoryview(data)
             while view:
@@ -188,6 +201,16 @@ class Output:
                     leftover.unlink()
         finally:
             os.close(self._lock)
+
+
+def _rescued(name: str, data: bytes) -> str:
+    """Keep what took hours in the folder for temporary files; says so, or nothing where that failed too."""
+    try:
+        path = Path(tempfile.mkdtemp(prefix="lemmascope-")) / name
+        path.write_bytes(data)
+    except OSError:
+        return ""
+    return f"; what was computed is kept in {path}"
 
 
 _LOCKED, _PARTIAL = ".lemmascope-lock", ".lemmascope-partial"

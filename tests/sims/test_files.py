@@ -8,6 +8,7 @@ import re
 import stat
 import subprocess
 import sys
+import tempfile
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -368,6 +369,35 @@ def test_the_umask_is_the_kernels_affair(tmp_path, monkeypatch):
 
 
 # --- one rule for every file that a user names -----------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path_factory, monkeypatch):
+    """The folder for temporary files."""
+    folder = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["a full disk", "another's file"])
+def test_what_cannot_be_written_at_the_end_is_kept_where_there_is_room(tmp_path, temporary, monkeypatch, there):
+    def full(handle):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def work():
+        with Output(tmp_path / "x.json", KIND) as output:
+            if there:
+                (tmp_path / "x.json").write_text("mine")
+            monkeypatch.setattr(os, "fsync", full if not there else os.fsync)
+            output.json(OURS)
+
+    with pytest.raises((OSError, InputError), match=r"x\.json") as caught:
+        work()
+    (kept,) = temporary.rglob("x.json")
+    assert json.loads(kept.read_text()) == OURS
+    assert f"what was computed is kept in {kept}" in str(caught.value)
+    assert listing(tmp_path) == (["x.json"] if there else [])
+
 
 KIND = "lemmascope-doctor"
 OURS = {"schema": f"{KIND}/1", "a": 1}
