@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "COLUMN",
     "FEATURE",
     "LARGE",
     "NOISE",
@@ -19,6 +20,7 @@ __all__ = [
     "settle",
     "shade",
     "styled",
+    "thin",
     "time_axis",
     "typical_time",
 ]
@@ -30,6 +32,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from io import BytesIO
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +40,16 @@ import numpy as np
 import xarray as xr
 from matplotlib import style
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.mathtext import MathTextParser
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from lemmascope.sims.files import Output
+from lemmascope.sims.tables import harmless
 
 # Okabe and Ito's colours, which stay apart for colour-blind readers; line styles tell them apart in grey.
 FEATURE = "#0072B2"
@@ -52,8 +58,10 @@ NOISE_LIGHT = "#E69F00"
 LARGE = "#009E73"
 SMALL = "#CC79A7"
 
+COLUMN = 3.25
+"""Inches: a column of a two-column paper."""
 STYLE = Path(__file__).with_name("lemmascope.mplstyle")
-WIDTHS = {1: 3.25, 2: 5.5, 3: 6.75, 4: 6.75}
+WIDTHS = {1: COLUMN, 2: 5.5, 3: 6.75, 4: 6.75}
 """Inches by number of panels in a row: a column of ICML, the text of NeurIPS, the full width of ICML."""
 
 _LOCK = threading.RLock()  # matplotlib's settings are global: one thread draws at a time
@@ -73,12 +81,7 @@ def styled() -> Iterator[None]:
 def save(figure: Figure, caption: str, folder: str | Path, name: str) -> list[Path]:
     """Write NAME.pdf, NAME.png and NAME.caption.txt; the same figure gives the same bytes."""
     paths = [Path(folder) / f"{name}{end}" for end in (".pdf", ".png", ".caption.txt")]
-    pdf, png = BytesIO(), BytesIO()
-    with styled():
-        metadata = {"CreationDate": None, "Title": caption, "Creator": "lemmascope"}
-        figure.savefig(pdf, format="pdf", metadata=metadata)
-        figure.savefig(png, format="png", metadata={"Software": "lemmascope"})
-    drawn = (pdf.getvalue(), png.getvalue(), f"{caption}\n".encode())
+    drawn = rendered(figure, caption)
     with ExitStack() as around:
         outputs = [around.enter_context(Output(path, "picture")) for path in paths]
         for output, content in zip(outputs, drawn, strict=True):
@@ -86,10 +89,27 @@ def save(figure: Figure, caption: str, folder: str | Path, name: str) -> list[Pa
     return paths
 
 
-def panels(trajectory: xr.Dataset, height: float = 2.1) -> list[tuple[str, Axes]]:
-    """One panel for each optimizer, four in a row at most, with common axes; (label, axes) in order."""
+def rendered(figure: Figure, caption: str) -> tuple[bytes, bytes, bytes]:
+    """The PDF, the PNG and the caption's text: whole, or not at all where drawing fails."""
+    pdf, png = BytesIO(), BytesIO()
+    text = caption.encode("utf-8", "backslashreplace")  # bytes of a file's name may be no text
+    with styled():
+        figure.savefig(
+            pdf, format="pdf", metadata={"CreationDate": None, "Title": text.decode(), "Creator": "lemmascope"}
+        )
+        figure.savefig(png, format="png", metadata={"Software": "lemmascope"})
+    return pdf.getvalue(), png.getvalue(), text + b"\n"
+
+
+def in_a_row(trajectory: xr.Dataset, width: str) -> int:
+    """Panels side by side: of the optimizers four at most, in a column one."""
+    return 1 if width == "column" else min(trajectory.sizes["optimizer"], max(WIDTHS))
+
+
+def panels(trajectory: xr.Dataset, width: str, height: float = 2.1) -> list[tuple[str, Axes]]:
+    """One panel for each optimizer, with common axes; (label, axes) in order."""
     names = [str(name) for name in trajectory.optimizer.values]
-    columns = min(len(names), max(WIDTHS))
+    columns = in_a_row(trajectory, width)
     rows = math.ceil(len(names) / columns)
     figure = Figure(figsize=(WIDTHS[columns], height * rows), layout="constrained")
     FigureCanvasAgg(figure)
@@ -97,7 +117,8 @@ def panels(trajectory: xr.Dataset, height: float = 2.1) -> list[tuple[str, Axes]
     for axis in axes[len(names) :]:
         axis.set_visible(False)
     for place, (name, axis) in enumerate(zip(names, axes, strict=False)):
-        axis.set_title(name, fontweight="bold", parse_math=_is_mathematics(name))
+        title = harmless(name)
+        axis.set_title(title, fontweight="bold", parse_math=_is_mathematics(title))
         if place + columns >= len(names):
             axis.set_xlabel("iteration $t$")
             axis.tick_params(labelbottom=True)
@@ -116,6 +137,47 @@ def settle(figure: Figure) -> None:
         axis.set_position((left, bottom, width, height))
 
 
+def thin(axis: Axis) -> bool:
+    """Give a logarithmic axis of less than two decades numbers that do not overlap, as many as there is room for.
+
+    The figure is laid out. Of its own accord matplotlib names nothing there, or every tenth part of a decade.
+
+    Returns:
+        Whether it was changed.
+    """
+    low, high = sorted(axis.get_view_interval())
+    if axis.get_scale() != "log" or high > 100 * low:
+        return False
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    axis.set_minor_formatter(NullFormatter())
+    upright = axis.axis_name == "y"
+    shared = axis.axes.get_shared_y_axes() if upright else axis.axes.get_shared_x_axes()
+    alike = [one.yaxis if upright else one.xaxis for one in shared.get_siblings(axis.axes)]
+    for most in range(6, 0, -1):
+        ticks = np.array([m * 10.0**k for k in powers for m in (1, 2, 5)])
+        ticks = ticks[(low <= ticks) & (ticks <= high)]
+        if not 3 <= len(ticks) <= most:
+            ticks = MaxNLocator(most, steps=[1, 2, 5, 10]).tick_values(low, high)
+            ticks = ticks[(low <= ticks) & (ticks <= high)]
+        axis.set_ticks(list(ticks), _numbers(ticks))
+        axis.get_figure().draw_without_rendering()
+        texts = [text for one in alike for text in one.get_ticklabels() if text.get_visible()]
+        boxes = [text.get_window_extent().padded(2) for text in texts]
+        if len(ticks) and not any(a.overlaps(b) for a, b in combinations(boxes, 2)):
+            break
+    return True
+
+
+def _numbers(ticks: np.ndarray) -> list[str]:
+    """As few digits as tell them apart."""
+    step = float(np.min(np.diff(ticks))) if len(ticks) > 1 else float(ticks[0])
+    top = math.floor(math.log10(ticks.max()))
+    digits = math.floor(math.log10(step) + 1e-9)
+    if -3 <= top < 5:
+        return [f"{x:.{max(0, -digits)}f}" for x in ticks]
+    return [rf"${x / 10.0**top:.{max(0, top - digits)}f}\times 10^{{{top}}}$" for x in ticks]
+
+
 def _is_mathematics(text: str) -> bool:
     """Whether mathtext can read a label (it has no East Asian glyphs); one that it cannot is drawn letter by letter."""
     if any(ord(letter) >= 0x2E80 for letter in text):
@@ -127,14 +189,13 @@ def _is_mathematics(text: str) -> bool:
     return True
 
 
-def time_axis(axis: Axes, trajectory: xr.Dataset) -> None:
+def time_axis(axis: Axes, trajectory: xr.Dataset, width: str) -> None:
     """A logarithmic time axis that shows iteration 0 at its left end."""
     last = int(trajectory.iteration[-1])
     axis.set_xscale("symlog", linthresh=1, linscale=0.35)
     axis.set_xlim(0, max(last, 2))
     powers = [k for k in range(len(str(max(last, 1)))) if 10**k <= last]
-    columns = min(trajectory.sizes["optimizer"], max(WIDTHS))
-    step = math.ceil(len(powers) / (3 if columns > 2 else 7))
+    step = math.ceil(len(powers) / (3 if in_a_row(trajectory, width) > 2 else 7))
     shown = powers[::-step][::-1]
     axis.set_xticks([0, *(10**k for k in shown)], ["0", *(f"$10^{{{k}}}$" for k in shown)])
     axis.set_xticks([j * 10**k for k in powers for j in range(1, 10) if j * 10**k <= last], minor=True)

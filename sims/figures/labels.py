@@ -22,9 +22,17 @@ NEAR = 14.0  # points within which another curve makes it unclear whose name it 
 WORST = 3.2  # a panel whose best place costs more gets a legend instead
 
 
-def finish(found: list[tuple[str, Axes]]) -> Figure:
-    """The figure of the panels, every curve named beside it, or by a legend if one name does not fit."""
+def finish(found: list[tuple[str, Axes]], vertical: str = "", width: str = "text") -> Figure:
+    """The figure of the panels, every curve named beside it, or by a legend if one name does not fit.
+
+    Args:
+        found: names and axes.
+        vertical: what the vertical axes show: it is said at the first of those in a row, or at each in a column.
+        width: of the figure, "text" or "column".
+    """
     figure = found[0][1].figure
+    for _, axis in found if width == "column" else found[:1]:
+        axis.set_ylabel(vertical)
     assert isinstance(figure, Figure)
     settle(figure)
     named: list[Text] = []
@@ -34,7 +42,8 @@ def finish(found: list[tuple[str, Axes]]) -> Figure:
             for text in named:
                 text.remove()
             handles, labels = found[0][1].get_legend_handles_labels()
-            figure.legend(handles, labels, loc="outside upper right", ncols=len(handles))
+            columns = 2 if width == "column" else len(handles)
+            figure.legend(handles, labels, loc="outside upper right", ncols=columns)
             settle(figure)
             break
         named += placed

@@ -14,11 +14,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 
-from lemmascope.sims.figures.common import settle, styled
+from lemmascope.sims.figures.common import COLUMN, settle, styled, thin
 from lemmascope.sims.pictures import Picture
 from lemmascope.sims.studies.phase import Settings
 from lemmascope.sims.study import Result
 from lemmascope.theory.claim import Evidence
+from lemmascope.theory.cubic_cnn import SUBJECT
 from lemmascope.theory.cubic_cnn.boundaries import coasting_line, overshoot_line, race_line
 from lemmascope.theory.cubic_cnn.claims.phase import fitted_kappa
 from lemmascope.theory.cubic_cnn.parameters import Parameters
@@ -35,6 +36,8 @@ LINES: dict[str, tuple[str, dict[str, Any]]] = {
 def _edges(values: np.ndarray) -> np.ndarray:
     """Cell edges half way between neighbours, in the logarithm."""
     logs = np.log(values)
+    if len(logs) == 1:
+        return np.exp(logs[0] + np.array([-0.1, 0.1]))
     middles = (logs[1:] + logs[:-1]) / 2
     return np.exp(np.concatenate([[2 * logs[0] - middles[0]], middles, [2 * logs[-1] - middles[-1]]]))
 
@@ -56,16 +59,19 @@ def _name(data: xr.Dataset, side: str) -> str:
 
 def _panel(
     figure: Figure, axis: Axes, data: xr.Dataset, values: np.ndarray, title: str, norm: Normalize, colours: Any
-) -> None:
+) -> Axes:
     x, y = data.x.values, data.y.values
     made = axis.pcolormesh(_edges(x), _edges(y), values, norm=norm, cmap=colours, linewidth=0, rasterized=True)
     axis.set_facecolor("0.85")
-    axis.set(xscale="log", yscale="log", xlabel=_name(data, "x"))
+    axis.set(xscale="log", yscale="log")
     axis.set_xlim(_edges(x)[0], _edges(x)[-1])
     axis.set_ylim(_edges(y)[0], _edges(y)[-1])
     axis.set_title(title)
-    bar = figure.colorbar(made, ax=axis, orientation="horizontal", pad=0.02, aspect=28)
+    upright = figure.get_figwidth() == COLUMN
+    side = "vertical" if upright else "horizontal"
+    bar = figure.colorbar(made, ax=axis, orientation=side, pad=0.02, aspect=16 if upright else 28)
     bar.outline.set_linewidth(0.4)
+    return bar.ax
 
 
 def _lines(axis: Axes, data: xr.Dataset, p: Parameters, kappa: float, names: tuple[str, ...]) -> list[Any]:
@@ -103,30 +109,29 @@ def _kappa(result: Result[Settings]) -> float:
     return fitted_kappa(Evidence(data, "the plane", parameters=result.settings.parameters))
 
 
-def draw(result: Result[Settings]) -> Figure:
-    """The figure of a phase diagram; medians over seeds."""
+def draw(result: Result[Settings], width: str = "text") -> Figure:
+    """The figure of a phase diagram; medians over seeds. Panels side by side, or in a column one above the other."""
     data, p, kappa = result.data["phase"], result.settings.parameters, _kappa(result)
+    column = width == "column"
     with styled():
-        figure = Figure(figsize=(6.75, 3.05), layout="constrained")
+        figure = Figure(figsize=(COLUMN, 5.8) if column else (6.75, 3.05), layout="constrained")
         FigureCanvasAgg(figure)
-        axes = figure.subplots(1, 3, sharex=True, sharey=True)
+        axes = figure.subplots(*((3, 1) if column else (1, 3)), sharex=True, sharey=True)
         middle = data[["small", "c_max", "Xi_abs_max"]].median("seed", skipna=False)
         beta: Any = p.beta
         if "beta" in (data.attrs["y"], data.attrs["x"]):
             beta = data.y.values[:, None] if data.attrs["y"] == "beta" else data.x.values
         reach, noise = np.abs(middle.c_max.values) * beta, middle.Xi_abs_max.values
-        _panel(
-            figure,
-            axes[0],
-            data,
-            middle.small.values,
-            "test accuracy, small margin",
-            Normalize(0.5, 1),
-            _accuracy_map(),
-        )
-        _panel(figure, axes[1], data, reach, r"feature: $\beta\,\max_r c_r$", LogNorm(1e-2, 1e1), "cividis")
-        _panel(figure, axes[2], data, noise, r"memorization: $\max|\Xi|$", LogNorm(*_decades(noise)), "inferno")
-        axes[0].set_ylabel(_name(data, "y"))
+        shown: list[tuple[np.ndarray, str, Normalize, Any]] = [
+            (middle.small.values, "test accuracy, small margin", Normalize(0.5, 1), _accuracy_map()),
+            (reach, r"feature: $\beta\,\max_r c_r$", LogNorm(1e-2, 1e1), "cividis"),
+            (noise, r"memorization: $\max|\Xi|$", LogNorm(*_decades(noise)), "inferno"),
+        ]
+        bars = [_panel(figure, axis, data, *one) for axis, one in zip(axes, shown, strict=True)]
+        for axis in axes[-1:] if column else axes:
+            axis.set_xlabel(_name(data, "x"))
+        for axis in axes if column else axes[:1]:
+            axis.set_ylabel(_name(data, "y"))
         drawn: list[Any] = []
         if "clock" in data:
             drawn = _lines(axes[0], data, p, kappa, tuple(LINES))
@@ -145,8 +150,11 @@ def draw(result: Result[Settings]) -> Figure:
                 va="center",
             )
         if drawn:
-            figure.legend(handles=drawn, loc="outside upper center", ncols=len(drawn))
+            figure.legend(handles=drawn, loc="outside upper center", ncols=2 if column else len(drawn))
         settle(figure)
+        scales = [axes[0].xaxis, axes[0].yaxis, *(bar.yaxis if column else bar.xaxis for bar in bars[1:])]
+        if any([thin(one) for one in scales]):
+            settle(figure)
         return figure
 
 
@@ -160,22 +168,31 @@ def _decades(values: np.ndarray) -> tuple[float, float]:
     finite = values[np.isfinite(values) & (values > 0)]
     if not finite.size:
         return 1e-2, 1e1
-    return 10.0 ** math.floor(math.log10(finite.min())), 10.0 ** math.ceil(math.log10(finite.max()))
+    low = math.floor(math.log10(finite.min()))
+    return 10.0**low, 10.0 ** max(low + 1, math.ceil(math.log10(finite.max())))
 
 
-def caption(result: Result[Settings]) -> str:
+def _set(data: xr.Dataset, p: Parameters) -> str:
+    """What was the same in every cell: what an axis sets was not."""
+    names = {"d": p.d, "N": p.N, "P": p.P, "m": p.m, "alpha": p.alpha, "beta": p.beta, "mu": p.mu}
+    if "clock" not in data:
+        names |= {"sigma": p.sigma, "sigma_0": p.sigma_0, "eta": data.attrs["eta"], "gamma": data.attrs["gamma"]}
+    kept = [name for name in names if name not in (data.attrs["x"], data.attrs["y"])]
+    return ", ".join(f"{SUBJECT[name].symbol} = {names[name]:g}" for name in kept)
+
+
+def caption(result: Result[Settings], width: str = "text") -> str:
     """What is seen, with the lines' formulas and numbers."""
     data, p, kappa = result.data["phase"], result.settings.parameters, _kappa(result)
     seeds = data.sizes["seed"]
+    first, second, third = ("Top", "middle", "bottom") if width == "column" else ("Left", "middle", "right")
     text = (
         f"Phase diagram of the two-layer cubic CNN, {data.sizes['x']} × {data.sizes['y']} cells, median over {seeds} "
-        f"seed{'s' * (seeds > 1)} (d = {p.d}, N = {p.N}, P = {p.P}, m = {p.m}, α = {p.alpha:g}, β = {p.beta:g}, "
-        f"μ = {p.mu:g}). Left: test accuracy on small-margin data by the exact law (1/2 is chance); middle: the "
-        "feature over what the small margin needs; right: the memorized noise. Grey: diverged."
+        f"seed{'s' * (seeds > 1)} ({_set(data, p)}). {first}: test accuracy on small-margin data by the exact law (1/2 "
+        f"is chance); {second}: the feature over what the small margin needs; {third}: the memorized noise. Grey: "
+        "diverged."
     )
-    if "clock" not in data:
-        text += f" Where no axis sets them, η = {data.attrs['eta']:g} and γ = {data.attrs['gamma']:g}."
-    else:
+    if "clock" in data:
         clock = _clock(data)
         race = (
             f"Race law 1 − γ = 2ηL₁(0)/c*², 1/c* = β + 1.5β³μ ηT₁, with ηT₁ = {clock:.0f} measured on GD and no fitted "

@@ -12,12 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from lemmascope.sims.figures.common import FEATURE, NOISE, settle, shade, styled
+from lemmascope.sims.figures.common import COLUMN, FEATURE, NOISE, settle, shade, styled
 from lemmascope.sims.pictures import Picture
 from lemmascope.sims.studies.scaling import Settings, samples
 from lemmascope.sims.study import Result
 from lemmascope.theory.cubic_cnn.claims.scaling import EXPONENTS
 from lemmascope.theory.cubic_cnn.scaling import PAPER
+from lemmascope.theory.verdict import Verdict
 
 PANELS = {
     "T_0": r"$\eta T_0$: the feature is found",
@@ -54,13 +55,22 @@ def _points(axis: Axes, values: xr.DataArray, colour: str, mark: str, filled: bo
     return points[:, :2]
 
 
-def draw(result: Result[Settings]) -> Figure:
+def _slope(verdict: Verdict | None) -> str:
+    """As fitted, with its interval, where there is one."""
+    if verdict is None or verdict.computed is None or "interval" not in verdict.evidence:
+        return "no slope"
+    low, high = verdict.evidence["interval"]
+    return f"{verdict.computed:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def draw(result: Result[Settings], width: str = "text") -> Figure:
     """The figure of a scaling study; one panel a quantity."""
     data, by_claim = result.data["scaling"], {v.claim: v for v in result.verdicts}
     with styled():
-        figure = Figure(figsize=(6.75, 2.6), layout="constrained")
+        column = width == "column"
+        figure = Figure(figsize=(COLUMN, 5.6) if column else (6.75, 2.6), layout="constrained")
         FigureCanvasAgg(figure)
-        axes = figure.subplots(1, 3, sharex=True)
+        axes = figure.subplots(*((3, 1) if column else (1, 3)), sharex=True)
         for axis, (quantity, title) in zip(axes, PANELS.items(), strict=True):
             texts: list[tuple[str, Any]] = []
             for id, (of, name) in EXPONENTS.items():
@@ -73,16 +83,16 @@ def draw(result: Result[Settings]) -> Figure:
                     # The predicted exponent through the middle of the points: only its slope is predicted.
                     middle = np.exp(np.mean(np.log(points[:, 1])) - exponent * np.mean(np.log(points[:, 0])))
                     axis.plot(points[:, 0], middle * points[:, 0] ** exponent, color=colour, linewidth=1.0)
-                verdict = by_claim[id]
-                low, high = verdict.evidence["interval"]
-                text = f"{name}  {verdict.computed:.3f} [{low:.3f}, {high:.3f}], predicted {exponent:.3f}"
-                texts.append((text.replace("-", "−"), shade(colour)))
-            for k, (text, colour) in enumerate(texts):
-                axis.text(
-                    0.0, 1.02 + 0.075 * (len(texts) - 1 - k), text, transform=axis.transAxes, fontsize=6, color=colour
+                texts.append(
+                    (f"{name}  {_slope(by_claim.get(id))}, predicted {exponent:.3f}".replace("-", "−"), shade(colour))
                 )
-            axis.set(xscale="log", yscale="log", xlabel="dimension $d$")
+            for k, (text, colour) in enumerate(texts):
+                up = 1.02 + (0.1 if column else 0.075) * (len(texts) - 1 - k)
+                axis.text(0.0, up, text, transform=axis.transAxes, fontsize=6, color=colour)
+            axis.set(xscale="log", yscale="log")
             axis.set_title(title, pad=24)
+        for axis in axes[-1:] if column else axes:
+            axis.set_xlabel("dimension $d$")
         handles = [
             *(axes[0].plot([], [], MARKS[n], color=COLOURS[n], markersize=3.2, label=n)[0] for n in COLOURS),
             axes[0].plot([], [], "-", color="0.3", linewidth=1, label="predicted exponent")[0],
@@ -90,7 +100,7 @@ def draw(result: Result[Settings]) -> Figure:
                 [], [], "o", color=WRONG, markerfacecolor="white", markersize=3.2, label="wrong scaling (control)"
             )[0],
         ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=4)
+        figure.legend(handles=handles, loc="outside lower center", ncols=2 if column else 4)
         settle(figure)
         return figure
 

@@ -22,25 +22,25 @@ from lemmascope.sims.figures.common import (
 )
 from lemmascope.sims.figures.headline.words import reached, who
 from lemmascope.sims.figures.labels import finish
+from lemmascope.sims.tables import harmless
 
 NAMES = {"large": "large margin", "small": "small margin"}
 
 
-def draw(trajectory: xr.Dataset) -> Figure:
+def draw(trajectory: xr.Dataset, width: str = "text") -> Figure:
     """The figure of a trajectory with ``test_accuracy``."""
     with styled():
-        found = panels(trajectory, height=1.9)
+        found = panels(trajectory, width, height=1.9)
         low = float(trajectory.test_accuracy.min())
         for name, axis in found:
             run = trajectory.sel(optimizer=name)
             axis.set_ylim(min(0.4, low - 0.02) if low == low else 0.4, 1.03)
-            time_axis(axis, trajectory)
+            time_axis(axis, trajectory, width)
             for margin, colour, line in (("large", LARGE, "-"), ("small", SMALL, "--")):
                 band(axis, run.test_accuracy.sel(margin=margin), colour, line, label=NAMES[margin])
             level(axis, 0.5, "chance")
             hitting_times(axis, run)
-        found[0][1].set_ylabel("test accuracy")
-        return finish(found)
+        return finish(found, "test accuracy", width)
 
 
 def caption(trajectory: xr.Dataset) -> str:
@@ -49,7 +49,9 @@ def caption(trajectory: xr.Dataset) -> str:
     for name in trajectory.optimizer.values:
         run = trajectory.test_accuracy.sel(optimizer=name).isel(iteration=[-1])
         both = [over_seeds(run.sel(margin=margin))[1, 0] for margin in NAMES]
-        ends.append(f"{name} {' and '.join(f'{v:.3f}' if math.isfinite(v) else 'none (diverged)' for v in both)}")
+        ends.append(
+            f"{harmless(name)} {' and '.join(f'{v:.3f}' if math.isfinite(v) else 'none (diverged)' for v in both)}"
+        )
     error = float(trajectory.test_accuracy_error.max())
     known = f" (standard error at most {error:.1g})" if math.isfinite(error) else ""
     return (

@@ -25,15 +25,15 @@ from lemmascope.sims.figures.labels import finish
 NAMES = {"large": r"$\max|\Xi|$ on $Z_1$", "small": r"$\max|\Xi|$ on $Z_2$", "all": r"$\max|\Xi|$"}
 
 
-def draw(trajectory: xr.Dataset) -> Figure:
+def draw(trajectory: xr.Dataset, width: str = "text") -> Figure:
     """The figure of a trajectory with ``Xi_abs_max``, and ``c`` where w* is known."""
     with styled():
-        found = panels(trajectory, height=2.3)
+        found = panels(trajectory, width, height=2.3)
         p = law_of(trajectory)
         for name, axis in found:
             run = trajectory.sel(optimizer=name)
             axis.set_yscale("log")
-            time_axis(axis, trajectory)
+            time_axis(axis, trajectory, width)
             for margin in run.margin.values:
                 colour, line, width = (NOISE_LIGHT, "-.", 1.0) if margin == "large" else (NOISE, "--", 1.3)
                 band(axis, run.Xi_abs_max.sel(margin=margin), colour, line, lw=width, label=NAMES[str(margin)])
@@ -43,8 +43,7 @@ def draw(trajectory: xr.Dataset) -> Figure:
                 level(axis, 1 / p["alpha"], r"$1/\alpha$")
                 level(axis, 1 / p["beta"], r"$1/\beta$")
             hitting_times(axis, run)
-        found[0][1].set_ylabel("coefficient")
-        return finish(found)
+        return finish(found, "coefficient", width)
 
 
 def caption(trajectory: xr.Dataset) -> str:

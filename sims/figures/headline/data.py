@@ -13,7 +13,7 @@ from matplotlib.colors import SymLogNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from lemmascope.sims.figures.common import LARGE, NOISE, SMALL, settle, shade, styled
+from lemmascope.sims.figures.common import COLUMN, LARGE, NOISE, SMALL, settle, shade, styled
 from lemmascope.sims.seeds import streams
 from lemmascope.theory.cubic_cnn.law import Sample, draw_sample
 from lemmascope.theory.cubic_cnn.parameters import Parameters
@@ -22,7 +22,7 @@ SHOWN = 14  # coordinates of a patch in the strips
 LABELLED = 6  # patches whose strips are named one by one
 
 
-def draw(parameters: Parameters, root_seed: int = 0) -> Figure:
+def draw(parameters: Parameters, root_seed: int = 0, width: str = "text") -> Figure:
     """One sample of each margin, patch by patch, and histograms over all patches of a drawn data set.
 
     The basis of the strips has w* as its first vector; beside each patch is its length, to scale. The
@@ -32,10 +32,14 @@ def draw(parameters: Parameters, root_seed: int = 0) -> Figure:
     assert sample.small is not None
     groups = [(name, np.flatnonzero(sample.small == small)) for name, small in (("large", False), ("small", True))]
     shown = [(name, int(found[0])) for name, found in groups if found.size]
+    column = width == "column"
     with styled():
-        figure = Figure(figsize=(6.75, 2.75), layout="constrained")
+        figure = Figure(figsize=(COLUMN, 4.4) if column else (6.75, 2.75), layout="constrained")
         FigureCanvasAgg(figure)
-        halves = figure.add_gridspec(1, 2, width_ratios=(1.75, 1))
+        if column:
+            halves = figure.add_gridspec(2, 1, height_ratios=(1.75, 1))
+        else:
+            halves = figure.add_gridspec(1, 2, width_ratios=(1.75, 1))
         left = halves[0].subgridspec(len(shown), 2, width_ratios=(1.5, 1))
         axes = left.subplots(squeeze=False, sharex="col")
         scale = max(parameters.alpha, 3 * parameters.sigma)
@@ -55,7 +59,7 @@ def draw(parameters: Parameters, root_seed: int = 0) -> Figure:
         )
         bar.minorticks_off()
         bar.outline.set_visible(False)
-        (top,), (bottom,) = halves[1].subgridspec(2, 1).subplots(squeeze=False)
+        top, bottom = halves[1].subgridspec(*((1, 2) if column else (2, 1))).subplots()
         _projections(top, parameters, sample)
         _noise_lengths(bottom, parameters, sample)
         settle(figure)
@@ -187,17 +191,18 @@ def _noise_lengths(axis: Axes, p: Parameters, sample: Sample) -> None:
     axis.set_ylabel("patches")
 
 
-def caption(parameters: Parameters, root_seed: int = 0) -> str:
+def caption(parameters: Parameters, root_seed: int = 0, width: str = "text") -> str:
     """One line that says what is seen."""
     p = parameters
     sample = draw_sample(p, streams(root_seed, "figure data", 0))
     assert sample.small is not None
     small = int(sample.small.sum())
+    first, second = ("Above", "Below") if width == "column" else ("Left", "Right")
     return (
         f"The data, one draw of N = {p.N} samples: one patch of each is the signal, ±α w* (α = {p.alpha:.4g}, "
         f"{p.N - small} samples) or ±β w* (β = {p.beta:.4g}, {small} samples); the other P − 1 = {p.P - 1} are "
         f"Gaussian noise orthogonal to w*, of length about σ√(d−1) = {p.sigma * math.sqrt(p.d - 1):.3g} (σ = "
-        f"{p.sigma:.4g}, d = {p.d}). Left: coordinates of the patches of one sample of each margin, the first "
-        "along w*, and their lengths. Right: all patches; curve: the law of the length, σχ "
+        f"{p.sigma:.4g}, d = {p.d}). {first}: coordinates of the patches of one sample of each margin, the first "
+        f"along w*, and their lengths. {second}: all patches; curve: the law of the length, σχ "
         "with d − 1 degrees of freedom."
     )

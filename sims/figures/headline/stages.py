@@ -15,22 +15,21 @@ NAMES = {"large": r"$\nu_1$ (large margin)", "small": r"$\nu_2$ (small margin)",
 FLOOR = 1e-8
 
 
-def draw(trajectory: xr.Dataset) -> Figure:
+def draw(trajectory: xr.Dataset, width: str = "text") -> Figure:
     """The figure of a trajectory with ``nu``; what is below 10⁻⁸ is off the axis."""
     with styled():
-        found = panels(trajectory)
+        found = panels(trajectory, width)
         low = float(trajectory.nu.where(trajectory.nu > 0).min())
         for name, axis in found:
             run = trajectory.sel(optimizer=name)
             axis.set_yscale("log")
             axis.set_ylim(max(FLOOR, low / 2) if low == low else FLOOR, 1.0)
-            time_axis(axis, trajectory)
+            time_axis(axis, trajectory, width)
             for margin in run.margin.values:
                 colour, line = (SMALL, "--") if margin == "small" else (LARGE, "-")
                 band(axis, run.nu.sel(margin=margin), colour, line, label=NAMES[str(margin)])
             hitting_times(axis, run)
-        found[0][1].set_ylabel(r"$\nu_1,\ \nu_2$" if trajectory.sizes["margin"] == 2 else r"$\nu$")
-        return finish(found)
+        return finish(found, r"$\nu_1,\ \nu_2$" if trajectory.sizes["margin"] == 2 else r"$\nu$", width)
 
 
 def caption(trajectory: xr.Dataset) -> str:

@@ -10,6 +10,7 @@ import math
 import xarray as xr
 
 from lemmascope.sims.figures.common import law_of, typical_time
+from lemmascope.sims.tables import harmless
 from lemmascope.theory.cubic_cnn import SUBJECT
 
 LAW = ("alpha", "beta", "mu", "sigma", "sigma_0", "lam")
@@ -26,11 +27,11 @@ def who(trajectory: xr.Dataset) -> str:
     described = json.loads(trajectory.attrs["optimizers"])
     parts = [text, ", ".join(f"{SUBJECT[k].symbol} = {sizes[k]:.6g}" for k in names)]
     for name in map(str, trajectory.optimizer.values):
-        found = described[name]
+        found, shown = described[name], harmless(name)
         values = [f"{SUBJECT[k].symbol} = {found[k]:.10g}" for k in ("eta", "gamma") if k in found]
         diverged = int((trajectory.diverged_at.sel(optimizer=name) >= 0).sum())
         end = f" ({diverged} of {seeds} runs diverged)" if diverged else ""
-        parts.append(f"{name}: {', '.join(values) or found['class']}{end}")
+        parts.append(f"{shown}: {', '.join(values) or found['class']}{end}")
     return "; ".join(parts)
 
 
@@ -51,6 +52,6 @@ def reached(trajectory: xr.Dataset) -> str:
             times = trajectory[name].sel(optimizer=optimizer)
             t, k = typical_time(times), int(times.notnull().sum())
             value = f"{t:.6g}" if math.isfinite(t) else "not reached" if k == 0 else "not reached in the median"
-            found.append(f"{optimizer} {value} ({k} of {n} seeds)")
+            found.append(f"{harmless(optimizer)} {value} ({k} of {n} seeds)")
         parts.append(f"{text}: {', '.join(found)}")
     return f" Vertical lines, medians of {'; '.join(parts)}." if parts else ""
