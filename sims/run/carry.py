@@ -115,6 +115,7 @@ def run_study(
     progress: Callable[[Task[S]], None] | None = None,
     begin: Callable[[list[Task[S]]], None] | None = None,
     notice: Callable[[str], None] | None = None,
+    width: str = "text",
 ) -> Result[S]:
     """Compute what is missing of a study, gather, judge, and write the results.
 
@@ -127,6 +128,7 @@ def run_study(
         executor: where tasks run, default `Threads`; `sims.run.cluster.Dask` for a cluster. The same bits anywhere.
         dtype, backend: what the study computes in.
         progress: called with each task after its part is kept; begin: before, with all that are to be computed.
+        width: of the pictures, "text" or "column" (3.25 inches).
         notice: called with a sentence on what is there already, and on what was damaged and is computed again.
 
     Returns:
@@ -144,6 +146,7 @@ def run_study(
         study = registry.find(study)
     if settings is None:
         settings = study.settings()
+    pictures.check_width(width)
     if not isinstance(settings, study.settings):
         raise InputError(
             "settings", type(settings).__name__, f"they must be a {study.settings.__name__} of {study.name}"
@@ -183,7 +186,7 @@ def run_study(
         result = _judged(study, settings, root_seed, data, failures)
         if folder is not None:
             seconds = time.monotonic() - started
-            _write(folder, result, dtype=dtype, backend=backend, code=code, made_with=made, seconds=seconds)
+            _write(folder, result, width, dtype=dtype, backend=backend, code=code, made_with=made, seconds=seconds)
     for failure in failures:
         kept = "; what was computed is saved, and --resume goes on from there" if folder is not None else ""
         (notice or warnings.warn)(failure + kept)
@@ -263,6 +266,7 @@ def _judged(study: Study[S], settings: S, root_seed: int, data: Data, failures: 
 def _write(
     folder: ResultsFolder,
     result: Result[Any],
+    width: str,
     *,
     dtype: str,
     backend: str,
@@ -274,7 +278,7 @@ def _write(
     for name, one in result.data.items():
         netcdf.save(one, folder.partial / f"{name}.nc")
     write_json(folder.partial / "verdicts.json", verdicts_json(result))
-    attempt("a picture", result.failures, lambda: pictures.save(result, folder.partial / "figures"), [])
+    attempt("a picture", result.failures, lambda: pictures.save(result, folder.partial / "figures", width), [])
     folder.provenance(
         {
             "study": result.study.name,
@@ -284,6 +288,7 @@ def _write(
             "dtype": dtype,
             "backend": backend,
             "code": code,
+            "data_code": code_of(result.study, data=True),
             "made_with": dict(made_with),
             "data": list(result.data),
             **machine_of(seconds),
@@ -326,7 +331,7 @@ def judge_again(
         raise ResultsError(f"the settings in {path} are not those that {name} has now ({error})") from error
     for one in ("verdicts.json", *(f"{one}.nc" for one in names)):
         check_listed(path, found, one)
-    if found.get("code") != code_of(study):
+    if found.get("data_code") != code_of(study, data=True):
         why = f"the data in {path} were computed by another version of the code; run the study again to judge today's"
         (notice or warnings.warn)(why)
     data = {one: netcdf.load(path / f"{one}.nc", f"the data of {name}") for one in names}

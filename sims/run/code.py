@@ -24,6 +24,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from lemmascope.sims import registry
+from lemmascope.sims.grid import grid
 from lemmascope.sims.imports import imported, parsed, types_only
 from lemmascope.sims.own import BESIDE, SOURCE
 from lemmascope.sims.study import Study, plain
@@ -41,8 +42,8 @@ UNKNOWN = "unknown"
 """The code of a study whose sources cannot be read; equal to none."""
 
 
-_CODES: dict[str, str] = {}
-"""That of each module, as it was when it was first asked for; a user's file has another name when its text changes."""
+_CODES: dict[tuple[str, bool], str] = {}
+"""By module and `code_of`'s flag, as it was when it was first asked for; a file that changes has another module."""
 
 
 def made_with(study: Study[Any], backend: str) -> dict[str, str]:
@@ -63,14 +64,30 @@ def _meaning(resolve: Callable[[str], str], backend: str) -> str:
     return resolve(backend)
 
 
-def code_of(study: Study[Any]) -> str:
-    """What makes the code that computes a study's parts the same code; `UNKNOWN` where its sources cannot be read."""
+def code_of(study: Study[Any], *, data: bool = False) -> str:
+    """What makes the code that computes a study's parts the same code; `UNKNOWN` where its sources cannot be read.
+
+    Args:
+        study: whose.
+        data: also of what makes the data of the parts, gather and derive.
+    """
     module = registry.module_of(study)
     if module is None:
-        return _made_here(study)
-    if module.__name__ not in _CODES:
-        _CODES[module.__name__] = _in_a_file(module, _Roots(study, module))
-    return _CODES[module.__name__]
+        return _made_here(study, data)
+    if (module.__name__, data) not in _CODES:
+        _CODES[module.__name__, data] = _in_a_file(module, _Roots(study, module, data))
+    return _CODES[module.__name__, data]
+
+
+def _computing(study: Study[Any], data: bool) -> Iterator[tuple[Any, bool]]:
+    """What the code is of, and whether a lambda of it may be cut out of the statement that it stands in."""
+    for one in study.experiments.values():
+        yield from ((one.compute, False), (one.axes, True))
+        if data and one.gather is not grid:
+            yield one.gather, True
+    if data and study.derive is not Study.derive:
+        yield study.derive, True
+    yield study.settings, False
 
 
 class _Roots:
@@ -82,14 +99,12 @@ class _Roots:
         modules: dotted names of other modules that functions are from.
     """
 
-    def __init__(self, study: Study[Any], module: ModuleType) -> None:
+    def __init__(self, study: Study[Any], module: ModuleType, data: bool) -> None:
         self.names: set[str] | None = set()
         self.lambdas: list[FunctionType] = []
         self.modules: set[str] = set()
-        for one in study.experiments.values():
-            self._add(one.compute, module, alone=False)
-            self._add(one.axes, module, alone=True)
-        self._add(study.settings, module, alone=False)
+        for x, alone in _computing(study, data):
+            self._add(x, module, alone=alone)
 
     def _add(self, x: Any, module: ModuleType, *, alone: bool) -> None:
         names = {name for name, value in vars(module).items() if value is x}
@@ -320,13 +335,11 @@ def _house(modules: frozenset[str]) -> dict[str, str]:
     return found
 
 
-def _made_here(study: Study[Any]) -> str:
+def _made_here(study: Study[Any], data: bool) -> str:
     """That of a study in no file: the sources of its functions and of what they reach, and the values that they use."""
     found: dict[str, str] = {}
     house: set[str] = set()
-    todo: list[Any] = [study.settings]
-    for one in study.experiments.values():
-        todo += [one.axes, one.compute]
+    todo: list[Any] = [x for x, _ in _computing(study, data)]
     seen: set[int] = set()
     kept: list[Any] = []
     try:

@@ -243,6 +243,32 @@ def test_a_study_that_computes_otherwise_by_now_is_said(results, tmp_path):
         judge_again(folder, registry.load(path))
 
 
+DERIVED = """
+def scaled(settings, data):
+    return {name: 1.0 * one for name, one in data.items()}
+
+
+STUDY = ls.Study(
+    derive=scaled,
+"""
+
+
+def test_data_that_are_derived_otherwise_by_now_are_said(tmp_path):
+    """The parts are those of today's code, and their data are not."""
+    text = TOY.read_text().replace("STUDY = ls.Study(\n", DERIVED)
+    path, said = tmp_path / "toy_study.py", []
+    for factor in ("1.0", "2.0"):
+        path.write_text(text.replace("1.0 * one", f"{factor} * one"))
+        study = registry.load(path)
+        if factor == "1.0":
+            run_study(study, settings_of(study.settings, "tiny"), out=tmp_path / "toy")
+        judge_again(tmp_path / "toy", study, said.append)
+        assert len(said) == (factor == "2.0")
+    run_study(study, settings_of(study.settings, "tiny"), out=tmp_path / "toy", resume=True)
+    judge_again(tmp_path / "toy", study, said.append)
+    assert len(said) == 1
+
+
 # --- labelled data that others wrote ---------------------------------------------------------------------------------
 
 SCHEMA = "lemmascope-trajectory/1"
