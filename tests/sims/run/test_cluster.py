@@ -258,17 +258,21 @@ def test_a_local_cluster_serves_this_process_alone(tmp_path):
         assert address.startswith("tls://127.0.0.1:")
         assert all(worker.startswith("tls://127.0.0.1:") for worker in client.nthreads())
         for where in (address, next(iter(client.nthreads()))):
+            assert asyncio.run(greeted(where, client.security, PATIENCE))["type"] in ("Scheduler", "Worker")
             plain = where.replace("tls://", "tcp://")
             for other, security in ((plain, None), (where, Security.temporary())):
                 with pytest.raises(OSError):  # noqa: PT011  # whatever the handshake says
-                    asyncio.run(greeted(other, security))
+                    asyncio.run(greeted(other, security, 2))
 
 
-async def greeted(address, security):
+async def greeted(address, security, timeout):
+    """What is answered there; one that is refused tries again, until its time is over."""
     arguments = security.get_connection_args("client") if security else {}
-    comm = await comm_connect(address, timeout=2, **arguments)
+    comm = await comm_connect(address, timeout=timeout, **arguments)
     await comm.write({"op": "identity", "reply": True})
-    await comm.read()
+    found = await comm.read()
+    await comm.close()
+    return found
 
 
 def test_a_cluster_without_workers_is_not_waited_for_forever(tmp_path, monkeypatch):
