@@ -31,7 +31,7 @@ from fractions import Fraction
 from typing import Any
 
 from lemmascope.proofs_check.methods.monotone import rational
-from lemmascope.proofs_check.methods.races import certified, headline, ordering, races, surely_ordered
+from lemmascope.proofs_check.methods.races import Race, certified, headline, ordering, races, surely_ordered
 from lemmascope.proofs_check.methods.reals import decide
 from lemmascope.proofs_check.outcome import Outcome, both, open_, refuted
 from lemmascope.proofs_check.steps.cubic_cnn import sigmoid, tensor_power
@@ -52,26 +52,22 @@ def prove_order(off_diagonal: Any = 1, slack: Any = 1, **constants: Any) -> Outc
     if proof.status is Status.PROVED:  # as stated: how it comes out on HEADLINE
         return replace(proof, evidence={**proof.evidence, "HEADLINE": [headline(seed) for seed in range(3)]})
     for race in races():
-        found = ordering(  # in floats, with a margin: balls certify the condition itself
-            m=1,
-            P=2,
-            alpha=race.alpha,
-            eta=race.eta,
-            N=race.N,
-            N_1=race.N - 1,
-            c_0=race.c * (1 - 1e-9),
-            x_0=race.x,
-            row_sum=race.kappa + float(off_diagonal) * race.off_diagonal,
-            slack=slack if slack == math.inf else float(slack) * (1 - 1e-9),
-            **constants,
-        )
-        surely = found.holds and surely_ordered(race, off_diagonal=off_diagonal, slack=slack, **constants)
+        surely = surely_ordered(race, off_diagonal=off_diagonal, slack=slack, **constants)
         passed = certified(race) if surely else None
         if passed is not None:
-            numbers = {**race._asdict(), "T_1": passed, "T_0_at_least": passed}
-            condition = {"U": found.T_0_at_most, "L": found.T_1_at_least}
-            return refuted("noise is memorized before the feature is learnt", {**numbers, **condition})
+            return refuted(
+                "noise is memorized before the feature is learnt", _told(race, passed, off_diagonal, constants)
+            )
     return open_(f"a link of the proof fails, and no case of the grid breaks the order ({proof.reason})")
+
+
+def _told(race: Race, passed: int, off_diagonal: Any, constants: dict[str, Any]) -> dict[str, Any]:
+    """The case, and both sides of its condition in floats."""
+    row_sum = race.kappa + float(off_diagonal) * race.off_diagonal
+    sizes = {"m": 1, "P": 2, "N": race.N, "N_1": race.N - 1, "c_0": race.c, "x_0": race.x, "row_sum": row_sum}
+    sides = ordering(alpha=race.alpha, eta=race.eta, **sizes, **constants)
+    numbers = {**race._asdict(), "T_1": passed, "T_0_at_least": passed}
+    return {**numbers, "U": sides.T_0_at_most, "L": sides.T_1_at_least}
 
 
 def _links(
