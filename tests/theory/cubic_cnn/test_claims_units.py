@@ -277,6 +277,46 @@ def test_stages_look_at_the_first_move_of_the_small_margin_weight():
     assert_close(judge("lemma.stages_ordered", run).computed, 0.1)
 
 
+@pytest.mark.parametrize("claim", HOLDING)
+def test_a_quantity_that_is_undefined_on_a_seed_decides_nothing_there(claim):
+    """Whatever the claim looks at, and wherever it lies: of one neuron, one margin, one recorded iteration."""
+    run, looked_at = run_of(**HOLDING[claim]), []
+    for name in (*BY_MARGIN, *BY_ITERATION, "c", "T_0", "T_1"):
+        values = run[name].values
+        sound = values[1].copy()
+        for place in (..., *np.ndindex(sound.shape)):
+            values[(1, place) if place is ... else (1, *place)] = np.nan
+            found = judge(claim, run)
+            values[1] = sound
+            assert found.status in (Status.HOLDS, Status.INCONCLUSIVE), (name, place)
+            if place is ... and found.status is Status.HOLDS:
+                break  # it does not look there
+            if found.status is Status.INCONCLUSIVE:
+                assert found.reason == "the quantity is undefined on seed 1"
+                looked_at.append(name)
+            assert set(found.holding) >= {0, 2, 3, 4, 5}
+    assert looked_at
+
+
+def test_what_undefines_a_claim():
+    """What is undefined is not left out: it may have been the largest, or the worse of two."""
+    for claim, name, place, sound in (
+        ("gd.partially_learns", "c", (3, 1), {}),
+        ("gdm.learns_feature", "c", (3, 1), MOMENTUM),
+        ("gdm.barely_memorizes", "Xi_abs_max", (0, 0), MOMENTUM),
+        ("gdm.generalizes", "test_accuracy", (3, 0), MOMENTUM),
+        ("gdm.generalizes", "test_accuracy", (3, 1), MOMENTUM),
+        ("lemma.signal_gradient", "signal_gradient_ratio", (2,), {}),
+        ("lemma.cross_terms", "cross_ratio", (0,), {}),
+        ("lemma.cross_terms_small", "cross_to_diagonal", (3,), {}),
+        ("lemma.signal_monotone", "c", (2, 1), {}),
+    ):
+        run = run_of(**sound)
+        run[name].values[(2, *place)] = np.nan
+        assert judge(claim, run).reason == "the quantity is undefined on seed 2", claim
+    assert rescues(family([0.5, math.nan, 0.5, 0.5])).status is Status.INCONCLUSIVE
+
+
 # --- tensor power --------------------------------------------------------------------------------------------------
 
 
