@@ -14,7 +14,7 @@ class Settings:
     """η of the average form, curvature 1, noise of variance 1."""
 
     eta: float = ls.option(0.2, "Learning rate.")
-    gammas: tuple[float, ...] = ls.option((0.0, 0.5, 0.9), "Momenta.", tiny=(0.0, 0.5))
+    gammas: tuple[float, ...] = ls.option((0.0, 0.5, 0.9), "Momenta.", tiny=(0.0, 0.9))
     seeds: int = ls.option(16, "Chains.", tiny=6, full=200)
     steps: int = ls.option(20_000, "Steps of a chain.", tiny=4000, quick=5000)
 

@@ -92,7 +92,14 @@ class Front(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command, or one sentence with the nearest ones."""
+        """The command, or one sentence with the nearest ones.
+
+        How a study would run is said by its own command, which knows its flags.
+        """
+        if args[0] == "explain" and len(args) > 1:
+            study = ["run"] if args[1].endswith(".py") else []
+            if study or aliases().get(args[1], args[1]) in registry.names():
+                args = [*study, args[1], "--explain", *args[2:]]
         name = args[0]
         found = self.get_command(ctx, name)
         if found is None and not ctx.resilient_parsing:

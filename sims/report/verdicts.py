@@ -106,7 +106,8 @@ def claim_lines(verdicts: Iterable[Verdict]) -> Iterable[RenderableType]:
         head.append(f" · {harmless(v.label)}   " if v.label else "   ")
         if v.computed is not None:
             head.append(f"{_shown(v)}   ")
-        reason = v.reason if v.status is not v.expected or v.computed is None else _count(v)
+        counts = v.status is v.expected and v.status is not Status.INCONCLUSIVE and v.computed is not None
+        reason = _count(v) if counts else v.reason
         head.append(harmless(reason), style="dim")
         if v.status not in (v.expected, Status.NOT_APPLICABLE):
             head.append(f"   (expected {v.expected.value})", style="bold red")

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 RATE_SEEDS = 5  # the least number that can hold with high probability
 SMALL = Parameters(
-    d=150, N=60, P=2, m=12, alpha=4.0, beta=0.2, mu=0.2, sigma=2 / math.sqrt(150), sigma_0=0.5 / math.sqrt(150)
+    d=150, N=60, P=2, m=12, alpha=4.0, beta=0.2, mu=0.2, sigma=2 / math.sqrt(150), sigma_0=0.35 / math.sqrt(150)
 )
 """A law small enough for a look, on which both sides of the theorem are seen too."""
 
@@ -50,12 +50,12 @@ class Settings:
     """What the study is run with."""
 
     seeds: int = option(8, "Data sets and initial weights to draw; 5 or more.", tiny=5, full=40)
-    iterations: int = option(40_000, "Steps of GD and GD+M.", tiny=3000, quick=4000)
-    rate_iterations: int = option(11_500, "Steps at the other learning rates.", tiny=3000, quick=4000)
-    eta: float = option(0.1, "Learning rate of GD and GD+M.", tiny=0.2, quick=0.2)
-    gamma: float = option(0.999, "Momentum of GD+M.", tiny=0.998, quick=0.998)
+    iterations: int = option(40_000, "Steps of GD and GD+M.", tiny=6000, quick=6000)
+    rate_iterations: int = option(11_500, "Steps at the other learning rates.", tiny=4000, quick=4000)
+    eta: float = option(0.1, "Learning rate of GD and GD+M.")
+    gamma: float = option(0.999, "Momentum of GD+M.")
     rates: tuple[float, ...] = option(
-        (0.2, 0.3, 0.45), "Other learning rates of GD.", tiny=(0.1, 0.15, 0.3), quick=(0.1, 0.15, 0.3)
+        (0.2, 0.3, 0.45), "Other learning rates of GD.", tiny=(0.1, 0.2, 0.3, 0.45), quick=(0.1, 0.2, 0.3, 0.45)
     )
     parameters: Parameters = option(HEADLINE, "Data law and network.", tiny=SMALL, quick=SMALL)
     batch: int = option(1, "Seeds a part; more for a GPU, which takes them together.")

@@ -29,9 +29,9 @@ from lemmascope.theory.claim import Evidence
 from lemmascope.theory.cubic_cnn import AXES
 from lemmascope.theory.cubic_cnn.boundaries import feature_share
 from lemmascope.theory.cubic_cnn.claims import PHASE
-from lemmascope.theory.cubic_cnn.claims.phase import SIDE, plane_of
+from lemmascope.theory.cubic_cnn.claims.phase import SIDE, plane_of, raced
 from lemmascope.theory.cubic_cnn.parameters import HEADLINE, Parameters
-from lemmascope.theory.cubic_cnn.predictions import MEMORIZATION_THRESHOLD, overshoot_rate
+from lemmascope.theory.cubic_cnn.predictions import MEMORIZATION_THRESHOLD, memorization_clock, overshoot_rate
 from lemmascope.theory.errors import InputError, check_number, check_size
 
 BACKENDS = ("auto", "numpy", "compiled")
@@ -93,7 +93,7 @@ class Settings:
     x: str = option("eta", "Horizontal axis: eta, gamma, alpha, beta, mu, sigma, sigma_0, N, m, P, d.")
     y: str = option("gamma", "Vertical axis; gamma is drawn as 1 − γ.")
     x_range: tuple[float, float] | None = option(None, "From and to (of 1 − γ for gamma).")
-    y_range: tuple[float, float] | None = option(None, "From and to.", tiny=(1e-3, 1.0))
+    y_range: tuple[float, float] | None = option(None, "From and to.")
     cells: int = option(16, "Cells a side.", tiny=8, quick=8, full=32)
     seeds: int = option(3, "Draws of data and weights.", quick=2, full=10)
     eta: float = option(0.1, "Learning rate, where it is no axis.")
@@ -318,9 +318,11 @@ def _lines_needs(settings: Settings, at: Mapping[str, Any]) -> tuple[float, floa
 
 
 def undecided(settings: Settings) -> Mapping[str, str]:
-    """Everything on a plane without lines, and the race law on a coarse one."""
+    """Everything on a plane without lines; the race law on a coarse one, and where it is not the race that decides."""
     if not settings.of_the_optimizer:
         return {claim.id: "no line is predicted for this plane; --x eta --y gamma decides" for claim in PHASE}
+    if not raced(settings.parameters, memorization_clock(settings.parameters)):
+        return {"boundary.race": "on this law the coast goes most of the way, not the race; a larger --beta decides"}
     if settings.cells < SIDE:
         return {"boundary.race": f"{settings.cells} cells a side are too coarse for 9 of 10; --cells {SIDE} decides"}
     return {}

@@ -70,6 +70,22 @@ def test_each_size_has_tasks_with_names_of_their_own(which, size):
 
 
 @every
+def test_its_size_tiny_goes_as_far_as_the_default(which):
+    """A size has fewer of everything and nothing milder: what only the largest dimension meets is met by the tests.
+
+    Counts may be smaller, and so may the law, which is a dataclass of its own.
+    """
+    kind = registry.find(which).settings
+    tiny, default = (settings_of(kind, size) for size in ("tiny", "default"))
+    for f in dataclasses.fields(kind):
+        small, whole = getattr(tiny, f.name), getattr(default, f.name)
+        if isinstance(whole, tuple) and all(isinstance(x, int | float) for x in whole):
+            assert {min(whole), max(whole)} <= set(small), f.name
+        elif not (type(whole) is int or dataclasses.is_dataclass(whole)):
+            assert small == whole, f.name
+
+
+@every
 def test_every_option_says_what_it_is(which):
     for f in dataclasses.fields(registry.find(which).settings):
         assert f.metadata["help"].endswith("."), f.name
@@ -134,16 +150,22 @@ def test_parts_are_the_same_again_here_and_on_a_cluster(which, ran):
         assert any(json_key_of(before, spoilt, files) in sentence and "damaged" in sentence for sentence in said)
         assert sorted(computed) == sorted(before)
         for key, content in before.items():
-            xr.testing.assert_identical(decode(files[key].read_bytes(), key), decode(content, key))
+            of = labels(files[key])["of"]
+            xr.testing.assert_identical(decode(files[key].read_bytes(), key, of), decode(content, key, of))
         assert again.verdicts == result.verdicts or same(again.verdicts, result.verdicts)
         for name, data in result.data.items():
             xr.testing.assert_identical(again.data[name], data)
 
 
-def json_key(file):
-    """The task of a part's file, as it says itself."""
+def labels(file):
+    """What a part's file says of itself."""
     with np.load(file) as arrays:
-        return json.loads(arrays["labels"].tobytes())["key"]
+        return json.loads(arrays["labels"].tobytes())
+
+
+def json_key(file):
+    """Its task."""
+    return labels(file)["key"]
 
 
 def json_key_of(before, spoilt, files):

@@ -1,7 +1,8 @@
 """Say how a simulation would run: how long, and in what memory.
 
 Takes the settings of `lemmascope simulate` and runs nothing: prints the cost of both representations, which one is
-taken and why, the backend, how the work is shared among threads, memory and predicted time.
+taken and why, the backend, how the work is shared among threads, memory and predicted time. Of a study, `lemmascope
+explain STUDY` is another name of `lemmascope STUDY --explain`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ KEPT = ("iterations", "seeds", "representation", "backend", "dtype", "workers", 
         "lemmascope explain -N 1000 -P 5 -d 4000 -m 20 --optimizer gd:eta=0.1",
         "lemmascope explain -d 1e9 --law exact --memory-limit 2",
         "lemmascope explain study.toml",
+        "lemmascope explain STUDY --full",
     ),
     exits="0, or 2 for settings that cannot run or do not fit the memory.",
 )
