@@ -108,6 +108,25 @@ def test_wrong_bounds_are_caught(monkeypatch, wrong):
     assert caught > 0
 
 
+@pytest.mark.parametrize("m", [1, 5, 40])
+def test_the_memorization_clock_is_that_of_the_recursion(m):
+    """One noise coefficient from its median start to ξ³ = 1/2, in small steps of GD with ℓ = 1/2."""
+    p = dataclasses.replace(HEADLINE, m=m, P=3, sigma_0=0.05)
+    start = np.median(np.random.default_rng(0).standard_normal((40_000, 2 * m)).max(1))
+    xi, eta, t = p.sigma_0 * p.sigma * math.sqrt(p.d) * start, 0.05, 0
+    while xi**3 < predictions.MEMORIZATION_THRESHOLD:
+        xi += eta * 1.5 * p.sigma**2 * p.d * xi * xi / p.N
+        t += 1
+    assert predictions.memorization_clock(p) == pytest.approx(eta * t, rel=0.03)
+
+
+def test_the_memorization_clock_at_its_ends():
+    one = dataclasses.replace(HEADLINE, m=1)
+    assert predictions.memorization_clock(one) == math.inf  # its one coefficient is as often negative
+    assert predictions.memorization_clock(dataclasses.replace(HEADLINE, sigma_0=5.0)) == 0
+    assert 900 < predictions.memorization_clock(HEADLINE) < 920
+
+
 # --- coasting ------------------------------------------------------------------------------------------------------
 
 

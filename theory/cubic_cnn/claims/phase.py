@@ -22,7 +22,7 @@ are 3 k^{−3/2}: 0.13 at k = 8, and at k = 16 with 0.047 less than half of the 
 
 from __future__ import annotations
 
-__all__ = ["CLAIMS", "PLANE", "SIDE", "crossing", "fitted_kappa", "learns", "plane_of", "valid"]
+__all__ = ["CLAIMS", "PLANE", "SIDE", "crossing", "fitted_kappa", "learns", "plane_of", "raced", "valid"]
 
 import math
 from dataclasses import replace
@@ -104,9 +104,9 @@ def race(plane: Evidence, *, shift: float = 1.0) -> Measurement:
     return Measurement(_share(right, where), lower=RIGHT, evidence=evidence)
 
 
-def _raced(plane: Evidence) -> xr.DataArray:
-    clock = plane["clock"]
-    return plane.p.beta * clock.copy(data=[race_coefficient(plane.p, float(x)) for x in clock.values]) <= MOST_OF_IT
+def raced(p: Parameters, clock: float) -> bool:
+    """Whether most of the way to 1/β is the race's, βc* ≤ 1/2, for an ηT₁ of ``clock``."""
+    return p.beta * race_coefficient(p, clock) <= MOST_OF_IT
 
 
 def crossing(plane: Evidence, *, shift: float = 1.0) -> xr.DataArray:
@@ -229,7 +229,9 @@ SMALL_STARTS = Hypothesis(
     lambda plane: start_size(plane.p, plane["c_0"], "neuron") <= SMALL_START,
 )
 RACED = Hypothesis(
-    "raced", r"$\beta c_* \le \frac12$: most of the way to $1/\beta$ is the race's, and not the coast's", _raced
+    "raced",
+    r"$\beta c_* \le \frac12$: most of the way to $1/\beta$ is the race's, and not the coast's",
+    lambda plane: plane["clock"].copy(data=[raced(plane.p, float(clock)) for clock in plane["clock"].values]),
 )
 ANY_VALID = Hypothesis(
     "coasts", r"friction and roughness are at most 1 somewhere in the plane", lambda plane: valid(plane).any(("y", "x"))

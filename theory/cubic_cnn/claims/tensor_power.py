@@ -68,6 +68,8 @@ def tensor_power(run: Run, *, factor: float = 1.0) -> Measurement:
         if passed.any() and 0 < float(z[0]) < v:
             place = int(passed.argmax())
             a = rate.sel(at).isel(iteration=slice(0, place))
+            if not float(a.min()) > 0:
+                continue  # the bounds are undefined
             time.loc[at] = float(run["iteration"][place])
             low.loc[at], high.loc[at] = predictions.tensor_power_bounds(float(z[0]), v, float(a.min()), float(a.max()))
     return Measurement(time, lower=low, upper=high)
