@@ -11,6 +11,9 @@ import numpy as np
 
 from lemmascope.theory.errors import InputError, check_size
 
+MOST = 10**7
+"""Recorded iterations at most."""
+
 
 class Schedule(Protocol):
     """Anything that lists the recorded iterations of a run."""
@@ -29,7 +32,13 @@ class Every:
         check_size("every", self.k)
 
     def iterations(self, last: int) -> np.ndarray:
-        """0, k, 2k, …, last."""
+        """0, k, 2k, …, last.
+
+        Raises:
+            InputError: more than `MOST`.
+        """
+        if last // self.k > MOST:
+            raise InputError("every", self.k, f"of {last} iterations it would record {last // self.k}, {MOST} at most")
         return np.unique(np.append(np.arange(0, last + 1, self.k), last))
 
 
@@ -40,7 +49,8 @@ class Logarithmic:
     points: int = 200
 
     def __post_init__(self) -> None:
-        check_size("log_points", self.points, 2)
+        if check_size("log_points", self.points, 2) > MOST:
+            raise InputError("log_points", self.points, f"it must be at most {MOST}")
 
     def iterations(self, last: int) -> np.ndarray:
         """0, 1, 2, …, last with growing gaps."""

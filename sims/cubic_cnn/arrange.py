@@ -69,6 +69,8 @@ def arrange(
     Raises:
         InputError: one of them is outside its range, or nothing fits the memory.
     """
+    if check_size("seeds", seeds) > 10**6:
+        raise InputError("seeds", seeds, "it must be at most 1000000")
     if dtype not in ("float64", "float32"):
         raise InputError("dtype", dtype, "it must be 'float64' or 'float32'")
     if memory_limit is not None:

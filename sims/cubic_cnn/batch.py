@@ -17,13 +17,14 @@ from lemmascope.sims.cubic_cnn.backends.kernel import TRACED, Kernel, Start
 from lemmascope.sims.cubic_cnn.backends.segments import KernelEngine
 from lemmascope.sims.cubic_cnn.plan import Plan, to_host
 from lemmascope.sims.cubic_cnn.planted import plant
-from lemmascope.sims.cubic_cnn.problems import Drawn
+from lemmascope.sims.cubic_cnn.problems import Departing, Drawn, departure, draw
 from lemmascope.sims.cubic_cnn.record import Recorder
 from lemmascope.sims.seeds import streams
 from lemmascope.theory.cubic_cnn import predictions
 from lemmascope.theory.cubic_cnn.coefficients import CoefficientSystem
 from lemmascope.theory.cubic_cnn.model import System
 from lemmascope.theory.cubic_cnn.weights import WeightSystem
+from lemmascope.theory.errors import InputError
 from lemmascope.theory.optimizers import recursion_of
 
 Array = Any
@@ -47,10 +48,22 @@ class Draws:
         self.kept: dict[range, list[Drawn]] = {}
 
     def draw(self, seeds: range) -> list[Drawn]:
-        """The seeds' data, drawn anew."""
-        plan = self.plan
-        rngs = [streams(plan.root_seed, plan.study, s) for s in seeds]
-        return [plant(plan.problem.draw(rng), plan.planted) for rng in rngs]
+        """The seeds' data, drawn anew.
+
+        Raises:
+            InputError: they are not what the representation takes them for.
+        """
+        plan, found = self.plan, []
+        for seed in seeds:
+            drawn = draw(plan.problem, streams(plan.root_seed, plan.study, seed))
+            # A deliberate error, and what is known to depart from the law, run as if they did not.
+            lacking = None
+            if plan.planted is None and not isinstance(plan.problem, Departing):
+                lacking = departure(plan.problem, drawn)
+            if lacking is not None:
+                raise InputError("problem", type(plan.problem).__name__, f"seed {seed} is not of its law: {lacking}")
+            found.append(plant(drawn, plan.planted))
+        return found
 
     def take(self, seeds: range) -> list[Drawn]:
         """The seeds' data; the last unit that asks for them gets them alone."""

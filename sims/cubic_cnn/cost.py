@@ -18,7 +18,17 @@ further, and then a **team** of threads shares one unit's products if they are l
 
 from __future__ import annotations
 
-__all__ = ["CACHE", "Cost", "Layout", "choose_representation", "costs", "lay_out", "memory_available", "spell_bytes"]
+__all__ = [
+    "CACHE",
+    "Cost",
+    "Layout",
+    "check_recorded",
+    "choose_representation",
+    "costs",
+    "lay_out",
+    "memory_available",
+    "spell_bytes",
+]
 
 import os
 from dataclasses import dataclass
@@ -251,6 +261,30 @@ def lay_out(
     if compiled:
         team = max(1, min(workers // threads, int(cost.operations / TEAM_OPERATIONS) + 1))
     return Layout(units, threads, team, cost, cost.memory * chunk * threads)
+
+
+def check_recorded(
+    problem: Problem, *, times: int, members: int, whole_Xi: bool, steps: int, memory_limit: float
+) -> None:
+    """Refuse a run whose records do not fit the memory.
+
+    Args:
+        problem: sizes; times: recorded iterations; members: seeds × optimizers; whole_Xi: whether Ξ is recorded.
+        steps: iterations that are traced.
+        memory_limit: bytes.
+
+    Raises:
+        InputError: they do not fit.
+    """
+    summaries = problem.m + 40
+    numbers = times * (summaries + whole_Xi * problem.m * problem.coefficients) + 5 * steps
+    needed = 2 * 8 * members * numbers  # as they come, and side by side
+    if needed > memory_limit:
+        raise InputError(
+            "memory_limit",
+            spell_bytes(memory_limit),
+            f"what this run records needs {spell_bytes(needed)}; record fewer iterations, seeds or quantities",
+        )
 
 
 def memory_available() -> int:

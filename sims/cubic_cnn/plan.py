@@ -30,7 +30,8 @@ class Plan:
     """What all batches of a simulation share; the fields are arguments of `simulate`, or chosen from them.
 
     ``team`` is the number of threads inside the products of one batch (compiled backend); ``fast_forward`` is the
-    tolerance of `sims.cubic_cnn.backends.fast_forward`, None for exact steps.
+    tolerance of `sims.cubic_cnn.backends.fast_forward`, None for exact steps. ``tick`` is told of iterations just done,
+    those of one optimizer with one seed each.
     """
 
     problem: Problem
@@ -49,18 +50,13 @@ class Plan:
     root_seed: int
     study: str
     fast_forward: float | None
-    progress: Callable[[int], None] | None
+    tick: Callable[[int], None]
     stop: Stop
 
     @property
     def gradient_factor(self) -> float:
         """What the gradient is multiplied by: 1, or a planted error."""
         return GRADIENT_FACTOR.get(self.planted or "", 1.0)
-
-    def tick(self, iterations: int) -> None:
-        """Report seed-iterations just done."""
-        if self.progress is not None and iterations:
-            self.progress(iterations)
 
 
 def to_host(x: Any) -> np.ndarray:

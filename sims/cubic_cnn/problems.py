@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Drawn", "LawProblem", "PatchProblem", "Problem", "as_problem"]
+__all__ = ["Departing", "Drawn", "LawProblem", "PatchProblem", "Problem", "as_problem", "departure", "draw"]
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from lemmascope.sims.users import users
 from lemmascope.theory.cubic_cnn import law
 from lemmascope.theory.cubic_cnn.parameters import Parameters
 from lemmascope.theory.errors import InputError, check_number, check_size
@@ -238,6 +239,86 @@ class PatchProblem:
         """The data, with this seed's initial weights."""
         sample = law.Sample(X=self.X, y=self.y, w_star=self.w_star, small=self.small)
         return Drawn(sample, law.draw_weights(self.m, self.d, self.sigma_0, rng))
+
+
+@dataclass(frozen=True)
+class Departing:
+    """A problem that draws other data than those of the law that it names: they are run as they are, in weight space,
+    and nothing is said of them that a law would say.
+
+    Args:
+        problem: the problem.
+        reason: what its data lack of the law.
+        of_the_law: whether signal patches are told apart all the same.
+    """
+
+    problem: Problem
+    reason: str
+    of_the_law: bool
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.problem, name)
+
+    @property
+    def parameters(self) -> None:
+        """Those of the law are not those of the data."""
+        return None
+
+    @property
+    def law(self) -> str:
+        """What is recorded of it."""
+        return f"not the law that it names: {self.reason}"
+
+
+def draw(problem: Problem, rng: Streams) -> Drawn:
+    """One seed of a problem, of the sizes that it says.
+
+    Raises:
+        InputError: it fails, or its arrays are of another shape, not finite, or its labels not ±1.
+    """
+    kind = type(problem).__name__
+    with users("problem", kind, "its draw must return a Drawn, and failed"):
+        drawn = problem.draw(rng)
+        N, m, n = problem.N, problem.m, problem.coefficients
+        if drawn.exact is not None:
+            q = drawn.exact
+            shapes: dict[str, tuple[Any, tuple[int, ...]]] = {
+                "y": (q.y, (N,)),
+                "strength": (q.strength, (N,)),
+                "K": (q.K, (n, n)),
+                "Xi_0": (q.Xi_0, (m, n)),
+                "c_0": (q.c_0, (m,)),
+                "S_0": (q.S_0, (m, m)),
+                "overlap": (q.overlap, (n,)),
+            }
+        else:
+            sample: Any = drawn.sample
+            shapes = {
+                "X": (sample.X, (N, problem.patches, problem.d)),
+                "y": (sample.y, (N,)),
+                "W_0": (drawn.W_0, (m, problem.d)),
+                "w_star": (sample.w_star, (problem.d,)),
+                "strength": (sample.strength, (N,)),
+                "signal": (sample.signal, (N,)),
+            }
+        for name, (array, shape) in shapes.items():
+            if array is None and name in ("w_star", "strength", "signal"):
+                continue
+            if np.shape(array) != shape or not np.all(np.isfinite(array)):
+                raise InputError(
+                    f"{name} of {kind}", np.shape(array), f"its draw must have {shape} finite numbers there"
+                )
+        if not np.all(np.abs(shapes["y"][0]) == 1):
+            raise InputError(f"y of {kind}", "its labels", "each must be −1 or +1")
+    return drawn
+
+
+def departure(problem: Problem, drawn: Drawn) -> str | None:
+    """What the data of a problem of the law lack of it, in words (`theory.cubic_cnn.law.departure`); None: nothing."""
+    if not problem.of_the_law:
+        return None
+    found = drawn.exact if drawn.exact is not None else drawn.sample
+    return law.departure(found, problem.parameters)  # type: ignore[arg-type]
 
 
 def _real(field: str, value: object) -> np.ndarray:

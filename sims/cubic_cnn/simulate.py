@@ -22,15 +22,19 @@ from lemmascope.sims.cubic_cnn.arrange import arrange
 from lemmascope.sims.cubic_cnn.backends.cuda import in_halves
 from lemmascope.sims.cubic_cnn.backends.engine import Interrupted
 from lemmascope.sims.cubic_cnn.batch import Batch, Draws, Unit
+from lemmascope.sims.cubic_cnn.cost import check_recorded
 from lemmascope.sims.cubic_cnn.plan import Plan
 from lemmascope.sims.cubic_cnn.planted import PLANTED
-from lemmascope.sims.cubic_cnn.problems import Problem, as_problem
+from lemmascope.sims.cubic_cnn.probe import probe
+from lemmascope.sims.cubic_cnn.problems import Departing, LawProblem, PatchProblem, Problem, as_problem, departure, draw
 from lemmascope.sims.cubic_cnn.trajectory import VARIABLES, label
 from lemmascope.sims.schedule import Logarithmic, Schedule, recorded
+from lemmascope.sims.seeds import streams
+from lemmascope.sims.users import users
 from lemmascope.theory.cubic_cnn.model import View
 from lemmascope.theory.cubic_cnn.parameters import Parameters
 from lemmascope.theory.errors import InputError, check_number, check_size
-from lemmascope.theory.optimizers import Optimizer
+from lemmascope.theory.optimizers import Optimizer, describe
 
 
 class _Stop:
@@ -78,28 +82,6 @@ class _Quiet:
 
 
 _quiet = _Quiet()
-
-
-def commutes(optimizer: Optimizer) -> bool:
-    """Whether three steps commute with random linear maps of rows and columns, as `Optimizer.linear` promises.
-
-    An optimizer that fails on the probe's (2, 3) arrays is let through: the run itself will say what is wrong.
-    """
-    rng = np.random.Generator(np.random.Philox(0))
-    mix, A = rng.standard_normal((2, 2)), rng.standard_normal((3, 4))
-    start, grads = rng.standard_normal((2, 3)), rng.standard_normal((3, 2, 3))
-
-    def run(params: np.ndarray, slopes: list[np.ndarray]) -> np.ndarray:
-        state = optimizer.init(params)
-        for t, slope in enumerate(slopes):
-            params, state = optimizer.step(params, slope, state, t)
-        return params
-
-    try:
-        mapped, plain = run(mix @ start @ A, [mix @ g @ A for g in grads]), mix @ run(start, list(grads)) @ A
-        return bool(np.allclose(mapped, plain, rtol=1e-9, atol=1e-9 * np.abs(plain).max()))
-    except Exception:
-        return True
 
 
 def simulate(
@@ -166,22 +148,11 @@ def simulate(
     """
     problem = as_problem(problem)
     check_size("iterations", iterations)
-    if check_size("seeds", seeds) > 10**6:
-        raise InputError("seeds", seeds, "it must be at most 1000000")
+    check_size("seeds", seeds)
     check_size("first_seed", first_seed, 0)
     if check_size("root_seed", root_seed, 0) >= 2**63:
         raise InputError("root_seed", root_seed, "it must be less than 2⁶³, to fit a results file")
-    if not isinstance(optimizers, Mapping) or not optimizers or not all(isinstance(name, str) for name in optimizers):
-        raise InputError("optimizers", optimizers, "give a dict of optimizers by label, with at least one")
-    for name, optimizer in optimizers.items():
-        if isinstance(optimizer, type) or not isinstance(optimizer, Optimizer):
-            raise InputError(f"optimizer {name}", optimizer, "it must be an object with linear, init and step")
-        if optimizer.linear and not commutes(optimizer):
-            raise InputError(
-                f"optimizer {name}",
-                optimizer,
-                "it says linear = True, and its steps do not commute with a linear map; say linear = False",
-            )
+    check_optimizers(optimizers)
     if planted is not None and planted not in PLANTED:
         raise InputError("planted", planted, f"it must be one of {', '.join(PLANTED)}")
     for name in quantities or {}:
@@ -191,6 +162,17 @@ def simulate(
     if fast_forward is not None:
         _check_fast_forward(fast_forward, representation=representation, backend=backend, dtype=dtype, trace=trace)
         representation, backend, chunk = "coefficients", "numpy", 1
+    reason = ""
+    if planted is None:  # a deliberate error is run as if it were none
+        problem = _as_drawn(problem, range(first_seed, first_seed + seeds), root_seed, study)
+    if isinstance(problem, Departing):
+        for field, value in (("representation", representation), ("backend", backend)):
+            if value not in ("auto", {"representation": "weights", "backend": "numpy"}[field]):
+                raise InputError(
+                    field, value, f"{problem.reason}: such data run in weight space on the NumPy backend only"
+                )
+        representation, backend, audit = "weights", "numpy", False
+        reason = f"the data are not those of the law: {problem.reason}"
     chosen = arrange(
         problem,
         optimizers,
@@ -211,6 +193,22 @@ def simulate(
             choice=replace(chosen.choice, reason="fast-forward runs there"),
             backend=replace(chosen.backend, reason=f"fast-forward, each window to {fast_forward:g}"),
         )
+    if reason:
+        chosen = replace(
+            chosen, choice=replace(chosen.choice, reason=reason), backend=replace(chosen.backend, reason=reason)
+        )
+    for name, optimizer in optimizers.items():
+        sizes = problem.m, problem.coefficients + 2
+        probe(name, optimizer, iterations=iterations, sizes=sizes, xp=chosen.backend.xp, dtype=dtype)
+    check_recorded(
+        problem,
+        times=times.size,
+        members=seeds * len(optimizers),
+        whole_Xi=whole_Xi,
+        steps=iterations + 1 if trace else 0,
+        memory_limit=chosen.memory_limit,
+    )
+    described = {name: describe(optimizer) for name, optimizer in optimizers.items()}
     layout = chosen.layout
     stop = _Stop()
     plan = Plan(
@@ -231,7 +229,7 @@ def simulate(
         fast_forward=fast_forward,
         root_seed=root_seed,
         study=study,
-        progress=progress,
+        tick=_Counter(progress, len(optimizers), seeds * iterations),
         stop=stop,
     )
     labels = list(optimizers)
@@ -263,7 +261,7 @@ def simulate(
     return label(
         found,
         problem=problem,
-        optimizers=optimizers,
+        optimizers=described,
         times=times,
         choice=chosen.choice,
         backend=chosen.backend,
@@ -274,6 +272,66 @@ def simulate(
         fast_forward=fast_forward,
         first_seed=first_seed,
     )
+
+
+class _Counter:
+    """Counts the iterations of single optimizers, and reports whole seed-iterations; all together as many as there are.
+
+    Units share the optimizers of a seed, and a device that has run out of memory does some of them again.
+    """
+
+    def __init__(self, report: Callable[[int], None] | None, optimizers: int, total: int) -> None:
+        self.report, self.each, self.total, self.lock = report, optimizers, total, threading.Lock()
+        self.done = self.reported = 0
+
+    def __call__(self, iterations: int) -> None:
+        """So many more."""
+        if self.report is None:
+            return
+        with self.lock:
+            self.done += iterations
+            new = min(self.done // self.each, self.total) - self.reported
+            if new:
+                self.reported += new
+                self.report(new)
+
+
+def check_optimizers(optimizers: object) -> None:
+    """Refuse what is no dict of optimizers by label.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not isinstance(optimizers, Mapping) or not optimizers or not all(isinstance(name, str) for name in optimizers):
+        raise InputError("optimizers", optimizers, "give a dict of optimizers by label, with at least one")
+    for name, optimizer in optimizers.items():
+        field = f"optimizer {name}"
+        with users(field, type(optimizer).__name__, "its linear must be True or False, and failed"):
+            fits = not isinstance(optimizer, type) and isinstance(optimizer, Optimizer)
+            linear = optimizer.linear if fits else None
+        if not fits:
+            raise InputError(field, optimizer, "it must be an object with linear, init and step")
+        if not isinstance(linear, bool | np.bool_):
+            raise InputError(field, linear, "its linear must be True or False")
+
+
+def _as_drawn(problem: Problem, seeds: range, root_seed: int, study: str) -> Problem:
+    """The problem, or what to run in its place where its data are not those of the law that it names.
+
+    The library's own problems draw theirs by the law; another's are looked at, all seeds, before anything is chosen.
+    """
+    if type(problem) in (LawProblem, PatchProblem):
+        return problem
+    for seed in seeds:
+        drawn = draw(problem, streams(root_seed, study, seed))
+        found = departure(problem, drawn)
+        if found is not None:
+            sample = drawn.sample
+            if sample is None:
+                raise InputError("problem", type(problem).__name__, f"seed {seed}: {found}")
+            told_apart = sample.of_the_law and sample.w_star is not None
+            return Departing(problem, f"seed {seed}: {found}", told_apart)
+    return problem
 
 
 def _check_fast_forward(tolerance: float, *, representation: str, backend: str, dtype: str, trace: bool) -> None:

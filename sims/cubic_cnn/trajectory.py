@@ -29,7 +29,6 @@ from lemmascope.sims.netcdf import save
 from lemmascope.theory.cubic_cnn import predictions
 from lemmascope.theory.cubic_cnn.parameters import Parameters
 from lemmascope.theory.errors import check_number, check_size
-from lemmascope.theory.optimizers import Optimizer, describe
 
 SCHEMA = "lemmascope-trajectory/1"
 
@@ -80,7 +79,7 @@ def label(
     found: dict[str, np.ndarray],
     *,
     problem: Problem,
-    optimizers: Mapping[str, Optimizer],
+    optimizers: Mapping[str, dict[str, Any]],
     times: np.ndarray,
     choice: Choice,
     backend: Backend,
@@ -91,7 +90,7 @@ def label(
     fast_forward: float | None = None,
     first_seed: int = 0,
 ) -> xr.Dataset:
-    """Name the axes of recorded arrays (seed, optimizer, iteration, …)."""
+    """Name the axes of recorded arrays (seed, optimizer, iteration, …); ``optimizers`` are described."""
     data: dict[str, xr.Variable] = {}
     for name, values in found.items():
         if name in VARIABLES:
@@ -114,7 +113,7 @@ def label(
         "parameters": json.dumps(None if p is None else p.to_dict()),
         "sizes": json.dumps({"d": problem.d, "N": problem.N, "P": problem.patches, "m": problem.m, "lam": problem.lam}),
         "law": getattr(problem, "law", "user data"),
-        "optimizers": json.dumps({name: describe(o) for name, o in optimizers.items()}),
+        "optimizers": json.dumps(optimizers),
         "iterations": int(times[-1]),
         "representation": choice.representation,
         "representation_reason": choice.reason,

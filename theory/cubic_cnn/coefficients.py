@@ -9,11 +9,11 @@ with X (n, d) the patches of the Gram matrix K = X Xᵀ, and the same optimizer 
 coordinates (derived; x_k ⊥ w* for data of the law, where signal patches are c_i w*)
 
     Ξ = a Ξ₀ + B K,        −∂_B L = (3/N) y_{i(k)} ℓ_{i(k)} Ξ_{r,k}² − λ B,
-    c = a c₀ + b + B Xw*,  −∂_b L = 3 c_r² (1/N) Σ_i ℓ_i |c_i|³ − λ b,
+    c = a c₀ + b + B Xw*,  −∂_b L = 3 c_r² (1/N) Σ_i ℓ_i (y_i c_i)³ − λ b,
                            −∂_a L = −λ a,
 
-where (1/N) Σ_i ℓ_i |c_i|³ = α³ν₁ + β³ν₂. Multiplying the first line by K gives the closed recursion of Ξ.
-One product with K a step; Ξ never drifts from W, as it is not accumulated but formed from B.
+where (1/N) Σ_i ℓ_i (y_i c_i)³ = α³ν₁ + β³ν₂ if no label is flipped. Multiplying the first line by K
+gives the closed recursion of Ξ. One product with K a step; Ξ never drifts from W, as it is not accumulated but formed from B.
 Arrays are neuron-major: Ξ here is (…, m, n) with k = i Q + j.
 """
 

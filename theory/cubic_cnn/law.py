@@ -4,13 +4,17 @@ Law (source: second hand). The label y is uniform on {−1, +1}. One patch, at a
 the signal c_i w* with c_i = α y_i (probability 1 − μ, large margin) or β y_i (μ, small margin). The other
 P − 1 patches are independent N(0, σ² (I − w* w*ᵀ)).
 
+Label noise (derived; ρ = 0 in the theorems): once the patches are drawn, each label is flipped with probability ρ,
+independently, and the patches stay as they are. So c_i = −α y_i or −β y_i on a sample whose label is flipped, and
+y_i c_i, the strength of its signal, is negative.
+
 All randomness comes in through ``rng``, a function from the name of what is drawn to a NumPy generator, so
 that each thing drawn has a stream of its own.
 """
 
 from __future__ import annotations
 
-__all__ = ["Projection", "Sample", "draw_sample", "draw_weights", "exact_projection", "project"]
+__all__ = ["Projection", "Sample", "departure", "draw_sample", "draw_weights", "exact_projection", "project"]
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +28,9 @@ from lemmascope.theory.errors import InputError
 Array = Any
 Streams = Callable[[str], Any]
 
+ROUNDING = 1e-12
+"""Relative: an inner product of d ≤ 10⁶ numbers is known to 10⁻¹⁴; of drawn noise |⟨x, w*⟩| is below 10⁻¹⁵ ‖x‖."""
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -36,7 +43,8 @@ class Sample:
         small: (N,) True on small-margin samples, or None where the groups are not known.
         signal: (N,) position of the signal patch, for data of the law; None for a user's own data, whose
             patches are all treated alike.
-        strength: (N,) |c_i| of the signal patch, for data of the law; else None.
+        strength: (N,) y_i c_i of the signal patch c_i w*, for data of the law: |c_i|, and −|c_i| where the label is
+            flipped; else None.
     """
 
     X: Array
@@ -65,12 +73,12 @@ class Sample:
 class Projection:
     """What the training trajectory depends on: no d-dimensional vector is left.
 
-    The n patches of the Gram matrix are the N(P − 1) noise patches for data of the law (``strength`` > 0),
+    The n patches of the Gram matrix are the N(P − 1) noise patches for data of the law (``strength`` ≠ 0),
     all N P patches otherwise (``strength`` = 0). They are ordered by sample, k = i Q + j with Q = n / N.
 
     Attributes:
         y: (N,) labels.
-        strength: (N,) |c_i| of the signal patch; zeros where no patch is told apart.
+        strength: (N,) y_i c_i of the signal patch; zeros where no patch is told apart.
         K: (n, n) Gram matrix ⟨x_k, x_k'⟩.
         Xi_0: (m, n) initial coefficients ⟨w_r(0), x_k⟩.
         c_0: (m,) initial ⟨w_r(0), w*⟩; zeros where w* is unknown.
@@ -96,6 +104,9 @@ def _labels(parameters: Parameters, rng: Streams) -> tuple[Array, Array, Array]:
     y = 2.0 * rng("labels").integers(0, 2, p.N) - 1.0
     small = rng("margins").random(p.N) < p.mu
     strength = array_namespace(y).where(small, p.beta, p.alpha)
+    if p.label_noise:
+        flip = 1.0 - 2.0 * (rng("label noise").random(p.N) < p.label_noise)
+        y, strength = flip * y, flip * strength
     return y, small, strength
 
 
@@ -154,6 +165,54 @@ def project(sample: Sample, W_0: Array) -> Projection:
         small=sample.small,
         has_feature=feature,
     )
+
+
+def departure(found: Sample | Projection, parameters: Parameters | None = None) -> str | None:
+    """What data lack of what the system of (c, Ξ) is built on, in words; None where they have all of it.
+
+    Of a sample: labels ±1, a unit w*, signal patches that are y · strength · w*, all others orthogonal to w*. Of a
+    projection: labels ±1, a symmetric K, no overlap. Of both, where the parameters are known: |strength| is β on the
+    small margins and α elsewhere, and negative nowhere unless there is label noise.
+    """
+    xp = array_namespace(found.y)
+
+    def first(bad: Array) -> int:
+        return int(xp.argmax(xp.astype(bad, xp.int8)))
+
+    if found.strength is None or (isinstance(found, Sample) and not (found.of_the_law and found.w_star is not None)):
+        return "no signal patch is told apart, or w* is not known"
+    labels = xp.abs(found.y) != 1
+    if bool(xp.any(labels)):
+        return f"the label of sample {first(labels)} is not −1 or +1"
+    if parameters is not None:
+        p = parameters
+        if found.small is None:
+            return "the margins are not known"
+        sizes = xp.where(xp.asarray(found.small), p.beta, p.alpha)
+        other = xp.abs((xp.abs(found.strength) if p.label_noise else found.strength) - sizes) > ROUNDING * sizes
+        if bool(xp.any(other)):
+            i = first(other)
+            return (
+                f"the signal of sample {i} is {float(found.strength[i]):g} y w*, where the law has {float(sizes[i]):g}"
+            )
+    if isinstance(found, Projection):
+        gap = xp.max(xp.abs(found.K - xp.matrix_transpose(found.K)))
+        if not bool(gap <= ROUNDING * xp.max(xp.abs(found.K))):
+            return "K is not symmetric"
+        return "a noise patch is not orthogonal to w*" if bool(xp.any(found.overlap != 0)) else None
+    if found.signal is None or bool(xp.any((found.signal < 0) | (found.signal >= found.X.shape[1]))):
+        return "a signal patch is at no position of its sample"
+    w, X = found.w_star, found.signal_first()
+    if not bool(xp.abs(w @ w - 1) <= ROUNDING):
+        return "w* has not the length 1"
+    size = xp.abs(found.strength)
+    off = xp.max(xp.abs(X[:, 0, :] - (found.y * found.strength)[:, None] * w), axis=-1) > ROUNDING * size
+    if bool(xp.any(off)):
+        return f"the signal patch of sample {first(off)} is not y · strength · w*"
+    noise = X[:, 1:, :]
+    norms = xp.sqrt(xp.sum(noise * noise, axis=-1))
+    along = xp.any(xp.abs(noise @ w) > ROUNDING * norms, axis=-1)
+    return f"a noise patch of sample {first(along)} is not orthogonal to w*" if bool(xp.any(along)) else None
 
 
 def exact_projection(parameters: Parameters, rng: Streams) -> Projection:

@@ -13,8 +13,9 @@ from array_api_compat import array_namespace
 
 from lemmascope.sims.cubic_cnn.backends.engine import Interrupted, Recorded
 from lemmascope.sims.cubic_cnn.backends.kernel import Watched
-from lemmascope.sims.cubic_cnn.plan import Plan
+from lemmascope.sims.cubic_cnn.plan import Plan, to_host
 from lemmascope.sims.cubic_cnn.watch import Watch
+from lemmascope.sims.own import said
 from lemmascope.theory.cubic_cnn.model import System, View
 from lemmascope.theory.errors import InputError
 from lemmascope.theory.optimizers import GD, MomentumAverage, MomentumVelocity, Nesterov, Optimizer
@@ -58,15 +59,18 @@ class ArrayEngine:
         times = set(plan.times.tolist())
         last = int(plan.times[-1])
         ticked = 0
+        before: tuple[Array, Array] = theta, theta
         for t in range(last + 1):
             view, grad = self._evaluate(theta)
             if watch.look(t, view):
+                self._blame(theta, *before, t - 1)
                 theta = watch.silence(theta)
                 view, grad = self._evaluate(theta)
             if t in times:
                 yield Recorded(self._in_order(theta), self._in_order(grad), self._view(view))
             if t == last:
                 break
+            before = theta, grad
             theta = self._step(theta, grad, states, t)
             if watch.any_dead:
                 theta = watch.silence(theta)
@@ -74,8 +78,8 @@ class ArrayEngine:
                 raise Interrupted
             if t - ticked + 1 == TICK:
                 ticked = t + 1
-                plan.tick(TICK * self.S)
-        plan.tick((last - ticked) * self.S)
+                plan.tick(TICK * self.S * self.A)
+        plan.tick((last - ticked) * self.S * self.A)
 
     def watched(self) -> Watched:
         """See `sims.cubic_cnn.backends.engine.Engine.watched`."""
@@ -106,12 +110,15 @@ class ArrayEngine:
         for g, (seeds, part, optimizer) in enumerate(self.groups):
             params, slope = (theta, grad) if new is None else (theta[seeds, part, ...], grad[seeds, part, ...])
             try:
-                piece, states[g] = optimizer.step(params, slope, states[g], t)
-            except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+                piece, states[g] = optimizer.step(_sealed(params), _sealed(slope), states[g], t)
+            except (InputError, KeyboardInterrupt, MemoryError):
+                raise
+            except BaseException as error:  # not by `users`, whose frame would be made anew at each step
                 raise InputError(
                     f"optimizer {type(optimizer).__name__}",
                     f"step {t}",
-                    f"its step must return (params, state), and it failed ({type(error).__name__}: {error})",
+                    "its step must return (params, state), leave params and grad as they are, and not fail "
+                    f"({said(error)})",
                 ) from error
             if getattr(piece, "shape", None) != params.shape or piece.dtype != params.dtype:
                 got = f"{piece.dtype} {piece.shape}" if hasattr(piece, "shape") else type(piece).__name__
@@ -125,9 +132,27 @@ class ArrayEngine:
             new[seeds, part, ...] = piece
         return new
 
+    def _blame(self, theta: Array, before: Array, grad: Array, t: int) -> None:
+        """Refuse a step that made numbers that are not finite of moderate ones: that is no divergence of the run."""
+        limit = float(np.finfo(self.plan.dtype).max) ** 0.25
+        now, given, slope = (to_host(x) for x in (theta, before, grad))
+        for seeds, part, optimizer in self.groups:
+            sane = np.abs(given[seeds, part]).max() < limit and np.abs(slope[seeds, part]).max() < limit
+            if t >= 0 and sane and not np.isfinite(now[seeds, part]).all():
+                why = "it returned NaN or infinity, for params and grad that are finite and not large"
+                raise InputError(f"optimizer {type(optimizer).__name__}", f"step {t}", why)
+
     def _evaluate(self, theta: Array) -> tuple[View, Array]:
         view, grad = self.system.evaluate(theta)
         return view, grad if self.plan.gradient_factor == 1 else self.plan.gradient_factor * grad
+
+
+def _sealed(x: Array) -> Array:
+    """The same array, which must not be written to, where its library can say so."""
+    if isinstance(x, np.ndarray):
+        x = x.view()
+        x.flags.writeable = False
+    return x
 
 
 def _class_key(optimizer: Optimizer) -> str:

@@ -29,7 +29,7 @@ from lemmascope.sims.cubic_cnn.backends.loops import (
 from lemmascope.sims.cubic_cnn.backends.machine_code import njit
 from lemmascope.sims.cubic_cnn.backends.tiles import ROWS, barrier, narrow_tile, outer_tile
 
-BUILT_ON = "0ee88998bf95"  # of loops.py and tiles.py; see there
+BUILT_ON = "4c84c83e2fc8"  # of loops.py and tiles.py; see there
 
 
 class CoefficientData(NamedTuple):

@@ -194,7 +194,7 @@ class CudaKernel:
 
         tail = np.zeros((S, A, m, 2), self.dtype)
         tail[..., 1] = 1
-        # |c_i|³, or zero without signal patches.
+        # (y_i c_i)³, or zero without signal patches.
         cubed = system.strength**3 if system.of_the_law and system.has_feature else 0 * system.strength
         nan = np.nan
         thresholds = (start.c_threshold, start.memorization_threshold)

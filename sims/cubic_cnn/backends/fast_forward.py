@@ -73,7 +73,7 @@ class FastForwardEngine:
                 raise InputError(
                     "fast_forward", type(optimizer).__name__, "it needs GD or momentum with a constant learning rate"
                 )
-        self.members = [_Member(plan, system, small, rates, len(optimizers)) for rates in rates_of(optimizers, 0, 1)]
+        self.members = [_Member(plan, system, small, rates) for rates in rates_of(optimizers, 0, 1)]
 
     def run(self) -> Iterator[Recorded]:
         """See `sims.cubic_cnn.backends.engine.Engine.run`."""
@@ -105,10 +105,8 @@ class FastForwardEngine:
 class _Member:
     """One optimizer's way; states are (m, n + 2)."""
 
-    def __init__(
-        self, plan: Plan, system: CoefficientSystem, small: np.ndarray, rates: np.ndarray, members: int
-    ) -> None:
-        self.plan, self.small, self.rates, self.members = plan, small, rates, members
+    def __init__(self, plan: Plan, system: CoefficientSystem, small: np.ndarray, rates: np.ndarray) -> None:
+        self.plan, self.small, self.rates = plan, small, rates
         self.last, self.tolerance = int(plan.times[-1]), float(plan.fast_forward or TOLERANCE)
         signal = system.of_the_law and system.has_feature
         self.has_feature = system.has_feature
@@ -160,9 +158,9 @@ class _Member:
                         break
                 refused += 1
             length = max(_round_down(length), SHORTEST)
-            done = self.t // self.members  # an iteration of a seed is one of all its members
-            self.plan.tick(done - ticked)
-            ticked = done
+            self.plan.tick(self.t - ticked)
+            ticked = self.t
+        self.plan.tick(self.last - ticked)
         self._finish()
 
     def _evaluate(self, theta: Array) -> Any:

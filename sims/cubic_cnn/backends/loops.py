@@ -42,7 +42,7 @@ class Shared(NamedTuple):
     """The arrays of a unit: A optimizers, R = A m rows (padded to whole tiles), N samples."""
 
     y: Any  # (N,) labels
-    cubed: Any  # (N,) |c_i|³; 0 without signal patches
+    cubed: Any  # (N,) (y_i c_i)³; 0 without signal patches
     small: Any  # (N,) samples of small margin
     theta: Any  # (R, columns) B or W
     u: Any  # (R, columns) its buffer
@@ -142,7 +142,7 @@ def samples(w: Shared, m: int, Q: int, A: int, first: int, end: int, softly: boo
                     total += cubes[i * Q + j]
                 memorization[i] = y[i] * total
         for i in range(count):
-            # Without a signal patch |c_i|³ is zero, and the feature, finite or not, has no part in the margin.
+            # Without a signal patch (y_i c_i)³ is zero, and the feature, finite or not, has no part in the margin.
             signal = cubed[i] * feature if cubed[i] != 0 else 0.0
             margin = memorization[i] + signal
             margins[i], size[i] = margin, abs(margin)
@@ -166,7 +166,7 @@ def samples(w: Shared, m: int, Q: int, A: int, first: int, end: int, softly: boo
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
 def signal_pull(w: Shared, a: int) -> float:
-    """−(3/N) Σ_i |c_i|³ ℓ_i, times the gradient factor."""
+    """−(3/N) Σ_i (y_i c_i)³ ℓ_i, times the gradient factor."""
     total = 0.0
     for i in range(w.y.size):
         total += w.cubed[i] * w.ell[a, i]

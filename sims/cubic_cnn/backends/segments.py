@@ -89,7 +89,7 @@ class KernelEngine:
                 self.traces.append(states.trace)
             for k in range(len(inside)):
                 yield Recorded(states.theta[k], states.grad[k], self._view(states.theta[k]))
-            plan.tick((min(stop, last) - start) * self.seeds)
+            plan.tick((min(stop, last) - start) * self.seeds * len(self.optimizers))
             start = stop
 
     def _view(self, theta: np.ndarray) -> View:

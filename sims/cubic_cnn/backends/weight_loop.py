@@ -32,7 +32,7 @@ from lemmascope.sims.cubic_cnn.backends.loops import (
 from lemmascope.sims.cubic_cnn.backends.machine_code import njit
 from lemmascope.sims.cubic_cnn.backends.tiles import ROWS, VECTOR, barrier, dot_tile, outer_tile
 
-BUILT_ON = "0ee88998bf95"  # of loops.py and tiles.py; see there
+BUILT_ON = "4c84c83e2fc8"  # of loops.py and tiles.py; see there
 SAMPLES = 32  # rows of X in a block, so that a block and the weights fit a second-level cache
 SPAN = 6144  # bytes of a row in a tile of dot products, so that the tile's rows of W stay in a first-level cache
 

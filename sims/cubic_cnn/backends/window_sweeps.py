@@ -20,7 +20,7 @@ class Data(NamedTuple):
     c_0: Any  # (m,)
     overlap: Any  # (n,) ⟨x_k, w*⟩
     y: Any  # (N,)
-    cubed: Any  # (N,) |c_i|³; zeros without signal patches
+    cubed: Any  # (N,) (y_i c_i)³; zeros without signal patches
     lam: float
     factor: float  # of the gradient
     of_the_law: bool
