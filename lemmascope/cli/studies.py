@@ -67,6 +67,12 @@ def _shared(study: Study[Any]) -> list[Option]:
         made("--force", help="Replace the results that lie there."),
         made("--cluster", kind=TEXT, help="Run over Dask: local, local:WORKERS or tcp://HOST:PORT; the same bits."),
         made("--cluster-patience", kind=NUMBER, help="Seconds that the cluster may be silent before it is lost [60]."),
+        made(
+            "--figure-width",
+            kind=OneOf(("text", "column")),
+            default="text",
+            help="Of pictures [text]; column is 3.25 inches. With --resume they are drawn anew.",
+        ),
         made("--workers", kind=INT, help="Threads [the number of cores]."),
         made(
             "--backend",
@@ -196,6 +202,7 @@ def carry(
     workers: int | None = None,
     backend: str = "auto",
     dtype: str = "float64",
+    figure_width: str = "text",
     yes: bool = False,
 ) -> Done:
     """Run a study with a bar and notices, and print what it found.
@@ -248,6 +255,7 @@ def carry(
             executor=executor,
             dtype=dtype,
             backend=backend,
+            width=figure_width,
             progress=lambda task: advance[0](task.cost),
             begin=begin,
             notice=lambda sentence: console.print(sentence, style="yellow"),

@@ -153,7 +153,8 @@ def draw(result: Result[Settings], width: str = "text") -> Figure:
             figure.legend(handles=drawn, loc="outside upper center", ncols=2 if column else len(drawn))
         settle(figure)
         scales = [axes[0].xaxis, axes[0].yaxis, *(bar.yaxis if column else bar.xaxis for bar in bars[1:])]
-        if any([thin(one) for one in scales]):
+        changed = [thin(one) for one in scales]
+        if any(changed):
             settle(figure)
         return figure
 
