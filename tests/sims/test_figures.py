@@ -1,24 +1,30 @@
 """The figures: what is drawn is the data, captions tell it, every kind of trajectory can be drawn."""
 
+import json
 from itertools import combinations
 
 import matplotlib
 import numpy as np
 import pytest
+import xarray as xr
+from figure_checks import faults
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from lemmascope.sims import pictures
 from lemmascope.sims.cubic_cnn.problems import LawProblem, PatchProblem
 from lemmascope.sims.cubic_cnn.simulate import simulate
-from lemmascope.sims.figures.common import FEATURE, LARGE, NOISE, SMALL, save
+from lemmascope.sims.figures import phase
+from lemmascope.sims.figures.common import COLUMN, FEATURE, LARGE, NOISE, SMALL, save
 from lemmascope.sims.figures.headline import LARGEST, PICTURES, accuracy, coefficients, data, save_all, stages
 from lemmascope.sims.figures.labels import finish
 from lemmascope.sims.schedule import Logarithmic
+from lemmascope.sims.studies import phase as planes
 from lemmascope.sims.studies.headline import STUDY, Settings
 from lemmascope.sims.study import Result
+from lemmascope.theory.cubic_cnn import SUBJECT
 from lemmascope.theory.cubic_cnn.parameters import HEADLINE, Parameters
 from lemmascope.theory.optimizers import GD, MomentumAverage
 
@@ -233,3 +239,154 @@ def test_a_users_settings_neither_leak_in_nor_change(tmp_path):
         own = dict(matplotlib.rcParams)
         assert save(stages.draw(run), "c", tmp_path, "own")[0].read_bytes() == plain
         assert dict(matplotlib.rcParams) == own
+
+
+# --- a column, and a plane's axes -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("module", [coefficients, stages, accuracy], ids=lambda m: m.__name__.rpartition(".")[2])
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_a_trajectory_fits_a_column(module, count):
+    several = {f"optimizer number {k}": GD(0.02 * (k + 1)) for k in range(count)}
+    figure = module.draw(simulate(TINY, several, iterations=60, seeds=2, record=Logarithmic(20)), "column")
+    assert figure.get_figwidth() == COLUMN
+    assert faults(figure) == []
+
+
+def test_the_data_fit_a_column():
+    figure = data.draw(TINY, width="column")
+    assert figure.get_figwidth() == COLUMN
+    assert faults(figure) == []
+    assert "Above: coordinates" in data.caption(TINY, width="column")
+    assert "Left: coordinates" in data.caption(TINY)
+
+
+def plane(**given):
+    """A result of the phase study with made-up numbers: what is drawn does not depend on them."""
+    settings = planes.Settings(**given)
+    y, x = settings.axes
+    rows, columns = np.meshgrid(np.linspace(0, 1, len(y.values)), np.linspace(0, 1, len(x.values)), indexing="ij")
+    slope = columns - rows
+    dims = ("seed", "y", "x")
+    found = {
+        "small": (dims, 0.75 + 0.2 * slope[None]),
+        "c_max": (dims, 10 ** (1 + slope[None])),
+        "Xi_abs_max": (dims, 1 + 0.8 * slope[None] ** 2),
+    }
+    if settings.of_the_optimizer:
+        found |= {"clock": ("seed", [120.0]), "two_body": (dims, 0.5 + 0.4 * slope[None])}
+    names = {"x": x.name, "y": y.name, "eta": settings.eta, "gamma": settings.gamma}
+    attrs = {"parameters": json.dumps(settings.parameters.to_dict()), **names}
+    one = xr.Dataset(found, {"y": list(y.values), "x": list(x.values)}, attrs)
+    return Result(planes.STUDY, settings, 0, {"phase": one}, (), ())
+
+
+PLANES = {
+    "decades": {},
+    "narrow": {"x_range": (0.09, 0.11), "y_range": (0.01, 0.02)},
+    "hair": {"x_range": (0.1, 0.1001), "y_range": (0.3, 0.31)},
+    "whole": {"x": "sigma_0", "y": "P", "cells": 12},
+    "two": {"cells": 2, "x_range": (0.1, 0.2)},
+    "small": {"x": "sigma_0", "y": "sigma", "x_range": (1e-5, 1.2e-5)},
+    "many": {"x_range": (1e-9, 1e6), "y_range": (1e-12, 1.0), "cells": 40},
+}
+
+
+@pytest.mark.parametrize("width", pictures.WIDTHS)
+@pytest.mark.parametrize("which", PLANES)
+def test_ticks_of_a_plane_do_not_overlap(which, width):
+    """Nor any other text, and each axis has two numbers or more."""
+    figure = phase.draw(plane(**PLANES[which]), width)
+    assert faults(figure) == []
+    assert width == "text" or figure.get_figwidth() == COLUMN
+    for axis in (figure.axes[0].xaxis, figure.axes[0].yaxis):
+        low, high = axis.get_view_interval()
+        assert sum(low <= at <= high for at in axis.get_ticklocs()) >= 2
+
+
+def test_a_plane_of_one_value_is_drawn():
+    result = plane(cells=2)
+    one = result.data["phase"].isel(x=[0], y=[0])
+    figure = phase.draw(Result(planes.STUDY, result.settings, 0, {"phase": one}, (), ()))
+    assert figure.axes[0].get_xlim()[0] < float(one.x[0]) < figure.axes[0].get_xlim()[1]
+
+
+@pytest.mark.parametrize(
+    ("x", "y"), [("eta", "gamma"), ("beta", "mu"), ("N", "d"), ("gamma", "sigma_0"), ("m", "alpha")]
+)
+def test_the_caption_of_a_plane_names_what_was_set_and_no_value_of_its_axes(x, y):
+    result = plane(x=x, y=y, cells=3)
+    text = phase.caption(result)
+    inside = text[text.index("(") : text.index(")")].strip("(").split(", ")
+    said = dict(part.split(" = ") for part in inside)
+    for axis in (x, y):
+        assert SUBJECT[axis].symbol not in said
+        if (x, y) != ("eta", "gamma"):
+            assert f"{SUBJECT[axis].symbol} = " not in text
+    settings = result.settings
+    used = settings.parameters.to_dict() | {"eta": settings.eta, "gamma": settings.gamma}
+    for name in {"d", "N", "P", "m", "alpha", "beta", "mu"} - {x, y}:
+        assert said[SUBJECT[name].symbol] == f"{used[name]:g}"
+    assert ("η" in said) == (x not in ("eta", "gamma") or x == "gamma")
+    assert "Top: test accuracy" in phase.caption(result, "column")
+
+
+# --- what a reader and a file meet ------------------------------------------------------------------------------------
+
+
+def luminance(colour):
+    return float(np.dot((0.2126, 0.7152, 0.0722), to_rgb(colour)))
+
+
+def test_curves_of_a_panel_differ_without_their_colours(drawn):
+    """In grey by their lines; and no colour is too light for white paper."""
+    for figure in drawn.values():
+        for axis in figure.axes:
+            curves = [line for line in axis.lines if not str(line.get_label()).startswith("_")]
+            assert len({str(line.get_linestyle()) for line in curves}) == len(curves)
+            assert all(luminance(line.get_color()) < 0.75 for line in curves)
+    assert len({str(style["linestyle"]) for _, style in phase.LINES.values()}) == len(phase.LINES)
+
+
+def test_the_files_have_letters_and_no_drawings_of_them(run, tmp_path):
+    """TrueType, as journals ask for, at both widths, and the column is 3.25 inches wide."""
+    for width in pictures.WIDTHS:
+        for path in save_all(run, tmp_path / width, width=width):
+            if path.suffix == ".pdf":
+                content = path.read_bytes()
+                assert b"/FontFile2" in content
+                assert b"/Type3" not in content
+                assert width == "text" or b"/MediaBox [ 0 0 234 " in content
+    with pytest.raises(ValueError, match="it must be one of text, column"):
+        save_all(run, tmp_path, width="page")
+
+
+LABELS = [
+    "$",
+    "$$",
+    "a_b^c",
+    "100 %",
+    "two\nlines",
+    "$\\foo$",
+    "$\\frac{1}$",
+    "{",
+    "\\",
+    "$x",
+    "a\x1b[31mred",
+    "\udc80",
+    "動",
+]
+LABELS += ["$動$", "#&~"]
+
+
+@pytest.mark.parametrize("label", LABELS, ids=range(len(LABELS)))
+def test_a_label_of_anybody_s_is_drawn(run, tmp_path, label):
+    several = run.assign_coords(optimizer=[label, "GD+M"])
+    known = json.loads(run.attrs["optimizers"])
+    several.attrs["optimizers"] = json.dumps({label: known["GD"], "GD+M": known["GD+M"]})
+    made = save_all(several, tmp_path, width="column")
+    assert len(made) == 12
+    for path in made:
+        if path.suffix == ".txt":
+            assert len(path.read_text(encoding="utf-8").splitlines()) == 1
+            assert "\x1b" not in path.read_text(encoding="utf-8")

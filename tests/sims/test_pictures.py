@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from figure_checks import faults
 from matplotlib.figure import Figure
 
 from lemmascope.sims import pictures, registry
@@ -80,3 +81,64 @@ def test_a_user_s_study_has_its_own_and_never_those_of_a_name():
     assert pictures.of(study(None)) == ()
     assert pictures.of(study(None, name="phase", file="/home/me/phase.py")) == ()
     assert pictures.of(study(None, name="phase")) == pictures.of(registry.study("phase"))
+
+
+# --- one column -----------------------------------------------------------------------------------------------------
+
+
+def wide(result, width="text"):
+    made = Figure(figsize=(3.25 if width == "column" else 7, 2))
+    made.subplots().set_title(width)
+    return made
+
+
+def plain(result):
+    made = Figure(figsize=(7, 2))
+    axis = made.subplots()
+    axis.plot([0, 1], [0, 1])
+    axis.set_title("small", fontsize=3)
+    axis.tick_params(labelsize=4)
+    return made
+
+
+def size(path):
+    """Width and height of a PNG, in inches of 300 pixels."""
+    head = path.read_bytes()[16:24]
+    return int.from_bytes(head[:4], "big") / 300, int.from_bytes(head[4:], "big") / 300
+
+
+def test_a_picture_that_takes_the_width_is_told_it(tmp_path):
+    both = Picture("one", wide, lambda result, width="text": f"In a {width}.")
+    pictures.save(result([both]), tmp_path / "text")
+    pictures.save(result([both]), tmp_path / "column", width="column")
+    assert (tmp_path / "text" / "one.caption.txt").read_text() == "In a text.\n"
+    assert (tmp_path / "column" / "one.caption.txt").read_text() == "In a column.\n"
+    assert size(tmp_path / "text" / "one.png") == (7, 2)
+    assert size(tmp_path / "column" / "one.png") == (3.25, 2)
+
+
+def test_any_other_picture_is_made_a_column_wide_and_readable(tmp_path):
+    drawn = plain(None)
+    pictures.save(result([Picture("one", lambda result: drawn, said)]), tmp_path, width="column")
+    assert size(tmp_path / "one.png") == (3.25, 2)
+    assert faults(drawn) == []
+
+
+def test_another_width_is_refused_before_anything_is_drawn(tmp_path):
+    with pytest.raises(InputError, match=r"width = 'page' .* one of text, column"):
+        pictures.save(result([Picture("one", lambda result: 1 / 0, said)]), tmp_path, width="page")
+
+
+def unreadable(result):
+    made = plain(result)
+    made.suptitle(r"$\foo$")
+    return made
+
+
+@pytest.mark.parametrize(
+    "broken", [lambda result: 1 / 0, unreadable, lambda result: Path("/nowhere/logo.png").read_bytes()]
+)
+def test_a_picture_that_fails_leaves_no_half_a_file_and_the_others(tmp_path, broken):
+    with pytest.raises((ArithmeticError, ValueError, OSError)):
+        pictures.save(result([Picture("broken", broken, said), Picture("one", figure, said)]), tmp_path)
+    assert {path.name.partition(".")[0] for path in tmp_path.iterdir()} == {"one"}
