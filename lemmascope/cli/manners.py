@@ -79,7 +79,7 @@ def _said(error: BaseException, kept: str) -> tuple[str, int]:
     if isinstance(error, OSError):
         where = f" {error.filename}" if error.filename else ""
         return f"cannot read or write{where}: {error.strerror or error}; nothing saved before was changed.", 2
-    if isinstance(error, ImportError):
+    if isinstance(error, ImportError) and not str(error.name).startswith("lemmascope"):
         return f"a package that is needed cannot be imported ({what}); install lemmascope anew.", 2
     return f"a fault of lemmascope ({what}): please report it, with what {DEBUG}=1 prints.", FAULT
 

@@ -103,9 +103,8 @@ def odd(tmp_path):
     return lambda: {str(path): path.lstat().st_mtime_ns for path in sorted(tmp_path.rglob("*"))}
 
 
-@pytest.fixture
-def reached(monkeypatch):
-    """What was reached so far."""
+def instead_of_computing(monkeypatch):
+    """Let whatever would begin to compute refuse that; returns the list of what was reached so far."""
     from lemmascope.benchmarks import command as bench
     from lemmascope.proofs_check import report
     from lemmascope.proofs_check.conformance import table
@@ -131,6 +130,12 @@ def reached(monkeypatch):
     ):
         monkeypatch.setattr(where, name, instead)
     return found
+
+
+@pytest.fixture
+def reached(monkeypatch):
+    """What was reached so far."""
+    return instead_of_computing(monkeypatch)
 
 
 def params_of(name):
