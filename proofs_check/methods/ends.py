@@ -11,7 +11,7 @@ sign of its coefficient, in A with n < 0 it is ∞ times that sign, and otherwis
 
 from __future__ import annotations
 
-__all__ = ["limit"]
+__all__ = ["coefficients", "limit"]
 
 from typing import Any
 
@@ -85,6 +85,15 @@ def _told(number: sp.Expr) -> int:
     return found
 
 
+def coefficients(polynomial: sp.Expr, y: sp.Symbol) -> dict[int, sp.Expr]:
+    """Of each power of y; some may be 0. `sympy.Poly` would ask numbers for their digits to leave such out."""
+    found: dict[int, sp.Expr] = {}
+    for term in sp.Add.make_args(sp.expand(polynomial)):
+        coefficient, power = term.as_coeff_exponent(y)
+        found[int(power)] = found.get(int(power), sp.Integer(0)) + coefficient
+    return found
+
+
 def _parts(rational: sp.Expr, y: sp.Symbol) -> tuple[int, list[sp.Expr], list[sp.Expr]]:
     """Order n and coefficients, lowest first, of y^n (a_0 + a_1 y + …)/(b_0 + b_1 y + …), a_0 and b_0 not 0.
 
@@ -94,11 +103,12 @@ def _parts(rational: sp.Expr, y: sp.Symbol) -> tuple[int, list[sp.Expr], list[sp
     for polynomial, power in zip(sp.fraction(sp.together(rational)), (1, -1), strict=True):
         if not polynomial.is_polynomial(y):
             raise _Undecided
-        coefficients = sp.Poly(polynomial, y).all_coeffs()[::-1]
-        while coefficients and _told(coefficients[0]) == 0:
+        found = coefficients(polynomial, y)
+        lowest_first = [found.get(n, sp.Integer(0)) for n in range(max(found) + 1)]
+        while lowest_first and _told(lowest_first[0]) == 0:
             order += power
-            del coefficients[0]
-        parts.append(coefficients)
+            del lowest_first[0]
+        parts.append(lowest_first)
     if not parts[1]:
         raise _Undecided
     return order, parts[0], parts[1]

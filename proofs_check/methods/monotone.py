@@ -21,7 +21,7 @@ from typing import Any
 
 import sympy as sp
 
-from lemmascope.proofs_check.methods.ends import limit
+from lemmascope.proofs_check.methods.ends import coefficients, limit
 from lemmascope.proofs_check.methods.reals import decide
 from lemmascope.proofs_check.methods.signs import ball, between, exact, precision, sign
 from lemmascope.proofs_check.outcome import Outcome, open_, proved, refuted
@@ -114,7 +114,7 @@ def _polynomial(expression: sp.Expr, x: sp.Symbol, here: Any, domain: list[Any])
     import z3
 
     total: Any = z3.RealVal(0)
-    for (power,), coefficient in sp.Poly(expression, x).terms():
+    for power, coefficient in sorted(coefficients(expression, x).items()):
         if coefficient.is_Rational:
             factor = rational(coefficient)
         else:

@@ -56,12 +56,12 @@ def prove_order(off_diagonal: Any = 1, slack: Any = 1, **constants: Any) -> Outc
         passed = certified(race) if surely else None
         if passed is not None:
             return refuted(
-                "noise is memorized before the feature is learnt", _told(race, passed, off_diagonal, constants)
+                "noise is memorized before the feature is learnt", _case(race, passed, off_diagonal, constants)
             )
     return open_(f"a link of the proof fails, and no case of the grid breaks the order ({proof.reason})")
 
 
-def _told(race: Race, passed: int, off_diagonal: Any, constants: dict[str, Any]) -> dict[str, Any]:
+def _case(race: Race, passed: int, off_diagonal: Any, constants: dict[str, Any]) -> dict[str, Any]:
     """The case, and both sides of its condition in floats."""
     row_sum = race.kappa + float(off_diagonal) * race.off_diagonal
     sizes = {"m": 1, "P": 2, "N": race.N, "N_1": race.N - 1, "c_0": race.c, "x_0": race.x, "row_sum": row_sum}
