@@ -110,13 +110,11 @@ def _check_contained(content: bytes) -> None:
 
 def _check_plain(data: xr.Dataset) -> None:
     """Raise `Elsewhere` unless names, values and attributes are text and numbers."""
-    for name, x in [
-        *((name, name) for name in (*data.dims, *data.variables)),
-        *((name, variable.values) for name, variable in data.variables.items()),
-        *((name, x) for one in (data, *data.variables.values()) for pair in one.attrs.items() for name, x in [pair]),
-        *((name, name) for one in (data, *data.variables.values()) for name in one.attrs),
-    ]:
-        if not _plain(x):
+    found = [(name, name) for name in data.dims] + list(data.attrs.items())
+    for name, variable in data.variables.items():
+        found += [(name, variable.values), *variable.attrs.items()]
+    for name, x in found:
+        if not (_plain(name) and _plain(x)):
             raise Elsewhere(f"{name!r} has something that is no number and no text")
 
 

@@ -85,7 +85,7 @@ def _computing(study: Study[Any], data: bool) -> Iterator[tuple[Any, bool]]:
         yield from ((one.compute, False), (one.axes, True))
         if data and one.gather is not grid:
             yield one.gather, True
-    if data and study.derive is not Study.derive:
+    if data and study.derive is not vars(Study)["derive"]:
         yield study.derive, True
     yield study.settings, False
 

@@ -197,8 +197,8 @@ def _judged(
     chosen = [claim for claim in (*ours, *more) if _asked(claim.id, only)]
     found = face.judge(data, chosen) if face is not None else judge(chosen, data)
     name, root = str(data.attrs.get("study", path.stem)), data.attrs.get("root_seed")
-    is_seed = isinstance(root, Integral) and root >= 0  # what others' files have under that name may be anything
-    saved = document(name, found, root_seed=int(root) if is_seed else None)
+    # What others' files have under that name may be anything.
+    saved = document(name, found, root_seed=int(root) if isinstance(root, Integral) and int(root) >= 0 else None)
     return {claim.id for claim in (*ours, *more)}, saved, found
 
 
