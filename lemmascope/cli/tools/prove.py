@@ -2,7 +2,7 @@
 
 Each step has a statement, its hypotheses and a method: SymPy for identities, z3 for real arithmetic, ball arithmetic
 where exponentials enter, induction checked link by link. It ends as PROVED, REFUTED with a witness, or INCONCLUSIVE
-with what was tried. Errors planted in its statement must be refuted by the same code.
+with what was tried. Errors planted in its statement must be refuted by the same code, and what is weaker must not.
 
 A file of your own, --plugin, defines steps at its top level; they are settled and printed as ours are.
 """
@@ -105,6 +105,9 @@ def _catalogue(console: Console, todo: list[Any]) -> None:
         under(console, f"method: {step.method}", "dim")
         for planted in step.planted:
             under(console, f"planted error, must be REFUTED: {planted.told}", "dim")
+        for constants in step.weaker:
+            told = ", ".join(f"{name} = {value}" for name, value in constants.items())
+            under(console, f"weaker, must not be REFUTED: {told}", "dim")
 
 
 def _show(console: Console, settled: Any) -> None:
