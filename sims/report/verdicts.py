@@ -30,6 +30,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from lemmascope.sims.checksums import (
+    PROVENANCE,
     ResultsError,
     Unfinished,
     check_listed,
@@ -38,6 +39,7 @@ from lemmascope.sims.checksums import (
     read_provenance,
     sealed,
 )
+from lemmascope.sims.report.latex import readable
 from lemmascope.sims.study import Result, plain
 from lemmascope.sims.tables import COLOURS, Table, harmless, number
 from lemmascope.theory.claim import Evidence
@@ -112,7 +114,7 @@ def claim_lines(verdicts: Iterable[Verdict]) -> Iterable[RenderableType]:
         if v.status not in (v.expected, Status.NOT_APPLICABLE):
             head.append(f"   (expected {v.expected.value})", style="bold red")
         yield head
-        yield under(v.plain)
+        yield under(readable(v.plain or v.statement))
         line = f"checked: {_hypotheses(v)}"
         if v.control is not None and v.status is not Status.NOT_APPLICABLE:
             line += f" · control ({v.control['description']}): {v.control['status']}"
@@ -241,11 +243,13 @@ def read_verdicts(path: str | Path) -> dict[str, Any]:
 
 
 def read_results(folder: Path) -> dict[str, Any] | None:
-    """The verdicts in a folder of results; None where it has none, or is not whole.
+    """The verdicts in a folder of results; None where it has none, is not whole, or is of something else.
 
     Raises:
         ResultsError: they, or what says where they come from, are damaged or were changed since they were written.
     """
+    if not {"fingerprint", "sha256"} & set(read_json(folder / PROVENANCE, "the origin of results")):
+        return None  # another program's file of that name
     try:
         provenance = read_provenance(folder)
     except Unfinished:

@@ -117,8 +117,8 @@ def test_progress_shows_names_as_text(bar, terminal, monkeypatch):
 @pytest.mark.parametrize("text", ["x\x1b[2J\n✓ HOLDS   all", "[red]\u202e[/]"])
 def test_optimizers_of_a_command_line(call_cli, text, tmp_path):
     made = call_cli(
-        *("simulate", "-d", "20", "-N", "8", "--iterations", "20", "--seeds", "2", "--out", "run.nc"),
-        *("--optimizer", f"{text}=gd:eta=1e9", "--optimizer", f"{text}2=momentum:eta=0.1,gamma=0.5"),
+        *("simulate", "-d", "20", "-N", "8", "--iterations", "20", "--seeds", "2", "--lam", "1", "--out", "run.nc"),
+        *("--optimizer", f"{text}=gd:eta=1e30", "--optimizer", f"{text}2=momentum:eta=0.1,gamma=0.5"),
     )
     assert made.exit_code == 0, made.output
     assert "became non-finite" in made.output
@@ -165,3 +165,13 @@ def test_a_legend_in_brackets_is_not_markup(call_cli, tmp_path):
     assert found.exit_code == 0, found.output
     for word in ("[title]", "[head]", "[row]", "[cell]", "Median [smallest, largest]."):
         assert word in found.stdout
+
+
+def test_a_statement_in_latex_is_shown_as_it_is_read(call_cli, tmp_path):
+    text = PLUGIN.replace('plain="x < 1"', 'plain=""').replace("$x < 1$", r"$\\frac{\\bar x}{2} \\le [1, \\alpha]$")
+    (tmp_path / "claims.py").write_text(text)
+    xr.Dataset({"x": ("seed", np.array([0.1]))}, {"seed": [0]}).to_netcdf(tmp_path / "mine.nc", engine="h5netcdf")
+    found = call_cli("claims", "mine.nc", "--plugin", "claims.py")
+    assert "    x̄/2 ≤ [1, α]\n" in found.stdout
+    listed = call_cli("claims", "--list", "--only", "mine", "--plugin", "claims.py")
+    assert "    x̄/2 ≤ [1, α]\n" in listed.stdout

@@ -295,6 +295,8 @@ def _list(console: Console, entries: list[tuple[catalogue.Entry, list[Any]]], js
         return
     from rich.text import Text
 
+    from lemmascope.sims.report.latex import readable
+
     for entry, verdicts in entries:
         head = Text(entry.id, style="bold")
         head.append(f"   {entry.what} · {entry.kind} · source: {entry.source}", style="not bold")
@@ -304,11 +306,11 @@ def _list(console: Console, entries: list[tuple[catalogue.Entry, list[Any]]], js
             head.append(f"   {v['status']}", style=COLOURS.get(v["status"], ""))
             head.append(f" {v['label']}" if v.get("label") else "", style="dim not bold")
         console.print(head)
-        under(console, entry.plain or entry.statement)
+        under(console, readable(entry.plain or entry.statement))
         if entry.plain:
             under(console, f"LaTeX: {entry.statement}", "dim")
         for condition in entry.conditions:
-            under(console, f"if {condition}", "dim")
+            under(console, f"if {readable(condition)}", "dim")
         if entry.checked:
             under(console, f"{'method' if entry.what == 'step' else 'control'}: {entry.checked}", "dim")
         whose = [entry.subject, ", ".join(entry.studies)] if entry.what == "claim" else [entry.subject]
