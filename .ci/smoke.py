@@ -79,7 +79,7 @@ def run(*command: object, cwd: Path, **environment: str) -> None:
     done = subprocess.run(
         words, cwd=cwd, env=env | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
-    print(f"{time.monotonic() - started:6.1f} s  {' '.join(words)[-110:]}", flush=True)
+    print(f"{time.monotonic() - started:6.1f} s  {' '.join(' '.join(words).split())[-110:]}", flush=True)
     if done.returncode:
         sys.exit(f"{done.stdout}\nsmoke: that ended with {done.returncode}: {' '.join(words)}, in {cwd}")
 
