@@ -109,6 +109,21 @@ def test_no_edit_by_hand_of_json_goes_unseen(results, name):
         assert str(folder) in judged(study, folder)
 
 
+@pytest.mark.parametrize("content", ["{}", '{"source": "elsewhere"}'])
+def test_another_programs_file_of_that_name_is_passed_over(tmp_path, content):
+    (tmp_path / "provenance.json").write_text(content)
+    assert read_results(tmp_path) is None
+
+
+def test_results_of_earlier_versions_are_said_to_be_such(results):
+    study, folder = results
+    found = json.loads((folder / "provenance.json").read_text())
+    del found["sha256"]
+    (folder / "provenance.json").write_text(json.dumps(found))
+    for sentence in (judged(study, folder), shown(folder)):
+        assert "has no checksum: it was changed, or an older lemmascope wrote it; make it anew" in sentence
+
+
 def replace(path, how, other):
     """Something else in the place of a file."""
     content = path.read_bytes()
