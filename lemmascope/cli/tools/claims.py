@@ -113,9 +113,9 @@ def command(
     console = open_console(stderr=str(json_) == "-")
     more: list[Claim] = own_objects(plugin, Claim) if plugin is not None else []
     if list_:
-        found = _chosen(more, [str(word) for word in saved], only, study, subject, status)
-        _list(console, found, json_)
-        if status is not None and not found:
+        listed = _chosen(more, [str(word) for word in saved], only, study, subject, status)
+        _list(console, listed, json_)
+        if status is not None and not listed:
             console.print(f"No verdict that is saved in ./results has the status {status}.")
         return 0
     for name, value in (("subject", subject), ("status", status)):
@@ -261,8 +261,8 @@ def _chosen(
     ):
         if value is not None and value not in names:
             raise InputError(field, value, f"it must be one of {', '.join(sorted(names))}")
-    for one in only:
-        _matching(one, {entry.id for entry in every})
+    for beginning in only:
+        _matching(beginning, {entry.id for entry in every})
     texts = {entry.id: " ".join(map(str, dataclasses.astuple(entry))).casefold() for entry in every}
     for word in words:
         if not any(word.casefold() in text for text in texts.values()):
