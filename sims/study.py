@@ -205,7 +205,7 @@ class Experiment(Generic[S]):
     needs: Callable[[S, Mapping[str, Any]], tuple[float, float]] | None = None
 
 
-def attempt(what: str, failures: list[str], function: Callable[[], T], otherwise: T) -> T:
+def attempt(what: str, failures: list[str], function: Callable[[], T], otherwise: V) -> T | V:
     """What a function of a study's author returns; where it fails, that is told and something else taken.
 
     What was computed is never lost to what comes after it.

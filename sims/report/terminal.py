@@ -130,7 +130,8 @@ def task_progress(
             console=errors,
         )
         with bar:
-            shown = bar.add_task(what, total=tenths.total, completed=before, spelled="")
+            shown = bar.add_task(what, total=tenths.total, spelled="")
+            bar.update(shown, completed=before)
 
             def draw(cost: float) -> None:
                 nonlocal tasks

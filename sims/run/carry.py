@@ -229,8 +229,9 @@ def _gathered(
         return _labelled({name: study.experiments[name].gather(tasks, each)}, own)
 
     data: dict[str, xr.Dataset] = {}
+    nothing: Data = {}
     for name in by_experiment:
-        data |= attempt(f"gather of {name}", failures, partial(gathered, name), {})
+        data |= attempt(f"gather of {name}", failures, partial(gathered, name), nothing)
     return attempt("derive", failures, lambda: _labelled(study.derive(settings, data), own), data)
 
 
@@ -251,9 +252,8 @@ def _judged(study: Study[S], settings: S, root_seed: int, data: Data, failures: 
         plain([one.parameters for one in found])  # as they will be saved
         return found
 
-    none: tuple[Evidence, ...] | None = None
     # Data that could not be made whole are no evidence of anything.
-    evidence = none if failures else attempt("evidence", failures, of_evidence, none)
+    evidence = None if failures else attempt("evidence", failures, of_evidence, None)
     if evidence is None:
         verdicts = tuple(unjudged(claim, "; ".join(failures)) for claim in study.claims)
     else:
