@@ -1,5 +1,7 @@
 """What users promise and forget: false linearity, cut trajectories, failing claims and steps, files in the way."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -8,7 +10,7 @@ from click.testing import CliRunner
 from lemmascope.cli.main import app
 from lemmascope.sims.cubic_cnn.evidence import judge
 from lemmascope.sims.cubic_cnn.simulate import simulate
-from lemmascope.theory.claim import Claim, Measurement
+from lemmascope.theory.claim import Claim, Control, Measurement
 from lemmascope.theory.cubic_cnn.claims import CLAIMS
 from lemmascope.theory.cubic_cnn.parameters import HEADLINE, Parameters
 from lemmascope.theory.errors import InputError
@@ -89,10 +91,12 @@ def test_an_untrained_grid_says_nothing_about_learning_rates():
     assert "long_enough" in verdict.reason
 
 
-def test_a_verdict_without_its_control_is_no_full_success(run):
-    verdicts = judge(run.sel(optimizer="GD"), [CLAIMS["lemma.tensor_power"]])
-    assert verdicts[0].control["status"] == "not run"
-    assert not verdicts[0].as_expected
+def test_a_control_that_no_other_run_can_be_is_said_and_spoils_nothing(run):
+    claim = dataclasses.replace(CLAIMS["lemma.tensor_power"], control=Control("GD+M", made="counterpart"))
+    (verdict,) = judge(run.sel(optimizer="GD"), [claim])
+    assert (verdict.status, verdict.control["status"]) == (Status.HOLDS, "not run")
+    assert verdict.uncontrolled
+    assert verdict.as_expected
 
 
 def test_json_replaces_verdicts_only(tmp_path, monkeypatch):
