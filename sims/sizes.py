@@ -48,7 +48,8 @@ def undecided(study: Study[S], settings: S) -> dict[str, str]:
         least = few_seeds(claim)
         if seeds < least:
             more = f"--seeds {least} decides" if flag else f"{least} decide"
-            found.setdefault(claim.id, f"{seeds:g} seeds are too few, {more}")
+            few = f"{seeds:g} seed{'s are' if seeds > 1 else ' is'} too few, {more}"
+            found[claim.id] = f"{found[claim.id]}; {few}" if claim.id in found else few
     return found
 
 

@@ -116,3 +116,19 @@ def test_the_worst_exit_state_is_that_of_all(call_cli, house):
     assert call_cli("all", "--quick").exit_code == 0  # each size has a folder of its own
     assert {path.name for path in Path("results").iterdir()} == {"coins-tiny", "false-tiny", "coins-quick"}
     assert call_cli("all", "--quick", "--full").exit_code == 2
+
+
+def test_it_goes_on_with_resume_as_its_interrupt_says(call_cli, house, tmp_path):
+    studies, computed, _ = house
+    for name in ("broken", "false", "refused"):
+        del studies[name]
+    fresh = call_cli("all", "--tiny", "--resume", "--out", "fresh")
+    assert fresh.exit_code == 0
+    assert "there is nothing in fresh/coins-tiny to resume; it begins anew" in fresh.stdout
+    (tmp_path / "fresh" / "coins-tiny" / "verdicts.json").unlink()
+    min((tmp_path / "fresh" / "coins-tiny" / "parts").glob("*.npz")).unlink()
+    again = call_cli("all", "--tiny", "--resume", "--out", "fresh")
+    assert again.exit_code == 0
+    assert "1 of 2 parts are there already" in again.stdout
+    assert computed() == 3
+    assert "resume" not in call_cli("all", "--tiny", "--out", "other").stdout

@@ -3,6 +3,7 @@
 import pytest
 
 from lemmascope.sims import registry
+from tests.cli.test_claims import keep
 from tests.cli.test_study_command import TOY
 
 MARK = '    with open("computed", "a") as file:\n        file.write("x")\n'
@@ -149,3 +150,16 @@ def test_where_nothing_is_wrong_the_rehearsal_is_silent(toy):
     assert "tiny" not in found.output.replace(str(toy.folder), "")
     assert toy("--seeds", "3", "--resume").exit_code == 0
     assert toy.computed() == "x" * (2 + 6)
+
+
+def test_studies_show_what_is_saved_of_the_default_size_and_say_so(call_cli, tmp_path):
+    keep(tmp_path / "results" / "scaling", [{"as_expected": True}, {"as_expected": False}])
+    for other in ("scaling-quick", "a-copy", "zz"):
+        keep(tmp_path / "results" / other, [{"as_expected": True}] * 3)
+    found = call_cli("studies", COLUMNS="300")
+    assert found.exit_code == 0
+    assert " 1/2 " in found.stdout
+    assert "3/3" not in found.stdout
+    assert (
+        "saved in results/STUDY: of the default size, and one on each evidence that a claim is about." in found.stdout
+    )

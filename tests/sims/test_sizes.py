@@ -78,10 +78,11 @@ def test_enough_seeds_and_experiments_without_them_leave_nothing_open():
 
 def test_the_study_says_the_rest_and_goes_first():
     one = study(claim(), claim("one.other", None), undecided=lambda s: {"one.other": "x", "one.most": "y"})
-    assert undecided(one, Settings(seeds=1)) == {"one.other": "x", "one.most": "y"}
+    both = "y; 1 seed is too few, --seeds 5 decides"
+    assert undecided(one, Settings(seeds=1)) == {"one.other": "x", "one.most": both}
     assert forecast(one, Settings(seeds=1)).left_open == [
         "Not decided at this size: one.other: x.",
-        "Not decided at this size: one.most: y.",
+        f"Not decided at this size: one.most: {both}.",
     ]
 
 

@@ -17,6 +17,7 @@ from lemmascope.sims.judge import judge
 from lemmascope.sims.run.carry import run_study
 from lemmascope.sims.run.tasks import Threads
 from lemmascope.sims.schedule import Logarithmic
+from lemmascope.sims.sizes import undecided
 from lemmascope.sims.studies import phase
 from lemmascope.sims.studies.phase import BLOCK, STUDY, Axis, Settings, blocks
 from lemmascope.sims.study import Result, experiment_tasks, settings_of
@@ -350,3 +351,34 @@ def test_wrong_use_is_refused(call_cli, tmp_path, flags, words):
     assert found.exit_code == 2
     assert words in found.stderr
     assert not (tmp_path / "p").exists()
+
+
+# --- what sizes decide ---------------------------------------------------------------------------------------------
+
+
+def test_a_coarse_plane_leaves_the_race_law_open_and_another_one_everything():
+    assert set(undecided(STUDY, Settings())) == set()
+    assert set(undecided(STUDY, Settings(cells=15))) == {"boundary.race", "boundary.two_body"}
+    assert set(undecided(STUDY, Settings(x="mu", y="beta"))) == {claim.id for claim in STUDY.claims}
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "ends", "refused"),
+    [
+        ("eta", "gamma", ((0.01, 64.0), (1e-4, 1.0)), False),
+        ("mu", "N", ((0.05, 0.9), (20, 60)), False),
+        ("mu", "N", ((0.05, 0.9), (10, 60)), True),
+        ("mu", "N", ((0.05, 0.99), (20, 60)), True),
+        ("alpha", "beta", ((0.5, 4.0), (0.01, 0.4)), False),
+        ("alpha", "beta", ((0.3, 4.0), (0.01, 0.4)), True),
+        ("eta", "gamma", ((0.01, 64.0), (1e-4, 1.1)), True),
+    ],
+)
+def test_the_corners_of_a_plane_refuse_what_any_of_its_cells_would(x, y, ends, refused):
+    if refused:
+        with pytest.raises(InputError):
+            Settings(x=x, y=y, x_range=ends[0], y_range=ends[1], cells=6)
+        return
+    settings = Settings(x=x, y=y, x_range=ends[0], y_range=ends[1], cells=6)
+    rows, columns = (len(axis.values) for axis in settings.axes)
+    assert [settings.cell(j, i) for j in range(rows) for i in range(columns)]

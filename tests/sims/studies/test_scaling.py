@@ -12,8 +12,9 @@ from lemmascope.sims.figures import scaling as figure
 from lemmascope.sims.judge import judge
 from lemmascope.sims.run.carry import run_study
 from lemmascope.sims.run.tasks import Threads
+from lemmascope.sims.sizes import undecided
 from lemmascope.sims.studies import scaling
-from lemmascope.sims.studies.scaling import QUANTITIES, STUDY, Settings, draw
+from lemmascope.sims.studies.scaling import DIMENSIONS, QUANTITIES, STUDY, Settings, draw
 from lemmascope.sims.study import Result, experiment_tasks, settings_of
 from lemmascope.theory.claim import Evidence
 from lemmascope.theory.cubic_cnn.claims import SCALING
@@ -269,6 +270,41 @@ def test_the_defaults_are_the_published_run():
     assert (s.dimensions, s.seeds, s.N, s.exact) == (tuple(10**k for k in range(3, 13)), 20, 40, False)
     tasks = tasks_of(s)
     assert {name: len(some) for name, some in tasks.items()} == {"scaling": 400, "fast_forward": 3}
+
+
+# --- what sizes decide ---------------------------------------------------------------------------------------------
+
+EVERY = {claim.id for claim in SCALING} - {"scaling.fast_forward"}
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "left_open"),
+    [
+        (DIMENSIONS, set()),
+        ((10**3, 10**5, 10**7, 10**9, 10**12), set()),
+        ((10**3, 10**4, 10**5, 10**6, 10**7), {"scaling.gd.c_max", "scaling.gdm.c_max"}),
+        ((100, 200, 400, 800, 1600), EVERY),
+    ],
+)
+def test_dimensions_that_are_too_near_decide_nothing(dimensions, left_open):
+    """From 10³ to 10⁷ a factor of log d, d^±0.092, reaches the wrong scaling of max c, which is off by 0.099."""
+    found = undecided(STUDY, Settings(dimensions=dimensions))
+    assert set(found) == left_open
+    assert all("--dimensions" in why for why in found.values())
+
+
+def test_few_seeds_decide_no_exponent():
+    assert set(undecided(STUDY, Settings(seeds=14))) == EVERY
+    assert set(undecided(STUDY, Settings(seeds=15))) == set()
+
+
+def test_what_is_undefined_leaves_the_rest_as_it_is(tmp_path):
+    """Two seeds, of which none reaches a threshold: the exponents are INCONCLUSIVE, as was said, and all is saved."""
+    settings = Settings(dimensions=(100, 110, 120, 130, 140), seeds=2, N=6)
+    result = run_study(STUDY, settings, out=tmp_path / "out", executor=Threads(1), notice=pytest.fail)
+    assert {v.claim: v.status for v in result.verdicts if v.claim in EVERY} == dict.fromkeys(EVERY, "INCONCLUSIVE")
+    assert all(v.as_expected for v in result.verdicts if v.claim in EVERY)
+    assert (tmp_path / "out" / "verdicts.json").is_file()
 
 
 # --- beyond 2⁵³ iterations -----------------------------------------------------------------------------------------
