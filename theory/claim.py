@@ -225,6 +225,11 @@ class Claim:
         if self.probability is not None:
             check_number("probability", self.probability, 0, 1, open_high=True)
 
+    @property
+    def scope(self) -> str:
+        """Of how many draws it is stated, where that is not of all."""
+        return "" if self.probability is None else f"with probability above {self.probability:g} over the draws"
+
     def concerns(self, evidence: Evidence) -> bool:
         """Whether the claim is about evidence of this role."""
         return self.about == evidence.role or (self.about == "any" and evidence.role != FAMILY)

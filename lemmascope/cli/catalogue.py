@@ -150,7 +150,7 @@ def entry(claim: Claim, subject: str, studies: Iterable[str], file: str) -> Entr
         what="claim",
         subject=subject,
         studies=tuple(studies),
-        kind=claim.kind.value,
+        kind=f"{claim.kind.value} {claim.scope}".strip(),
         source=claim.source,
         plain=claim.plain,
         statement=claim.statement,

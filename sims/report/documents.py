@@ -161,6 +161,9 @@ def _in_full(study: str, name: str, found: list[dict[str, Any]]) -> str:
     """One claim, on all evidence that it was judged on; folded."""
     v = found[0]
     lines = ["<details>", f"<summary><code>{name}</code></summary>", "", v["statement"] + ".", ""]
+    (claim,) = [claim for claim in registry.study(study).claims if claim.id == name]
+    if claim.scope:
+        lines.append(f"- {claim.scope.capitalize()}.")
     for h in v["hypotheses"]:
         lines.append(f"- If `{h['name']}`: {h['statement']}.")
     lines.append(f"- Kind: {v['kind']}. Source: {v['source']}. Stated in `{_stated_in(study)[name]}`.")

@@ -593,6 +593,11 @@ def test_a_claim_is_written_with_keywords_and_says_itself_in_plain_text():
         Claim(id="test.x", **values)
 
 
+def test_a_claim_says_of_how_many_draws_it_is():
+    assert claim_of(0, probability=0.5).scope == "with probability above 0.5 over the draws"
+    assert claim_of(0).scope == ""
+
+
 @pytest.mark.parametrize("source", SOURCES)
 def test_each_source_is_accepted(source):
     assert claim_of(0, source=source).judge(evidence_of([1])).source == source
