@@ -69,6 +69,7 @@ def arrange(
     Raises:
         InputError: one of them is outside its range, or nothing fits the memory.
     """
+    check_size("iterations", iterations)
     if check_size("seeds", seeds) > 10**6:
         raise InputError("seeds", seeds, "it must be at most 1000000")
     if dtype not in ("float64", "float32"):

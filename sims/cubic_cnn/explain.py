@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Explanation", "explain", "one_thread_rate"]
+__all__ = ["CHOSEN", "Explanation", "explain", "one_thread_rate", "predicted_seconds"]
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +22,12 @@ from lemmascope.theory.optimizers import Optimizer
 SPACES = {"coefficients": "coefficient space", "weights": "weight space"}
 NUMPY_FACTOR = 1.8
 """How much longer the NumPy loop takes than the model: interpreter, and a pass through memory for every operation."""
+LEAST = {"numpy": 5e-5, "compiled": 3e-7}
+"""Seconds of an iteration, however small: the interpreter's calls, or the loop's own."""
+NOMINAL = 2e10
+"""Operations a second of a thread, where a number will do that is the same at every load."""
+CHOSEN = ("iterations", "seeds", "representation", "backend", "dtype", "workers", "memory_limit")
+"""The arguments of a run that what is predicted depends on."""
 
 
 def one_thread_rate(dtype: str = "float64") -> float:
@@ -57,7 +63,8 @@ class Explanation:
 
     def seconds_per_iteration(self, representation: str) -> float:
         """Predicted, for one seed on one thread."""
-        return self.slowdown * self.costs[representation].equivalent / self.rate
+        least = LEAST["numpy" if self.slowdown > 1 else "compiled"]
+        return max(self.slowdown * self.costs[representation].equivalent / self.rate, least)
 
     @property
     def seconds(self) -> float:
@@ -65,8 +72,8 @@ class Explanation:
         layout, name = self.arrangement.layout, self.arrangement.choice.representation
         cost = self.costs[name]
         threads = layout.threads * layout.team
-        each = self.slowdown * cost.equivalent * self.iterations + cost.once
-        return each * self.seeds / (self.rate * min(threads, self.seeds * len(layout.units)))
+        each = self.seconds_per_iteration(name) * self.iterations + cost.once / self.rate
+        return each * self.seeds / min(threads, self.seeds * len(layout.units))
 
     def table(self) -> Table:
         """Both representations side by side."""
@@ -115,9 +122,12 @@ def explain(
     *,
     iterations: int,
     seeds: int = 1,
+    rate: float | None = None,
     **options: Any,
 ) -> Explanation:
     """Choose as `sims.cubic_cnn.simulate.simulate` would with these arguments, and measure this thread's product rate.
+
+    No step is taken, and nothing is drawn.
 
     Raises:
         InputError: as `simulate` raises it.
@@ -132,4 +142,16 @@ def explain(
         compiled=chosen.backend.name == "compiled",
         audit=options.get("audit", True),
     )
-    return Explanation(problem, rows, iterations, seeds, chosen, both, one_thread_rate(dtype))
+    return Explanation(problem, rows, iterations, seeds, chosen, both, rate or one_thread_rate(dtype))
+
+
+def predicted_seconds(problem: Problem | Parameters, optimizers: Mapping[str, Optimizer], **run: Any) -> float:
+    """About how long a run with these arguments of `simulate` takes; 0 with fast-forward, which nobody foresees.
+
+    Raises:
+        InputError: as `simulate` raises it.
+    """
+    if run.get("fast_forward") is not None:
+        return 0.0
+    given = {name: value for name, value in run.items() if name in CHOSEN}
+    return explain(problem, optimizers, rate=NOMINAL, **given).seconds

@@ -10,9 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from lemmascope.sims.cubic_cnn.probe import described_by
 from lemmascope.sims.cubic_cnn.trajectory import load
 from lemmascope.sims.files import ResultsError
-from lemmascope.theory.optimizers import describe
 
 
 def identity(problem: Any, optimizers: dict[str, Any], record: Any, run: dict[str, Any]) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def identity(problem: Any, optimizers: dict[str, Any], record: Any, run: dict[st
         "lam": problem.lam,
         "sigma_0": getattr(problem, "sigma_0", None),
         "law": getattr(problem, "law", None),
-        "optimizers": {k: describe(o) for k, o in optimizers.items()},
+        "optimizers": {k: described_by(k, o) for k, o in optimizers.items()},
         "record": repr(record),
         "run": {k: v for k, v in run.items() if k not in ("workers", "memory_limit")},
         "lemmascope_version": version("lemmascope"),

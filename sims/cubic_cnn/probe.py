@@ -14,9 +14,9 @@ Beyond the first iterations some are tried: spaced in log t, where a schedule of
 
 from __future__ import annotations
 
-__all__ = ["probe"]
+__all__ = ["check_optimizers", "described_by", "probe"]
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ import numpy as np
 from lemmascope.sims.cubic_cnn.plan import to_host
 from lemmascope.sims.users import users
 from lemmascope.theory.errors import InputError
-from lemmascope.theory.optimizers import FORMS, Optimizer, PiecewiseConstant, Recursion, recursion_of
+from lemmascope.theory.optimizers import FORMS, Optimizer, PiecewiseConstant, Recursion, describe, recursion_of
 
 Array = Any
 
@@ -42,6 +42,31 @@ SCALES = (1.0, 1e-4, 1e4)
 """Sizes of what is mapped: what clips or thresholds at one of them is not linear."""
 MOVED = 1e-9
 """Between a step and the recursion's, relative to the recursion's."""
+
+
+def check_optimizers(optimizers: object) -> None:
+    """Refuse what is no dict of optimizers by label.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not isinstance(optimizers, Mapping) or not optimizers or not all(isinstance(name, str) for name in optimizers):
+        raise InputError("optimizers", optimizers, "give a dict of optimizers by label, with at least one")
+    for name, optimizer in optimizers.items():
+        field = f"optimizer {name}"
+        with users(field, type(optimizer).__name__, "its linear must be True or False, and failed"):
+            fits = not isinstance(optimizer, type) and isinstance(optimizer, Optimizer)
+            linear = optimizer.linear if fits else None
+        if not fits:
+            raise InputError(field, optimizer, "it must be an object with linear, init and step")
+        if not isinstance(linear, bool | np.bool_):
+            raise InputError(field, linear, "its linear must be True or False")
+
+
+def described_by(label: str, optimizer: Optimizer) -> dict[str, Any]:
+    """`theory.optimizers.describe`, which asks a user's attributes for their text."""
+    with users(f"optimizer {label}", type(optimizer).__name__, "its attributes must have a text, and failed"):
+        return describe(optimizer)
 
 
 def probe(label: str, optimizer: Optimizer, *, iterations: int, sizes: tuple[int, int], xp: Any, dtype: str) -> None:

@@ -11,9 +11,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from lemmascope.sims.cubic_cnn.probe import check_optimizers
 from lemmascope.sims.cubic_cnn.problems import LawProblem, Problem
 from lemmascope.sims.own import load_module
 from lemmascope.sims.schedule import Every, Logarithmic, Schedule
+from lemmascope.sims.users import users
 from lemmascope.theory.cubic_cnn.parameters import HEADLINE, Parameters, paper_regime
 from lemmascope.theory.errors import InputError, check_number
 from lemmascope.theory.optimizers import FORMS, GD, MomentumAverage, Optimizer, PiecewiseConstant
@@ -43,13 +45,14 @@ LABELS = {"gd": "GD", "momentum": "GD+M", "velocity": "velocity", "nesterov": "N
 
 @dataclass(frozen=True)
 class Settings:
-    """What `simulate` is called with, and where its result goes."""
+    """What `simulate` is called with, where its result goes, and the user's files that were loaded for it."""
 
     problem: Problem
     optimizers: dict[str, Optimizer]
     record: Schedule
     run: dict[str, Any]
     out: Path
+    files: tuple[str, ...] = ()
 
 
 def _known(where: str, table: object, names: tuple[str, ...]) -> dict[str, Any]:
@@ -102,6 +105,11 @@ def _schedule(field: str, value: Any) -> Any:
     return value
 
 
+def _own(form: str) -> bool:
+    """Whether a form is a user's class, path.py:Class."""
+    return ".py:" in form
+
+
 def optimizer_from_table(label: str, table: Mapping[str, Any]) -> Optimizer:
     """An optimizer from a TOML table or a parsed flag: ``form`` and the form's fields.
 
@@ -110,15 +118,13 @@ def optimizer_from_table(label: str, table: Mapping[str, Any]) -> Optimizer:
     values = dict(table)
     form = values.pop("form", None)
     where = f"optimizer {label}"
-    if isinstance(form, str) and ".py:" in form:
+    if isinstance(form, str) and _own(form):
         path, _, name = form.rpartition(":")
         made = getattr(load_module(path), name, None)
         if made is None:
             raise InputError(where, form, f"{path} must define {name}")
-        try:
+        with users(where, values, f"{name} does not take that"):
             optimizer = made(**values)
-        except Exception as error:
-            raise InputError(where, values, f"{name} does not take that ({error})") from error
     else:
         if not isinstance(form, str) or form not in FORMS:
             raise InputError(f"{where}: form", form, f"the forms are {', '.join(FORMS)}, or file.py:Class")
@@ -128,8 +134,7 @@ def optimizer_from_table(label: str, table: Mapping[str, Any]) -> Optimizer:
             if name not in values:
                 raise InputError(where, values, f"{form} needs {', '.join(names)}")
         optimizer = FORMS[form](**{k: _schedule(f"{where}: eta", v) if k == "eta" else v for k, v in values.items()})
-    if not isinstance(optimizer, Optimizer):
-        raise InputError(where, form, "it needs the attribute linear and the methods init and step")
+    check_optimizers({label: optimizer})
     return optimizer
 
 
@@ -238,7 +243,10 @@ def settings(top: dict[str, Any], flags: dict[str, Any]) -> Settings:
             raise InputError(name, run[name], "it must be true or false")
     if "memory_limit" in run:  # in GiB here, in bytes from Python
         run["memory_limit"] = 2**30 * check_number("memory_limit", run["memory_limit"], 0, open_low=True)
-    return Settings(problem, optimizers, record, run, out)
+    files = tuple(
+        form.rpartition(":")[0] for form in (str(table.get("form")) for table in tables.values()) if _own(form)
+    )
+    return Settings(problem, optimizers, record, run, out, files)
 
 
 def _known_tables(table: object) -> dict[str, dict[str, Any]]:

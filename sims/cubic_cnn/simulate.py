@@ -25,16 +25,15 @@ from lemmascope.sims.cubic_cnn.batch import Batch, Draws, Unit
 from lemmascope.sims.cubic_cnn.cost import check_recorded
 from lemmascope.sims.cubic_cnn.plan import Plan
 from lemmascope.sims.cubic_cnn.planted import PLANTED
-from lemmascope.sims.cubic_cnn.probe import probe
+from lemmascope.sims.cubic_cnn.probe import check_optimizers, described_by, probe
 from lemmascope.sims.cubic_cnn.problems import Departing, LawProblem, PatchProblem, Problem, as_problem, departure, draw
 from lemmascope.sims.cubic_cnn.trajectory import VARIABLES, label
 from lemmascope.sims.schedule import Logarithmic, Schedule, recorded
 from lemmascope.sims.seeds import streams
-from lemmascope.sims.users import users
 from lemmascope.theory.cubic_cnn.model import View
 from lemmascope.theory.cubic_cnn.parameters import Parameters
 from lemmascope.theory.errors import InputError, check_number, check_size
-from lemmascope.theory.optimizers import Optimizer, describe
+from lemmascope.theory.optimizers import Optimizer
 
 
 class _Stop:
@@ -208,7 +207,7 @@ def simulate(
         steps=iterations + 1 if trace else 0,
         memory_limit=chosen.memory_limit,
     )
-    described = {name: describe(optimizer) for name, optimizer in optimizers.items()}
+    described = {name: described_by(name, optimizer) for name, optimizer in optimizers.items()}
     layout = chosen.layout
     stop = _Stop()
     plan = Plan(
@@ -294,25 +293,6 @@ class _Counter:
             if new:
                 self.reported += new
                 self.report(new)
-
-
-def check_optimizers(optimizers: object) -> None:
-    """Refuse what is no dict of optimizers by label.
-
-    Raises:
-        InputError: it is none.
-    """
-    if not isinstance(optimizers, Mapping) or not optimizers or not all(isinstance(name, str) for name in optimizers):
-        raise InputError("optimizers", optimizers, "give a dict of optimizers by label, with at least one")
-    for name, optimizer in optimizers.items():
-        field = f"optimizer {name}"
-        with users(field, type(optimizer).__name__, "its linear must be True or False, and failed"):
-            fits = not isinstance(optimizer, type) and isinstance(optimizer, Optimizer)
-            linear = optimizer.linear if fits else None
-        if not fits:
-            raise InputError(field, optimizer, "it must be an object with linear, init and step")
-        if not isinstance(linear, bool | np.bool_):
-            raise InputError(field, linear, "its linear must be True or False")
 
 
 def _as_drawn(problem: Problem, seeds: range, root_seed: int, study: str) -> Problem:

@@ -13,7 +13,8 @@ coordinates (derived; x_k ⊥ w* for data of the law, where signal patches are c
                            −∂_a L = −λ a,
 
 where (1/N) Σ_i ℓ_i (y_i c_i)³ = α³ν₁ + β³ν₂ if no label is flipped. Multiplying the first line by K
-gives the closed recursion of Ξ. One product with K a step; Ξ never drifts from W, as it is not accumulated but formed from B.
+gives the closed recursion of Ξ. One product with K a step; Ξ never drifts from W, as it is not accumulated but formed
+from B.
 Arrays are neuron-major: Ξ here is (…, m, n) with k = i Q + j.
 """
 

@@ -1,8 +1,9 @@
 """Say how a simulation would run: how long, and in what memory.
 
-Takes the settings of `lemmascope simulate` and runs nothing: prints the cost of both representations, which one is
-taken and why, the backend, how the work is shared among threads, memory and predicted time. Of a study, `lemmascope
-explain STUDY` is another name of `lemmascope STUDY --explain`.
+Takes the settings of `lemmascope simulate`, draws nothing and takes no step: prints the cost of both representations,
+which one is taken and why, the backend, how the work is shared among threads, memory and predicted time. A file with an
+optimizer of yours is loaded and the optimizer made, as what it says of itself decides; this is said. Of a study,
+`lemmascope explain STUDY` is another name of `lemmascope STUDY --explain`.
 """
 
 from __future__ import annotations
@@ -14,8 +15,6 @@ from typing import Any
 
 from lemmascope.cli.command import command as made
 from lemmascope.cubic_cnn.flags import BOTH
-
-KEPT = ("iterations", "seeds", "representation", "backend", "dtype", "workers", "memory_limit")
 
 
 @made(
@@ -32,14 +31,16 @@ KEPT = ("iterations", "seeds", "representation", "backend", "dtype", "workers", 
 )
 def command(config: Path | None, **flags: Any) -> None:
     """See the top of the file."""
-    from lemmascope.sims.cubic_cnn.explain import explain
+    from lemmascope.sims.cubic_cnn.explain import CHOSEN, explain
     from lemmascope.sims.cubic_cnn.settings import read_toml, settings
     from lemmascope.sims.report.terminal import open_console
 
     chosen = settings(read_toml(config) if config is not None else {}, flags)
-    given = {name: value for name, value in chosen.run.items() if name in KEPT}
+    given = {name: value for name, value in chosen.run.items() if name in CHOSEN}
     found = explain(chosen.problem, chosen.optimizers, **given)
     console = open_console()
+    for path in dict.fromkeys(chosen.files):
+        console.print(f"Your code: {path} was loaded and its optimizer made; no step was taken.", soft_wrap=True)
     for sentence in found.sentences():
         console.print(sentence, soft_wrap=True)
     console.print(found.table())

@@ -53,6 +53,7 @@ out = "study.nc"
     option("--fast-forward", kind=NUMBER, help="Cross plateaus in long windows, each held to this error; 1e-10, say."),
     option("--out", kind=PATH, help="File to save [trajectory.nc]."),
     flag("--force", help="Replace a file of simulate that holds another run."),
+    flag("--yes", help="Run it though it would take more than a day."),
     examples=(
         "lemmascope simulate --iterations 2000 --seeds 3 --out run.nc",
         "lemmascope simulate --optimizer gd:eta=0.1 \\",
@@ -67,8 +68,10 @@ out = "study.nc"
     notes={"study.toml": TOML.splitlines()},
     exits="0, or 2 for wrong use, 130 for Ctrl-C.",
 )
-def command(config: Path | None, force: bool, **flags: Any) -> None:
+def command(config: Path | None, force: bool, yes: bool, **flags: Any) -> None:
     """See the top of the file."""
+    from lemmascope.cli.manners import stop
+    from lemmascope.sims.cubic_cnn.explain import predicted_seconds
     from lemmascope.sims.cubic_cnn.identity import found_identity, identity
     from lemmascope.sims.cubic_cnn.settings import read_toml, settings
     from lemmascope.sims.cubic_cnn.simulate import simulate
@@ -76,6 +79,7 @@ def command(config: Path | None, force: bool, **flags: Any) -> None:
     from lemmascope.sims.files import Output, refuse_other
     from lemmascope.sims.netcdf import KIND, image
     from lemmascope.sims.report.terminal import open_console, progress
+    from lemmascope.sims.sizes import LONG, spell_seconds
 
     chosen = settings(read_toml(config) if config is not None else {}, flags)
     console = open_console()
@@ -85,6 +89,10 @@ def command(config: Path | None, force: bool, **flags: Any) -> None:
         if not force:
             refuse_other(chosen.out, "out", same, found_identity(chosen.out))
 
+    seconds = predicted_seconds(chosen.problem, chosen.optimizers, **chosen.run)
+    if seconds > LONG and not yes:
+        took = f"this run would take about {spell_seconds(seconds)}"
+        stop(f"{took}; `lemmascope explain` says how it would be carried out, --yes runs it all the same.", 2)
     started = time.monotonic()
     total = chosen.run["iterations"] * chosen.run["seeds"]
     with Output(chosen.out, KIND, refuse=refuse) as output:
