@@ -131,7 +131,7 @@ def read(path: Path) -> Record:
     Raises:
         ValueError: it is no record of ours.
     """
-    record = json.loads(path.read_text())
+    record = json.loads(path.read_text("utf-8"))
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
         raise ValueError(f"{path} is not a record of the benchmark ({SCHEMA})")
     return record

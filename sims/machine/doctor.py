@@ -35,7 +35,7 @@ def _caches() -> dict[str, str]:
     found = {}
     for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
         try:
-            level, kind, size = ((folder / name).read_text().strip() for name in ("level", "type", "size"))
+            level, kind, size = ((folder / name).read_text("utf-8").strip() for name in ("level", "type", "size"))
         except OSError:
             continue
         found[f"L{level} {kind.lower()}"] = size

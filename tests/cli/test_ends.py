@@ -1,5 +1,6 @@
 """How a command ends: 0, 1 for a verdict and nothing else, another status with one sentence for whatever else."""
 
+import ast
 import json
 import os
 import signal
@@ -295,3 +296,15 @@ def test_a_signal_ends_as_ctrl_c_does(tmp_path, name):
     assert said.splitlines()[-1] == "lemmascope: interrupted; finished parts are kept; --resume continues."
     assert len(list(tmp_path.rglob("*.npz"))) >= 1
     assert not list(tmp_path.rglob("verdicts.json"))
+
+
+def test_no_file_is_read_or_written_in_the_encoding_of_a_locale():
+    """What was written on one machine is read on another: the encoding of text is said wherever it is opened."""
+    root = Path(__file__).parents[2]
+    for house in ("theory", "sims", "proofs_check", "benchmarks", "lemmascope/cli", "lemmascope/cubic_cnn"):
+        for path in (root / house).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+                if called.endswith((".read_text", ".write_text")) and "formatter" not in called:
+                    words = [ast.unparse(x) for x in (*node.args, *(k.value for k in node.keywords))]
+                    assert {"'utf-8'", "'ascii'"} & set(words), f"{path}:{node.lineno}"
