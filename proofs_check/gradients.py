@@ -92,7 +92,8 @@ def check_gradient(
     Raises:
         GradientMismatch: an entry is wrong, by more than rounding and truncation can be.
         InputError: what must be a function is none; f returns no real number, or not the same one twice; the gradient
-            has another structure, shape or number type; something is not finite; no entry could be decided at any point.
+            has another structure, shape or number type; something is not finite; no entry could be decided at any
+            point.
 
     Example:
         >>> import numpy as np

@@ -161,7 +161,7 @@ def prove_weighted(power: int = 2, ell_power: int = 1, factor: Any = 1) -> Outco
     gram = sp.Sum(x[k, b] * x[j, b], (b, 0, d - 1))
     left = patches(u(k) * rate * patches(gram * u(j), j), k)
     square = sp.Sum(patches(u(k) * x[k, b], k) * patches(u(j) * x[j, b], j), (b, 0, d - 1))
-    total, one = z3.Reals("total one")
+    before, one = z3.Reals("before one")
     return both(
         (
             "Σ_k u_kΔΞ_k = (3η/N)‖Σ_k u_kx_k‖²",
@@ -173,7 +173,7 @@ def prove_weighted(power: int = 2, ell_power: int = 1, factor: Any = 1) -> Outco
                 reason="both sides have the same normal form, with symbols for the number of patches and for d",
             ),
         ),
-        ("a sum of squares is ≥ 0", decide(total + one * one >= 0, (total >= 0,))),
+        ("a sum of squares is ≥ 0", decide(before + one * one >= 0, (before >= 0,))),
     )
 
 
