@@ -65,7 +65,7 @@ def _case(race: Race, passed: int, off_diagonal: Any, constants: dict[str, Any])
     """The case, and both sides of its condition in floats."""
     row_sum = race.kappa + float(off_diagonal) * race.off_diagonal
     sizes = {"m": 1, "P": 2, "N": race.N, "N_1": race.N - 1}
-    start = {"c_0": race.c, "x_0": race.x, "row_sum": row_sum}
+    start: dict[str, Any] = {"c_0": race.c, "x_0": race.x, "row_sum": row_sum}
     sides = ordering(alpha=race.alpha, eta=race.eta, **sizes, **start, **constants)
     numbers = {**race._asdict(), "T_1": passed, "T_0_at_least": passed}
     return {**numbers, "U": sides.T_0_at_most, "L": sides.T_1_at_least}
