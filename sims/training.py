@@ -20,11 +20,14 @@ from array_api_compat import array_namespace
 from lemmascope.sims import stopping
 from lemmascope.sims.schedule import Every, Logarithmic, Schedule, recorded
 from lemmascope.sims.seeds import streams
+from lemmascope.sims.users import sealed, users
 from lemmascope.theory.errors import InputError, check_size
 from lemmascope.theory.optimizers import Optimizer, describe
 
 Array = Any
 Params = Any  # one array, or a dict of arrays of one number type
+
+STEP = "its step must return (params, state), leave params and grad as they are, and not fail"
 
 
 class Model(Protocol):
@@ -73,7 +76,8 @@ def train(
         ``stopped_by``, what was not finite there.
 
     Raises:
-        InputError: no optimizer, a wrong structure of parameters, gradient or watched quantities, too large a batch.
+        InputError: no optimizer, or one that fails or writes to what it is given; a wrong structure of parameters,
+            gradient or watched quantities; too large a batch.
     """
     check_size("iterations", iterations, 0)
     if not optimizers or not all(hasattr(x, "init") and hasattr(x, "step") for x in optimizers.values()):
@@ -109,7 +113,14 @@ def train(
                     over = () if index is None else (form.xp.asarray(index),)
                     grad = form.flat(model.gradient(params, *over), "gradient")
                     if bool(form.xp.all(form.xp.isfinite(grad))):
-                        theta[name], state[name] = optimizer.step(theta[name], grad, state[name], t)
+                        with users(f"optimizer {name}", f"step {t}", STEP):
+                            new, state[name] = optimizer.step(sealed(theta[name]), sealed(grad), state[name], t)
+                        if getattr(new, "shape", None) != theta[name].shape:
+                            got = getattr(new, "shape", type(new).__name__)
+                            raise InputError(
+                                f"optimizer {name}", got, f"its step {t} must return new params like params"
+                            )
+                        theta[name] = new
                     else:
                         stops[name] = t, "gradient"
     data: dict[str, Any] = {what: (("optimizer", "iteration", *dims), full) for what, (dims, full) in seen.items()}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["users"]
+__all__ = ["sealed", "users"]
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
 
 from lemmascope.sims.own import said
 from lemmascope.theory.errors import InputError
@@ -20,3 +23,11 @@ def users(field: str, value: object, what: str) -> Iterator[None]:
         raise
     except BaseException as error:
         raise InputError(field, value, f"{what} ({said(error)})") from error
+
+
+def sealed(x: Any) -> Any:
+    """The same array, which must not be written to, where its library can say so."""
+    if isinstance(x, np.ndarray):
+        x = x.view()
+        x.flags.writeable = False
+    return x

@@ -289,3 +289,35 @@ def test_wrong_input_is_refused(model, options, says):
 
 
 START = streams(7, "train", 0)("initial").standard_normal(3)[0]
+
+
+class Square:
+    """The loss |θ|²/2, from ones."""
+
+    def initial(self, rng):
+        return np.ones(3)
+
+    def gradient(self, params, batch=None):
+        return params
+
+    def loss(self, params):
+        return 0.5 * float(params @ params)
+
+
+@pytest.mark.parametrize("bad", ["writes", "ends", "shape"])
+def test_an_optimizer_that_misbehaves_is_refused_and_changes_no_other(bad):
+    class Bad:
+        linear = True
+
+        def init(self, params):
+            return None
+
+        def step(self, params, grad, state, t):
+            if bad == "writes":
+                params -= 0.1 * grad
+            if bad == "ends":
+                raise SystemExit(0)
+            return (params[:1] if bad == "shape" else params), state
+
+    with pytest.raises(InputError, match="optimizer bad"):
+        train(Square(), {"good": GD(0.1), "bad": Bad()}, iterations=3, rng=0)

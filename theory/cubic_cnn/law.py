@@ -202,7 +202,8 @@ def departure(found: Sample | Projection, parameters: Parameters | None = None) 
         return "a noise patch is not orthogonal to w*" if bool(xp.any(found.overlap != 0)) else None
     if found.signal is None or bool(xp.any((found.signal < 0) | (found.signal >= found.X.shape[1]))):
         return "a signal patch is at no position of its sample"
-    w, X = found.w_star, found.signal_first()
+    w: Array = found.w_star
+    X = found.signal_first()
     if not bool(xp.abs(w @ w - 1) <= ROUNDING):
         return "w* has not the length 1"
     size = xp.abs(found.strength)

@@ -16,6 +16,7 @@ from lemmascope.sims.cubic_cnn.backends.kernel import Watched
 from lemmascope.sims.cubic_cnn.plan import Plan, to_host
 from lemmascope.sims.cubic_cnn.watch import Watch
 from lemmascope.sims.own import said
+from lemmascope.sims.users import sealed
 from lemmascope.theory.cubic_cnn.model import System, View
 from lemmascope.theory.errors import InputError
 from lemmascope.theory.optimizers import GD, MomentumAverage, MomentumVelocity, Nesterov, Optimizer
@@ -110,7 +111,7 @@ class ArrayEngine:
         for g, (seeds, part, optimizer) in enumerate(self.groups):
             params, slope = (theta, grad) if new is None else (theta[seeds, part, ...], grad[seeds, part, ...])
             try:
-                piece, states[g] = optimizer.step(_sealed(params), _sealed(slope), states[g], t)
+                piece, states[g] = optimizer.step(sealed(params), sealed(slope), states[g], t)
             except (InputError, KeyboardInterrupt, MemoryError):
                 raise
             except BaseException as error:  # not by `users`, whose frame would be made anew at each step
@@ -145,14 +146,6 @@ class ArrayEngine:
     def _evaluate(self, theta: Array) -> tuple[View, Array]:
         view, grad = self.system.evaluate(theta)
         return view, grad if self.plan.gradient_factor == 1 else self.plan.gradient_factor * grad
-
-
-def _sealed(x: Array) -> Array:
-    """The same array, which must not be written to, where its library can say so."""
-    if isinstance(x, np.ndarray):
-        x = x.view()
-        x.flags.writeable = False
-    return x
 
 
 def _class_key(optimizer: Optimizer) -> str:

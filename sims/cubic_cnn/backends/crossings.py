@@ -51,7 +51,7 @@ def first_reached(
     """
 
     def reached(values: np.ndarray) -> np.ndarray:
-        return (values >= 0).all(axis=-1) if every else (values >= 0).any(axis=-1)
+        return np.all(values >= 0, axis=-1) if every else np.any(values >= 0, axis=-1)
 
     def one_by_one(low: int, high: int) -> int | None:
         for start in range(low + 1, high + 1, BLOCK):
