@@ -27,7 +27,7 @@ FILES = {
 }
 """The files that a page's commands name, and which of its Python blocks they are; None for what all of them define."""
 
-STUDIES = r"lemmascope (headline|phase|scaling|reproduce|all)\b.*"
+STUDIES = r"lemmascope (headline|phase|scaling|reproduce|all)\b(?!.*--explain).*"
 SMALL = " -d 30 -N 12 -m 3 --iterations 40"
 STAND_INS = (
     (
