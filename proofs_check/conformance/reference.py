@@ -126,7 +126,7 @@ CONVENTIONS: dict[str, Convention] = {
 }
 
 
-@lru_cache(maxsize=512)  # large cases are the same for every optimizer
+@lru_cache(maxsize=2**13)  # the cases are the same for every optimizer
 def reference(convention: Convention, case: Case) -> tuple[np.ndarray, np.ndarray] | None:
     """θ_0, …, θ_T of the convention, and g_n M_t + (1 + g_n) Ω_t, how far from it an optimizer may be.
 
@@ -171,7 +171,7 @@ def _iterate(
     for t, row in enumerate(gradients):
         kappa, p, q = (_number(case, x) for x in convention.recursion(case, t))
         keep = _number(case, 1 + sign * _eta(case, t) * lam if convention.decay == "decoupled" else F(1))
-        pull = row + coupled * theta + 2 * fed
+        pull = (row + coupled * theta if lam else row) + 2 * fed
         u = gamma * u + kappa * pull + 4 * fed
         theta = keep * theta + sign * (p * u + q * pull + 2 * fed) + 2 * fed
         rows.append(theta)

@@ -86,7 +86,7 @@ def _lines(axis: Axes, data: xr.Dataset, p: Parameters, kappa: float, names: tup
             drawn += axis.plot(x, coasting_line(p, x), label=label, **style)
         elif name == "overshoot" and math.isfinite(kappa):
             drawn.append(axis.axvline(overshoot_line(p, kappa), label=label, **style))
-        elif name == "two_body" and np.isfinite(data.two_body.values).any():
+        elif name == "two_body" and min(data.x.size, data.y.size) > 1 and np.isfinite(data.two_body.values).any():
             share = data.two_body.median("seed").values
             axis.contour(
                 data.x.values,

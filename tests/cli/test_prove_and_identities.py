@@ -124,6 +124,62 @@ def test_identities_of_an_optimizer_of_ones_own(call_cli, mine):
     assert "from mine import make" in found.stdout
 
 
+BROKEN = """
+import numpy as np
+
+class Raising:
+    def __init__(self, eta, gamma): pass
+    def init(self, params): return None
+    def step(self, params, grad, state, t): raise RuntimeError("no such\\x1b[31m step")
+
+def lost(eta, gamma):
+    return lambda params, grad, state, t: (np.nan * params, None)
+
+def half(eta, gamma):
+    def update(params, grad, state, t):
+        if t == 1:
+            raise RuntimeError("no second step")
+        return params - 7 * grad, None
+    return update
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "convention", "status", "says"),
+    [
+        ("Raising", (), 2, "Raising could not be tried on reproducible and 25 more identities: it raises RuntimeError"),
+        ("Raising", ("--convention", "velocity"), 2, "it raises RuntimeError: no such\\x1b[31m step"),
+        ("lost", (), 2, "lost could not be tried on reproducible and 25 more identities: θ_1 is nan"),
+        ("half", ("--convention", "velocity"), 1, "momentum identity first_step[full] fails for half"),
+    ],
+    ids=["raising", "raising meant", "nan", "half"],
+)
+def test_an_optimizer_that_cannot_be_tried_is_no_verdict(call_cli, tmp_path, name, convention, status, says):
+    """Status 2 and a sentence with what it raises; a failure that was seen is a verdict all the same."""
+    (tmp_path / "broken.py").write_text(BROKEN)
+    spec = ["--optimizer", f"{tmp_path / 'broken.py'}:{name}", "--examples", 3]
+    found = call_cli("identities", *spec, *convention, "--out", tmp_path / "out")
+    assert found.exit_code == status, found.output
+    assert says in " ".join((found.stderr if status == 2 else found.stdout).split())
+    assert "\x1b[31m" not in found.output
+    (row,) = json.loads((tmp_path / "out" / "identities.json").read_text())["optimizers"]
+    marks = {f["mark"] for f in row["findings"].values()}
+    assert "?" in marks
+    assert status == 1 or "✓" not in marks
+    assert not row["satisfies"]
+    if convention:
+        assert row["keeps_convention"] is False
+
+
+def test_the_sizes_that_were_tried_are_said(call_cli, mine):
+    spec = ["--optimizer", f"{mine / 'mine.py'}:make", "--examples", 2, "--identity", "schedule[inside]"]
+    found = call_cli("identities", *spec, "--out", mine / "out")
+    text = " ".join(found.stdout.split())
+    assert "2 cases of up to 6 steps of 3 parameters; where none fails, 24 × 5, 3 × 1000, 120 × 100, 1200 × 2" in text
+    saved = json.loads((mine / "out" / "identities.json").read_text())
+    assert saved["sizes"] == {"drawn": [6, 3], "fixed": [[24, 5], [3, 1000], [120, 100], [1200, 2]]}
+
+
 def test_identities_of_our_own_optimizers(call_cli, tmp_path):
     out = tmp_path / "out"
     wanted = ["--identity", "first_step[average]", "--identity", "reproducible", "--dtype", "float32"]

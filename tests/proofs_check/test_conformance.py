@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lemmascope.proofs_check.conformance import CONVENTIONS, IDENTITIES, Case, Mark, Subject, conventions_of, run, seek
 from lemmascope.proofs_check.conformance.assertion import assert_momentum_identities, names_of
-from lemmascope.proofs_check.conformance.case import DTYPES, cases
+from lemmascope.proofs_check.conformance.case import DTYPES, cases, large
 from lemmascope.proofs_check.conformance.identities import OF_CONVENTION, STRUCTURE
 from lemmascope.proofs_check.conformance.known import subjects
 from lemmascope.proofs_check.conformance.reference import reference
@@ -395,3 +395,122 @@ def test_every_identity_can_fail(name):
     found = seek(IDENTITIES[name], Subject(make), examples=40)
     assert found.mark is Mark.FAILS
     assert found.reason
+
+
+# --- long, wide, and what cannot be tried ---------------------------------------------------------------------------
+
+
+class Restarting(MomentumVelocity):
+    """Its velocity is lost every so many steps."""
+
+    every = 6
+
+    def step(self, params, grad, state, t):
+        return super().step(params, grad, 0 * state if t and t % self.every == 0 else state, t)
+
+
+class Crowded(MomentumVelocity):
+    """It takes twice the gradient where there are many parameters."""
+
+    most = 3
+
+    def step(self, params, grad, state, t):
+        return super().step(params, grad if len(params) <= self.most else 2 * grad, state, t)
+
+
+@pytest.mark.parametrize("every", [6, 10, 100, 1000])
+@pytest.mark.parametrize("identity", ["unrolled[velocity]", "schedule[inside]"])
+def test_an_optimizer_that_restarts_is_found(identity, every):
+    """As short as it shows: one step after the restart."""
+    found = seek(IDENTITIES[identity], Subject(type("Mine", (Restarting,), {"every": every})), examples=5)
+    assert found.mark is Mark.FAILS
+    assert len(found.case.gradients) == every + 1
+    assert len(found.case.theta) == 1
+    assert "should be" in found.reason
+    assert len(found.case.text()) < 200
+
+
+@pytest.mark.parametrize("most", [3, 64, 500])
+@pytest.mark.parametrize("identity", ["independent", "unrolled[velocity]", "first_step[full]", "no_momentum"])
+def test_an_optimizer_that_acts_differently_on_many_parameters_is_found(identity, most):
+    found = seek(IDENTITIES[identity], Subject(type("Mine", (Crowded,), {"most": most})), examples=5)
+    assert found.mark is Mark.FAILS
+    assert len(found.case.theta) == most + 1
+
+
+@pytest.mark.parametrize("schedule", [False, True])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", OWN)
+def test_rounding_of_long_runs_stays_within_the_bound(name, dtype, schedule):
+    for steps, size in ((24, 5), (1200, 2)):
+        case = large(dtype, steps, size, momentum=name != "gd", schedule=schedule)
+        wanted, room = reference(CONVENTIONS[name], case)
+        assert (np.abs(OWN[name].trajectory(case) - wanted) <= room).all()
+
+
+@pytest.mark.parametrize("name", CONVENTIONS)
+def test_the_reference_of_a_long_run_is_the_exact_one_up_to_its_rounding(name):
+    case = large("float64", 24, 5, momentum=name != "gd", schedule=True)
+    quick, room = reference(CONVENTIONS[name], case)
+    for j in (0, 4):
+        wanted, _ = reference(CONVENTIONS[name], case.first(18).only([j]))  # small enough to be exact
+        assert wanted.dtype == object
+        for x, y, e in zip(quick[:19, j], wanted[:, 0], room[:19, j], strict=True):
+            assert abs(Fraction(float(x)) - y) <= e
+
+
+def returning(what):
+    """An optimizer whose step does that."""
+
+    def make(eta, gamma):
+        return lambda params, grad, state, t: what(params)
+
+    return make
+
+
+def failing(error):
+    def step(params):
+        raise error
+
+    return step
+
+
+UNTRIED = {
+    "raises": (failing(RuntimeError("no such step")), "it raises RuntimeError: no such step"),
+    "asserts": (failing(AssertionError("not today")), "it raises AssertionError: not today"),
+    "leaves": (failing(SystemExit(0)), "it raises SystemExit: 0"),
+    "nan": (lambda params: (np.nan * params, None), "is nan"),
+    "infinite": (lambda params: (np.inf + params, None), "is inf"),
+    "none": (lambda params: None, "its step returns None"),
+    "none inside": (lambda params: (None, None), "is None, and no array of real numbers"),
+    "text": (lambda params: ("params", None), "no array of real numbers"),
+    "complex": (lambda params: (1j * params, None), "no array of real numbers"),
+    "longer": (lambda params: (np.append(params, 0.0), None), "has the shape"),
+    "deeper": (lambda params: (params[:, None], None), "has the shape"),
+    "a number": (lambda params: (0.0, None), "has the shape ()"),
+}
+
+
+@pytest.mark.parametrize("what", UNTRIED)
+def test_what_cannot_be_tried_never_holds_and_never_fails(what):
+    step, says = UNTRIED[what]
+    subject = Subject(returning(step))
+    some = [identity for identity in IDENTITIES.values() if not identity.missing(subject)]
+    findings = [seek(identity, subject, examples=3) for identity in some]
+    assert {f.mark for f in findings} == {Mark.UNTRIED}
+    assert all(says in f.reason and f.case is not None for f in findings)
+    assert conventions_of(subject, examples=3) == ()
+    with pytest.raises(AssertionError, match="could not be tried on"):
+        assert_momentum_identities(returning(step), convention="velocity", examples=3)
+
+
+def test_a_failure_that_is_seen_stands_beside_what_could_not_be_tried():
+    class Both(LostFactor):
+        def step(self, params, grad, state, t):
+            if t == 1:
+                raise RuntimeError("no second step")
+            return super().step(params, grad, state, t)
+
+    assert seek(IDENTITIES["first_step[average]"], Subject(Both)).mark is Mark.FAILS
+    assert seek(IDENTITIES["unrolled[average]"], Subject(Both)).mark is Mark.FAILS
+    assert seek(IDENTITIES["reproducible"], Subject(Both)).mark is Mark.UNTRIED
