@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from figure_checks import faults
 
 from lemmascope.sims import pictures, registry
 from lemmascope.sims.run.carry import Compute, judge_again, run_study
@@ -298,3 +299,17 @@ def test_a_store_is_what_it_was_made_for(tmp_path):
         (file,) = (tmp_path / "s" / "parts").glob("*.npz")
         assert json_key(file) == "a"
         xr.testing.assert_identical(store.read(0), part)
+
+
+@every
+@pytest.mark.parametrize("width", pictures.WIDTHS)
+def test_each_picture_is_readable_at_both_widths(which, ran, width, tmp_path, monkeypatch):
+    """No text smaller than 6 points, on other text or outside; in a column 3.25 inches wide, as it is saved."""
+    *_, result = ran
+    saved = []
+    monkeypatch.setattr("lemmascope.sims.figures.common.save", lambda figure, *rest: saved.append(figure) or [])
+    pictures.save(result, tmp_path, width)
+    assert saved
+    for figure in saved:
+        assert width == "text" or figure.get_figwidth() == 3.25
+        assert faults(figure) == []
