@@ -116,5 +116,5 @@ def _narrow(figure: Figure) -> None:
         text.set_fontsize(max(text.get_fontsize(), SMALLEST))
     for axis in (one for axes in figure.axes for one in (axes.xaxis, axes.yaxis)):
         for which in ("major", "minor"):
-            if any(text.get_fontsize() < SMALLEST for text in axis.get_ticklabels(which=which)):
+            if any(float(text.get_fontsize()) < SMALLEST for text in axis.get_ticklabels(which=which)):
                 axis.set_tick_params(which=which, labelsize=SMALLEST)

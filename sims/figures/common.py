@@ -11,6 +11,7 @@ __all__ = [
     "SMALL",
     "WIDTHS",
     "band",
+    "beside",
     "hitting_times",
     "law_of",
     "level",
@@ -123,6 +124,16 @@ def panels(trajectory: xr.Dataset, width: str, height: float = 2.1) -> list[tupl
             axis.set_xlabel("iteration $t$")
             axis.tick_params(labelbottom=True)
     return list(zip(names, axes, strict=False))
+
+
+def beside(count: int, width: str, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure with panels in a row, or below each other in a column; ``height`` in inches is that of one."""
+    upright = width == "column"
+    rows, columns = (count, 1) if upright else (1, count)
+    wide = COLUMN if upright or count == 1 else WIDTHS[3]
+    figure = Figure(figsize=(wide, height * rows), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, list(figure.subplots(rows, columns, squeeze=False).ravel())
 
 
 def settle(figure: Figure) -> None:

@@ -35,8 +35,8 @@ def draw(trajectory: xr.Dataset, width: str = "text") -> Figure:
             axis.set_yscale("log")
             time_axis(axis, trajectory, width)
             for margin in run.margin.values:
-                colour, line, width = (NOISE_LIGHT, "-.", 1.0) if margin == "large" else (NOISE, "--", 1.3)
-                band(axis, run.Xi_abs_max.sel(margin=margin), colour, line, lw=width, label=NAMES[str(margin)])
+                colour, line, thick = (NOISE_LIGHT, "-.", 1.0) if margin == "large" else (NOISE, "--", 1.3)
+                band(axis, run.Xi_abs_max.sel(margin=margin), colour, line, lw=thick, label=NAMES[str(margin)])
             if "c" in run:
                 band(axis, run.c.max("neuron"), FEATURE, lw=1.6, label=r"$\mathrm{max}_r\,c_r$")
             if p is not None:

@@ -59,7 +59,7 @@ def draw(parameters: Parameters, root_seed: int = 0, width: str = "text") -> Fig
         )
         bar.minorticks_off()
         bar.outline.set_visible(False)
-        top, bottom = halves[1].subgridspec(*((1, 2) if column else (2, 1))).subplots()
+        top, bottom = halves[1].subgridspec(*((1, 2) if column else (2, 1))).subplots(squeeze=False).flat
         _projections(top, parameters, sample)
         _noise_lengths(bottom, parameters, sample)
         settle(figure)
