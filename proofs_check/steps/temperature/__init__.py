@@ -1,0 +1,1 @@
+"""The proof steps about the temperature of SGD, a chapter a file."""

@@ -1,0 +1,275 @@
+r"""Chains of SGD with momentum, the velocity form v ← μv + ηĝ, Φ ← Φ − v, many at once from counter-based draws.
+
+What a problem is, is what one sample's gradient is: `Quadratic` (samples share the Hessian, and differ in a constant),
+`Regression`, `CubicCNN`. A chain draws its minibatches from uniform numbers by Fisher and Yates: a draw takes its
+place from those that are left, which are all of them at each step ("distinct"), or until the epoch ends
+("reshuffled"). So every sampling costs one number a sample, and the same numbers are the same minibatches on any
+hardware: `Arrays` is the reference, all chains of a cell as one batch on arrays of any library (CuPy's too),
+`run` takes machine code where there is any.
+"""
+
+from __future__ import annotations
+
+__all__ = ["BACKENDS", "Arrays", "Chain", "CubicCNN", "Problem", "Quadratic", "Regression", "run"]
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lemmascope.sims import stopping
+from lemmascope.theory.cubic_cnn import weights
+from lemmascope.theory.errors import InputError, check_number, check_size
+from lemmascope.theory.temperature.finite_data import SAMPLINGS
+
+Array = Any
+BLOCK = 4096
+"""Steps whose minibatches are drawn at a time, at most."""
+
+BACKENDS = ("auto", "compiled", "numpy", "cupy")
+
+
+def _rows(xp: Any, x: Array, index: Array) -> Array:
+    """x[index] along the first axis, for an index (chains, B)."""
+    return xp.reshape(xp.take(x, xp.reshape(index, (-1,)), axis=0), (*index.shape, *x.shape[1:]))
+
+
+@dataclass(frozen=True)
+class Quadratic:
+    """L_i = ½ Φᵀdiag(h)Φ + ξ_iᵀΦ, Σ ξ_i = 0: h (d,), xi (N, d). Minimum at 0."""
+
+    h: Array
+    xi: Array
+
+    @property
+    def samples(self) -> int:
+        """N."""
+        return int(self.xi.shape[0])
+
+    @property
+    def width(self) -> int:
+        """d."""
+        return int(self.h.shape[0])
+
+    def gradient(self, xp: Any, e: Array, index: Array) -> Array:
+        """The minibatches' gradients, for e (chains, d) and index (chains, B)."""
+        return self.h * e + xp.mean(_rows(xp, self.xi, index), axis=1)
+
+    def loss(self, xp: Any, e: Array) -> Array:
+        """L − L* (chains,)."""
+        return xp.sum(self.h * e * e, axis=-1) / 2
+
+
+@dataclass(frozen=True)
+class Regression:
+    """L_i = ½ (x_iᵀΦ − y_i)² about its minimum: X (N, d), residuals r (N,) there."""
+
+    X: Array
+    r: Array
+
+    @property
+    def samples(self) -> int:
+        """N."""
+        return int(self.X.shape[0])
+
+    @property
+    def width(self) -> int:
+        """d."""
+        return int(self.X.shape[1])
+
+    def gradient(self, xp: Any, e: Array, index: Array) -> Array:
+        """The minibatches' gradients, for e (chains, d) and index (chains, B)."""
+        rows = _rows(xp, self.X, index)
+        misfit = xp.sum(rows * e[:, None, :], axis=-1) + _rows(xp, self.r, index)
+        return xp.mean(rows * misfit[..., None], axis=1)
+
+    def loss(self, xp: Any, e: Array) -> Array:
+        """L − L* (chains,)."""
+        fit = e @ xp.matrix_transpose(self.X)
+        return xp.mean(fit * fit, axis=-1) / 2
+
+
+@dataclass(frozen=True)
+class CubicCNN:
+    """The central theorem's network with weight decay: X (N, P, d), y (N,), λ, and W* (m, d), a minimum of loss
+    ``least``.
+
+    The state is W − W*, as one vector.
+    """
+
+    X: Array
+    y: Array
+    lam: float
+    W: Array
+    least: float
+
+    @property
+    def samples(self) -> int:
+        """N."""
+        return int(self.X.shape[0])
+
+    @property
+    def width(self) -> int:
+        """m d."""
+        return int(self.W.shape[0] * self.W.shape[1])
+
+    def _weights(self, xp: Any, e: Array) -> Array:
+        return self.W + xp.reshape(e, (e.shape[0], *self.W.shape))
+
+    def gradient(self, xp: Any, e: Array, index: Array) -> Array:
+        """The minibatches' gradients, for e (chains, m d) and index (chains, B)."""
+        found = weights.gradient(self._weights(xp, e), _rows(xp, self.X, index), _rows(xp, self.y, index), self.lam)
+        return xp.reshape(found, e.shape)
+
+    def loss(self, xp: Any, e: Array) -> Array:
+        """L − L* (chains,)."""
+        return weights.loss(self._weights(xp, e), self.X, self.y, self.lam) - self.least
+
+
+Problem = Quadratic | Regression | CubicCNN
+
+
+@dataclass(frozen=True)
+class Chain:
+    """How chains run.
+
+    Args:
+        eta, mu, B: learning rate of the velocity form, momentum, batch size.
+        sampling: one of `theory.temperature.finite_data.SAMPLINGS`.
+        burn_in: steps before the first that is seen.
+        samples, every: how many losses are written down, and how many steps apart.
+
+    Raises:
+        InputError: a number outside of its range, or an unknown sampling.
+    """
+
+    eta: float
+    mu: float
+    B: int
+    sampling: str
+    burn_in: int
+    samples: int
+    every: int
+
+    def __post_init__(self) -> None:
+        check_number("eta", self.eta, 0, open_low=True)
+        check_number("mu", self.mu, 0, 1, open_high=True)
+        if self.sampling not in SAMPLINGS:
+            raise InputError("sampling", self.sampling, f"it must be one of {', '.join(SAMPLINGS)}")
+        check_size("B", self.B)
+        check_size("burn_in", self.burn_in, 0)
+        check_size("samples", self.samples)
+        check_size("every", self.every)
+
+    @property
+    def steps(self) -> int:
+        """In all."""
+        return self.burn_in + self.samples * self.every
+
+
+def run(
+    problem: Problem, chain: Chain, rngs: list[np.random.Generator], backend: str = "auto", xp: Any = None
+) -> np.ndarray:
+    """Losses less the least along independent chains from the minimum, (chains, samples).
+
+    A loss is that before the step; in reshuffled epochs ``every`` = 1 sees each place of an epoch alike. A chain that
+    leaves the finite numbers is NaN from there on.
+
+    Args:
+        problem: whose gradient.
+        chain: how it runs.
+        rngs: one generator a chain.
+        backend: one of `BACKENDS`.
+        xp: the array library of the backend "numpy"; default NumPy.
+
+    Raises:
+        InputError: a batch that the samples do not allow, or a backend that is not there.
+    """
+    N, B = problem.samples, chain.B
+    if chain.sampling == "distinct" and B > N:
+        raise InputError("B", B, f"there are {N} samples, and those of a minibatch are distinct")
+    if chain.sampling == "reshuffled" and (N % B or B == N):
+        raise InputError("B", B, f"it must be a proper divisor of the {N} samples where epochs are reshuffled")
+    if backend not in BACKENDS:
+        raise InputError("backend", backend, f"it must be one of {', '.join(BACKENDS)}")
+    engine: Callable[..., Any] = Arrays
+    if backend in ("auto", "compiled") and xp is None:
+        from lemmascope.sims.temperature.loops import Compiled
+
+        engine = Compiled
+    elif backend == "cupy":
+        from lemmascope.sims.cubic_cnn.backends.device import Unavailable, find_device
+
+        try:
+            find_device()
+        except Unavailable as error:
+            raise InputError("backend", backend, str(error)) from error
+        import cupy as xp
+    engine = engine(problem, chain, len(rngs), np if xp is None else xp)
+    out = np.empty((len(rngs), chain.samples))
+    done, row = 0, 0
+    block = max(1, min(BLOCK, 2**22 // (B * len(rngs))))
+    with np.errstate(over="ignore", invalid="ignore"):
+        while done < chain.steps:
+            stopping.check()
+            steps = min(block, chain.steps - done)
+            uniform = np.stack([rng.random((steps, B)) for rng in rngs])
+            seen = engine.advance(done, uniform)
+            out[:, row : row + seen.shape[1]] = seen
+            done, row = done + steps, row + seen.shape[1]
+    return np.where(np.isfinite(out), out, np.nan)
+
+
+def _places(chain: Chain, N: int, start: int, uniform: np.ndarray) -> np.ndarray:
+    """(chains, steps, B) the place of each draw among those that are left, and where they begin."""
+    steps, B = uniform.shape[1:]
+    begin = np.arange(B) + np.zeros((steps, 1), int)
+    if chain.sampling == "with replacement":
+        begin[:] = 0
+    elif chain.sampling == "reshuffled":
+        begin += B * ((start + np.arange(steps)[:, None]) % (N // B))
+    return begin + (uniform * (N - begin)).astype(np.int64)
+
+
+class Arrays:
+    """The reference: all chains as one batch, on arrays of any library of the standard."""
+
+    def __init__(self, problem: Problem, chain: Chain, chains: int, xp: Any) -> None:
+        self.chain, self.xp, self.samples = chain, xp, problem.samples
+        arrays = {name: xp.asarray(x) if isinstance(x, np.ndarray) else x for name, x in vars(problem).items()}
+        self.problem = type(problem)(**arrays)
+        self.e = xp.zeros((chains, problem.width), dtype=xp.float64)
+        self.v = xp.zeros_like(self.e)
+        self.orders = np.tile(np.arange(problem.samples), (chains, 1))
+
+    def _indices(self, start: int, uniform: np.ndarray) -> np.ndarray:
+        places = _places(self.chain, self.samples, start, uniform)
+        if self.chain.sampling == "with replacement":
+            return places
+        found, rows = np.empty_like(places), np.arange(places.shape[0])
+        n = self.samples // self.chain.B
+        for t in range(places.shape[1]):
+            first = self.chain.B * ((start + t) % n) if self.chain.sampling == "reshuffled" else 0
+            for j in range(places.shape[2]):
+                at = places[:, t, j]
+                taken = self.orders[rows, at]
+                self.orders[rows, at] = self.orders[:, first + j]
+                self.orders[:, first + j] = taken
+                found[:, t, j] = taken
+        return found
+
+    def advance(self, start: int, uniform: np.ndarray) -> np.ndarray:
+        """As many steps as there are draws (chains, steps, B) for; what is seen of them (chains, seen)."""
+        xp, chain, seen = self.xp, self.chain, []
+        index = xp.asarray(self._indices(start, uniform))
+        for t in range(uniform.shape[1]):
+            past = start + t - chain.burn_in
+            if past >= 0 and past % chain.every == 0:
+                seen.append(self.problem.loss(xp, self.e))
+            self.v = chain.mu * self.v + chain.eta * self.problem.gradient(xp, self.e, index[:, t, :])
+            self.e = self.e - self.v
+        if not seen:
+            return np.empty((uniform.shape[0], 0))
+        found = xp.stack(seen, axis=1)
+        return np.asarray(found.get() if hasattr(found, "get") else found)
