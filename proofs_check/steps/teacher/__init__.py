@@ -1,0 +1,1 @@
+"""The proof steps about ReLU students, a chapter a file."""
