@@ -161,17 +161,19 @@ def thin(axis: Axis) -> bool:
         return False
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     axis.set_minor_formatter(NullFormatter())
-    upright = axis.axis_name == "y"
+    figure = axis.axes.get_figure(root=True)
+    assert figure is not None
+    upright = axis is axis.axes.yaxis
     shared = axis.axes.get_shared_y_axes() if upright else axis.axes.get_shared_x_axes()
     alike = [one.yaxis if upright else one.xaxis for one in shared.get_siblings(axis.axes)]
     for most in range(6, 0, -1):
         ticks = np.array([m * 10.0**k for k in powers for m in (1, 2, 5)])
         ticks = ticks[(low <= ticks) & (ticks <= high)]
         if not 3 <= len(ticks) <= most:
-            ticks = MaxNLocator(most, steps=[1, 2, 5, 10]).tick_values(low, high)
+            ticks = np.asarray(MaxNLocator(most, steps=[1, 2, 5, 10]).tick_values(low, high))
             ticks = ticks[(low <= ticks) & (ticks <= high)]
         axis.set_ticks(list(ticks), _numbers(ticks))
-        axis.get_figure().draw_without_rendering()
+        figure.draw_without_rendering()
         texts = [text for one in alike for text in one.get_ticklabels() if text.get_visible()]
         boxes = [text.get_window_extent().padded(2) for text in texts]
         if len(ticks) and not any(a.overlaps(b) for a, b in combinations(boxes, 2)):

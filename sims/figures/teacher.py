@@ -36,19 +36,19 @@ def forest(result: Result[Settings], width: str = "text") -> Figure:
             figure.set_size_inches(5.5, 0.9 + 0.17 * len(rows))
         axis.axvspan(*BAND, color="0.9", linewidth=0)
         axis.axvline(1, color="0.6", linewidth=0.6)
-        for k, (_, values, talk, colour, fitted) in enumerate(rows):
+        for k, (_, values, told, colour, fitted) in enumerate(rows):
             R, low, high = interval(values)
             axis.plot([low, high], [k, k], color=colour, linewidth=1.0)
             mark = "o" if colour == FEATURE else "s"
             axis.plot([R], [k], mark, color=colour, markersize=3.2, markerfacecolor=colour if fitted else "white")
-            if talk is not None:
-                axis.plot([talk], [k], "|", color="0.1", markersize=7, markeredgewidth=1.0)
+            if told is not None:
+                axis.plot([told], [k], "|", color="0.1", markersize=7, markeredgewidth=1.0)
         axis.set_yticks(range(len(rows)), [row[0] for row in rows])
         axis.set_ylim(len(rows) - 0.4, -0.6)
         axis.set(xscale="log", xlabel="accuracy of GD+M over that of GD")
-        low, high = 0.95, max(1.1, *(interval(row[1])[2] * 1.02 for row in rows))
-        axis.set_xlim(low, high)
-        ticks = [x for x in (0.97, 1.0, 1.03, 1.1, 1.2, 1.3, 1.4, 1.6, 2.0) if x < high]
+        right = max(1.1, *(interval(row[1])[2] * 1.02 for row in rows))
+        axis.set_xlim(0.95, right)
+        ticks = [x for x in (0.97, 1.0, 1.03, 1.1, 1.2, 1.3, 1.4, 1.6, 2.0) if x < right]
         if width == "column":
             ticks = [x for x in ticks if x not in (0.97, 1.03, 1.1, 1.3)]
         axis.set_xticks(ticks, [f"{x:g}" for x in ticks])
@@ -99,7 +99,7 @@ def rates(result: Result[Settings], width: str = "text") -> Figure:
         return figure
 
 
-def _line(axis, x, y, colour, mark, gamma, chosen):  # type: ignore[no-untyped-def]
+def _line(axis, x, y, colour, mark, gamma, chosen):
     label = "GD" if gamma == 0 else rf"GD+M, $\gamma = {gamma:g}$"
     axis.plot(x, y, mark + {"o": "-", "s": "--", "^": ":"}[mark], color=colour, markersize=3, linewidth=1, label=label)
     at = int(np.argmin(np.abs(np.asarray(x) - chosen)))

@@ -60,8 +60,8 @@ def collapse(result: Result[Settings], width: str = "text") -> Figure:
                     eta_0, column, LINES[k % 4] if k else "-", color=COLOURS[(k - 1) % 4] if k else "0.1",
                     linewidth=0.7 if k else 1.2, zorder=3 if k == 0 else 2,
                 )  # fmt: skip
-            style = {"color": COLOURS[(k - 1) % 4] if k else "0.1", "linestyle": LINES[k % 4] if k else "-"}
-            rules.plot([], [], label=NAMES[rule], **style)
+            colour, line = (COLOURS[(k - 1) % 4], LINES[k % 4]) if k else ("0.1", "-")
+            rules.plot([], [], color=colour, linestyle=line, label=NAMES[rule])
         rules.set(xscale="log", yscale="log", xlabel=r"$\eta_0$", ylabel=r"$T/T_0$ over $G$")
         rules.set_title("the rule, and four that leave something out")
         figure.legend(*rules.get_legend_handles_labels(), loc="outside lower center", ncols=_columns(width, 5))
@@ -139,7 +139,7 @@ def cnn(result: Result[Settings], width: str = "text") -> Figure:
         right = (
             data.sel(mu=0.5, method="nearest").sel(B=4, method="nearest").sel(departure=float(wrong["departure"][0]))
         )
-        values = {"the rule": (float(right["ratio"]), float(right["error"]))}
+        values: dict[str, tuple[float, ...]] = {"the rule": (float(right["ratio"]), float(right["error"]))}
         for rule in wrong["rule"].values.tolist():
             values[rule] = tuple(float(wrong[name].sel(rule=rule).isel(departure=0)) for name in ("ratio", "error"))
         for k, (ratio, error) in enumerate(values.values()):

@@ -43,7 +43,7 @@ CORRECTED = tuple(np.geomspace(1e-4, 1e-3, 7).tolist())
 """From 10⁻⁴ on: below, T/T₀ − 1 ∝ η₀² is lost in rounding."""
 
 CURVATURES = tuple(np.geomspace(0.05, 2, 6).tolist())
-RESHUFFLED = {"N": 256, "h": 1.0, "mu": (0.0, 0.9, 0.99), "B": (1, 8)}
+RESHUFFLED: dict[str, Any] = {"N": 256, "h": 1.0, "mu": (0.0, 0.9, 0.99), "B": (1, 8)}
 CELLS = ((0.0, 1), (0.0, 8), (0.9, 1), (0.9, 8), (0.9, 32), (0.99, 8))
 """(μ, B) of the chains on quadratics and regression."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["train"]
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numba import njit
@@ -13,7 +13,7 @@ from lemmascope.theory.teacher.networks import Network
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _forward(X, W, b, A):  # type: ignore[no-untyped-def]
+def _forward(X, W, b, A):
     np.dot(X, W, A)
     for i in range(A.shape[0]):
         row = A[i]
@@ -22,7 +22,7 @@ def _forward(X, W, b, A):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _step(theta, grad, u, eta, gamma):  # type: ignore[no-untyped-def]
+def _step(theta, grad, u, eta, gamma):
     one, other = theta.ravel(), grad.ravel()
     average = u.ravel()
     for i in range(one.size):
@@ -31,7 +31,7 @@ def _step(theta, grad, u, eta, gamma):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _masked(D, A, total):  # type: ignore[no-untyped-def]
+def _masked(D, A, total):
     """D where A > 0, and its sums by column."""
     total[:] = 0
     for i in range(D.shape[0]):
@@ -43,7 +43,7 @@ def _masked(D, A, total):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _pulled(g, v, A, D, total):  # type: ignore[no-untyped-def]
+def _pulled(g, v, A, D, total):
     """(g vᵀ as rows) where A > 0, and its sums by column."""
     h = total.size
     P = v.size // h
@@ -58,7 +58,7 @@ def _pulled(g, v, A, D, total):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _train(X, XT, y, P, k, two, W, b, U, e, v, c, eta, gamma, epochs, early, bias, errors):  # type: ignore[no-untyped-def]
+def _train(X, XT, y, P, k, two, W, b, U, e, v, c, eta, gamma, epochs, early, bias, errors):
     """Parameters in place; the share of misclassified samples before the step ``early`` and after the last."""
     N, h = y.size, W.shape[1]
     left = P - k + 1 if two else P
@@ -157,7 +157,7 @@ def train(
     nothing = {"U": np.zeros((1, 1), dtype), "e": np.zeros(1, dtype)}
     parts = [found.get(name, nothing.get(name)) for name in ("W", "b", "U", "e", "v", "c")]
     errors = np.zeros(2)
-    number = dtype.type
-    _train(rows, np.ascontiguousarray(rows.T), np.ascontiguousarray(y, dtype), network.positions, network.neighbours,
+    number, loop = dtype.type, cast(Any, _train)
+    loop(rows, np.ascontiguousarray(rows.T), np.ascontiguousarray(y, dtype), network.positions, network.neighbours,
            network.layers == 2, *parts, number(eta), number(gamma), epochs, early, bias, errors)  # fmt: skip
     return found, (float(errors[0]), float(errors[1]))

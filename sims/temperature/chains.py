@@ -193,11 +193,11 @@ def run(
         raise InputError("B", B, f"it must be a proper divisor of the {N} samples where epochs are reshuffled")
     if backend not in BACKENDS:
         raise InputError("backend", backend, f"it must be one of {', '.join(BACKENDS)}")
-    engine: Callable[..., Any] = Arrays
+    kind: Callable[..., Any] = Arrays
     if backend in ("auto", "compiled") and xp is None:
         from lemmascope.sims.temperature.loops import Compiled
 
-        engine = Compiled
+        kind = Compiled
     elif backend == "cupy":
         from lemmascope.sims.cubic_cnn.backends.device import Unavailable, find_device
 
@@ -205,8 +205,10 @@ def run(
             find_device()
         except Unavailable as error:
             raise InputError("backend", backend, str(error)) from error
-        import cupy as xp
-    engine = engine(problem, chain, len(rngs), np if xp is None else xp)
+        import cupy
+
+        xp = cupy
+    engine: Any = kind(problem, chain, len(rngs), np if xp is None else xp)
     out = np.empty((len(rngs), chain.samples))
     done, row = 0, 0
     block = max(1, min(BLOCK, 2**22 // (B * len(rngs))))

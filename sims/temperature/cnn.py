@@ -6,6 +6,7 @@ __all__ = ["PARAMETERS", "Minimum", "expansion", "minimum"]
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.optimize import minimize
@@ -63,6 +64,10 @@ class Minimum:
         return float(np.sum(self.H * self.Sigma) / np.trace(self.Sigma))
 
 
+def _numbered(rng: Callable[[str], np.random.Generator], k: int, name: str) -> np.random.Generator:
+    return rng(f"{name} {k}")
+
+
 def minimum(rng: Callable[[str], np.random.Generator], parameters: Parameters = PARAMETERS) -> Minimum:
     """The lowest of the minima that are found from `STARTS` initial weights: BFGS, then Newton's steps.
 
@@ -74,9 +79,9 @@ def minimum(rng: Callable[[str], np.random.Generator], parameters: Parameters = 
     sample = draw_sample(p, rng)
     X, y = np.asarray(sample.X), np.asarray(sample.y)
     shape = p.m, p.d
-    starts = [draw_weights(p.m, p.d, p.sigma_0, lambda name, k=k: rng(f"{name} {k}")) for k in range(STARTS)]
     found = []
-    for W in starts:
+    for k in range(STARTS):
+        W = draw_weights(p.m, p.d, p.sigma_0, partial(_numbered, rng, k))
         at = minimize(
             lambda w: float(loss(w.reshape(shape), X, y, p.lam)),
             W.ravel(),

@@ -157,6 +157,7 @@ class Compiled:
         self.order = np.tile(np.arange(problem.samples), (count, 1))
         self.e, self.v = np.zeros((count, problem.width)), np.zeros((count, problem.width))
         data: tuple[Any, ...]
+        self.loop: Any
         if isinstance(problem, chains.Quadratic):
             self.loop, data = _quadratic, (problem.h, problem.xi)
         elif isinstance(problem, chains.Regression):

@@ -156,11 +156,11 @@ def lemmascope(*args, **kwargs):
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kwargs)
 
 
-def test_ctrl_c_exits_with_130_and_saves_nothing(tmp_path):
+def test_ctrl_c_exits_with_130_and_saves_nothing(tmp_path, ctrl_c):
     earlier = save(xr.Dataset({"x": 1}), tmp_path / "trajectory.nc").read_bytes()
     process = lemmascope(*RUN[:-4], "--iterations", 10**6, "--every", 10**6, "--force", cwd=tmp_path)
     assert process.stderr.readline().rstrip().endswith("s)")  # the first tenth: the loop is running
-    process.send_signal(signal.SIGINT)
+    process.send_signal(ctrl_c)
     _, stderr = process.communicate()
     assert process.returncode == 130, stderr
     assert "interrupted" in stderr

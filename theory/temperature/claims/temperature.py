@@ -184,9 +184,8 @@ def corrected_coefficient(evidence: Evidence, *, power: int = 2) -> Measurement:
     kappa, top = most * q.mean_curvature(h, s), most * float(xp.max(h))
     computed = (one.transpose("seed").values - 1) / (most**power * q.variance_of_curvature(h, s) * eta**2)
     lower, upper = 1 / (1 + kappa * eta), 1 / (1 - (top - kappa) * eta)
-    return Measurement(
-        *(_by_seed(evidence, x) for x in (computed, lower - EQUAL, upper + EQUAL)), evidence={"eta_0": eta}
-    )
+    computed, lower, upper = (_by_seed(evidence, x) for x in (computed, lower - EQUAL, upper + EQUAL))
+    return Measurement(computed, lower, upper, evidence={"eta_0": eta})
 
 
 # --- reshuffled epochs ----------------------------------------------------------------------------------------------
