@@ -123,11 +123,8 @@ def _told(error: BaseException, failures: list[str]) -> str:
 
 
 def _left_open(verdict: Verdict, why: str) -> Verdict:
-    """A verdict where the sizes decide nothing, whatever the numbers say; they are kept beside it.
-
-    A probability has its exact interval, which knows how many seeds there are: it is refuted where that refutes it.
-    """
-    if verdict.status is Status.REFUTED and verdict.interval is not None:
+    """A verdict where the sizes decide nothing; the numbers are kept beside it. What refutes is no matter of size."""
+    if verdict.status is Status.REFUTED:
         return verdict
     if verdict.status is Status.NOT_APPLICABLE:
         return dataclasses.replace(verdict, expected=verdict.status)

@@ -316,15 +316,15 @@ class Claim:
                 raise InputError("claim", self.id, why)
         if len(evidence.alone) < 2:
             return
-        # A value that others make is another without them, on the first seed or on the last: no two are both the
-        # largest, say, unless they are equal.
-        for s in {seeds[0], seeds[-1]}:
+        # A value that others make is another without them, and what counts is whether the seed alone says the same.
+        for s in seeds:
             again: Any = self.measure(evidence.alone[s], **constants)
             together, alone = (
                 [_by_case(x, [s], float)[0] for x in (one.computed, one.lower, one.upper)] for one in (measured, again)
             )
             scale = max((abs(x) for x in (*together, *alone) if math.isfinite(x)), default=0.0)
-            if not all(_same(a, b, scale) for a, b in zip(together, alone, strict=True)):
+            alike = all(_same(a, b, scale) for a, b in zip(together, alone, strict=True))
+            if not alike or (_distance(*together) >= 0) != (_distance(*alone) >= 0):
                 why = f"its measure gives seed {s} another value, or another bound, without the other seeds; {_REDUCE}"
                 raise InputError("claim", self.id, why)
 
@@ -336,7 +336,9 @@ class Claim:
         )
         if max(upper) == math.inf and min(lower) == -math.inf and all(map(math.isinf, (*lower, *upper))):
             raise InputError("claim", self.id, "its measure must give a lower bound, an upper one, or both")
-        margins = [_distance(c, lo, up) for c, lo, up in zip(computed, lower, upper, strict=True)]
+        # What is infinite, or has no finite bound, is met by nothing that was measured.
+        gaps = [_distance(c, lo, up) for c, lo, up in zip(computed, lower, upper, strict=True)]
+        margins = [gap if gap < math.inf else math.nan for gap in gaps]
         exact = cases == [None]
         holding = [s for s, gap in zip(cases, margins, strict=True) if gap >= 0]
         undefined = [s for s, gap in zip(cases, margins, strict=True) if math.isnan(gap)]

@@ -26,7 +26,7 @@ from lemmascope.theory.cubic_cnn.law import draw_sample
 from lemmascope.theory.cubic_cnn.parameters import Parameters
 from lemmascope.theory.errors import InputError, check_number, check_size
 from lemmascope.theory.teacher.claims import TEACHER
-from lemmascope.theory.teacher.claims.teacher import interval
+from lemmascope.theory.teacher.claims.teacher import EPOCHS, interval
 from lemmascope.theory.teacher.networks import NETWORKS, Network, balance, gradient, loss, output, pattern
 
 NAMES = ("1-MLP", "2-MLP", "1-CNN", "2-CNN")
@@ -330,8 +330,8 @@ def gaussian(one: Evidence, everyone: Sequence[Evidence]) -> Evidence | None:
 def undecided(settings: Settings) -> Mapping[str, str]:
     """Training takes the talk's epochs, and best rates take draws."""
     found = {}
-    if settings.epochs < 1000:
-        why = f"{settings.epochs} epochs need not ensure a tiny training error; --epochs 1000 do"
+    if settings.epochs < EPOCHS:
+        why = f"{settings.epochs} epochs need not ensure a tiny training error; --epochs {EPOCHS} do"
         found["gaussian.training_error_is_tiny"] = why
     if settings.contrast_seeds < 8:
         why = (
@@ -346,6 +346,12 @@ def _cost(settings: Settings, at: Mapping[str, Any]) -> float:
     runs = TUNING * len(RATES) + settings.seeds
     each = {"1-MLP": 80, "2-MLP": 140, "1-CNN": 260, "2-CNN": 550}[at["student"]]
     return each * runs * len(momenta(settings, at["student"], at["teacher"])) * settings.epochs * settings.samples / 5e5
+
+
+def _needs(settings: Settings, at: Mapping[str, Any]) -> tuple[float, float]:
+    """Draws of a cell with their test samples, and the activations of a 1-CNN on all of them."""
+    samples = settings.samples + settings.test
+    return 8.0 * (samples * (D * (settings.seeds + TUNING) + 6 * 40 * 4) + MEDIAN * D * 4), 4100.0
 
 
 def _contrast_cost(settings: Settings, at: Mapping[str, Any]) -> float:
@@ -429,10 +435,17 @@ STUDY = Study(
     ),
     settings=Settings,
     experiments={
-        "gradients": Experiment(lambda s: {"seed": range(3)}, gradients, lambda s, at: 300.0),
-        "cells": Experiment(lambda s: {"student": s.networks, "teacher": s.networks}, cell, _cost, _cells),
+        "gradients": Experiment(
+            lambda s: {"seed": range(3)}, gradients, lambda s, at: 300.0, needs=lambda s, at: (2e7, 4100)
+        ),
+        "cells": Experiment(
+            lambda s: {"student": s.networks, "teacher": s.networks}, cell, _cost, _cells, needs=_needs
+        ),
         "contrast": Experiment(
-            lambda s: {"network": ("1-CNN", "1-MLP"), "seed": range(s.contrast_seeds)}, contrast, _contrast_cost
+            lambda s: {"network": ("1-CNN", "1-MLP"), "seed": range(s.contrast_seeds)},
+            contrast,
+            _contrast_cost,
+            needs=lambda s, at: (5e7, 4100),
         ),
     },
     evidence=evidence,

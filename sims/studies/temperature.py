@@ -410,6 +410,16 @@ def _cnn_steps(settings: Settings, at: Mapping[str, Any]) -> float:
     return settings.cnn_chains * settings.relaxations / at["departure"] / 50
 
 
+def _cells(settings: Settings) -> Mapping[str, Sequence[Any]]:
+    return {"sampling": SAMPLINGS, "cell": range(len(CELLS))}
+
+
+def _needs(settings: Settings, at: Mapping[str, Any]) -> tuple[float, float]:
+    """A block of draws, and the losses of all chains; a part as it was measured."""
+    seen = max(settings.chains * 2 * settings.steps, 2 * settings.cnn_chains * settings.relaxations * 20)
+    return 1e8 + 24.0 * seen, 5000.0
+
+
 def _middle(values: Sequence[float]) -> float:
     return values[len(values) // 2]
 
@@ -523,18 +533,29 @@ STUDY = Study(
     ),
     settings=Settings,
     experiments={
-        "spectra": Experiment(lambda s: {"seed": range(s.seeds)}, spectra, lambda s, at: 15.0, _spectra),
-        "reshuffled": Experiment(lambda s: {"mu": RESHUFFLED["mu"], "B": RESHUFFLED["B"]}, epochs),
-        "effect": Experiment(lambda s: {"seed": range(s.seeds)}, effect, lambda s, at: 95.0),
-        "average": Experiment(lambda s: {"seed": range(s.seeds)}, average),
-        "effective": Experiment(lambda s: {"place": ["all"]}, effective, gather=lambda tasks, parts: parts[0]),
-        "minibatch": Experiment(lambda s: {"sampling": SAMPLINGS, "cell": range(len(CELLS))}, minibatch, _steps),
-        "regression": Experiment(lambda s: {"sampling": SAMPLINGS, "cell": range(len(CELLS))}, regression, _steps),
+        "spectra": Experiment(
+            lambda s: {"seed": range(s.seeds)}, spectra, lambda s, at: 15.0, _spectra, needs=lambda s, at: (3e7, 35_000)
+        ),
+        "reshuffled": Experiment(
+            lambda s: {"mu": RESHUFFLED["mu"], "B": RESHUFFLED["B"]}, epochs, needs=lambda s, at: (1e7, 4000)
+        ),
+        "effect": Experiment(
+            lambda s: {"seed": range(s.seeds)}, effect, lambda s, at: 95.0, needs=lambda s, at: (1e7, 5000)
+        ),
+        "average": Experiment(lambda s: {"seed": range(s.seeds)}, average, needs=lambda s, at: (1e7, 32_000)),
+        "effective": Experiment(
+            lambda s: {"place": ["all"]},
+            effective,
+            gather=lambda tasks, parts: parts[0],
+            needs=lambda s, at: (1e7, 4000),
+        ),
+        "minibatch": Experiment(_cells, minibatch, _steps, needs=_needs),
+        "regression": Experiment(_cells, regression, _steps, needs=_needs),
         "cnn": Experiment(
-            lambda s: {"mu": s.cnn_mu, "B": s.cnn_batches, "departure": s.cnn_departures}, cnn, _cnn_steps
+            lambda s: {"mu": s.cnn_mu, "B": s.cnn_batches, "departure": s.cnn_departures}, cnn, _cnn_steps, needs=_needs
         ),
         "cnn_wrong": Experiment(
-            lambda s: {"rule": WRONG_ON_CNN, "departure": [_middle(s.cnn_departures)]}, cnn, _cnn_steps
+            lambda s: {"rule": WRONG_ON_CNN, "departure": [_middle(s.cnn_departures)]}, cnn, _cnn_steps, needs=_needs
         ),
     },
     evidence=evidence,

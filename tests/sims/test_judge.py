@@ -240,9 +240,14 @@ def test_of_a_study_a_control_that_fails_leaves_its_verdict():
     assert "lower" in failures[0]
 
 
-@pytest.mark.parametrize("value", [3, 9])
+def test_what_refutes_is_no_matter_of_size():
+    (verdict,) = judge(claim_of(), data_of(9), undecided={"test.x": "4 cells"})
+    assert (verdict.status, verdict.as_expected) == (Status.REFUTED, False)
+
+
+@pytest.mark.parametrize("value", [3])
 def test_sizes_that_decide_nothing_leave_a_claim_open(value):
-    """Whatever the numbers say, which are kept; of what is not decided the control spoils nothing."""
+    """The numbers are kept; of what is not decided the control spoils nothing."""
     control = Control("the bound raised", constants={"upper": 20.0})
     (verdict,) = judge(claim_of(control=control), data_of(value), undecided={"test.x": "4 cells"})
     assert (verdict.status, verdict.expected, verdict.as_expected) == (UNDECIDED, UNDECIDED, True)

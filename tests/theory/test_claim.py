@@ -60,8 +60,8 @@ HOLDS, REFUTED, UNDECIDED, OUTSIDE = Status.HOLDS, Status.REFUTED, Status.INCONC
         ([4], 0, 5, HOLDS, 1),
         ([6], 0, 5, REFUTED, -1),
         ([math.inf, 1], 0, 5, REFUTED, -math.inf),
-        ([math.inf, 1], 0, math.inf, HOLDS, 1),
-        ([-math.inf], -math.inf, 0, HOLDS, math.inf),
+        ([math.inf, 1], 0, math.inf, UNDECIDED, 1),
+        ([-math.inf], -math.inf, 0, UNDECIDED, None),
         ([1, math.nan], 0, 5, UNDECIDED, 1),
         ([9, math.nan], 0, 5, REFUTED, -4),
         ([math.nan], 0, 5, UNDECIDED, None),
@@ -639,6 +639,44 @@ def test_a_statement_without_a_bound_is_none():
         claim_of().judge(evidence_of([1, 2]))
     with pytest.raises(InputError, match="a lower bound, an upper one, or both"):
         claim_of(measure=lambda evidence: Estimate(1.0, 0.5, 1.5)).judge(exact(1))
+
+
+def others(kind):
+    """Measures whose value on a seed is made by other seeds, on some seeds or within a tolerance."""
+
+    def measure(evidence):
+        x = evidence.final["x"]
+        high = x * 0 + x.max()
+        if kind == "accumulated":
+            return Measurement(x.copy(data=[max(x.values[: k + 1]) for k in range(x.size)]), lower=0.5)
+        if kind == "filled":
+            return Measurement(x.fillna(x.mean("seed")), lower=0.5)
+        return Measurement(high, 0.5, 1e6) if kind == "a large bound" else Measurement(high, 0.99999)
+
+    return claim_of(measure=measure)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("accumulated", [0.9, 0.1, 0.1, 0.1, 0.95]),
+        ("filled", [0.9, math.nan, math.nan, 0.9]),
+        ("a large bound", [0.1, 0.9, 0.1, 0.1]),
+        ("a narrow margin", [0.99995, 0.99995, 0.99995, 1.0]),
+    ],
+)
+def test_what_others_make_on_any_seed_is_refused(kind, values):
+    with pytest.raises(InputError, match="without the other seeds"):
+        others(kind).judge(evidence_of(values))
+
+
+def test_a_seed_without_a_finite_bound_counts_for_nothing():
+    def measure(evidence):
+        x = evidence.final["x"]
+        return Measurement(x, upper=x.where(x > 100, math.inf).where(x["seed"] > 0, 5.0))
+
+    found = claim_of(measure=measure).judge(evidence_of([1, 2, 3]))
+    assert (found.status, found.holding) == (UNDECIDED, (0,))
 
 
 @pytest.mark.parametrize("said", [math.nan, 1, 0.5, "yes", None])

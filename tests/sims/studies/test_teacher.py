@@ -32,7 +32,8 @@ GAUSSIAN = Evidence(held([0.99, 1.0, 1.005, 0.995]), "γ = 0.99", role="strong")
 
 
 def verdict(name, data, role):
-    found = judge([CLAIMS[name]], [Evidence(data, "x", role=role), GAUSSIAN, SHARED], STUDY.controls)
+    one = Evidence(data, "x", role=role, parameters=Settings())
+    found = judge([CLAIMS[name]], [one, GAUSSIAN, SHARED], STUDY.controls)
     return found[0]
 
 
@@ -61,6 +62,8 @@ def test_what_is_not_trained_is_not_judged():
     assert verdict("contrast", held([1.3] * 4, slow=0), "contrast").status is Status.NOT_APPLICABLE
     found = verdict("training_error_is_tiny", held([1.0] * 4, error=0.02), "cell")
     assert found.status is Status.REFUTED
+    short = Evidence(held([1.0] * 4, error=0.02), "x", role="cell", parameters=Settings(epochs=100))
+    assert judge([CLAIMS["training_error_is_tiny"]], [short])[0].status is Status.NOT_APPLICABLE
 
 
 def test_the_interval_is_students():

@@ -101,6 +101,10 @@ def gain(evidence: Evidence) -> Estimate:
 TRAINED = Hypothesis(
     "trained", rf"training error at most {TINY:g} for both optimizers", lambda e: float(e["error"].max()) <= TINY
 )
+EPOCHS = 1000
+"""The talk's."""
+
+LONG = Hypothesis("long", rf"at least the talk's ${EPOCHS}$ epochs", lambda e: e.p.epochs >= EPOCHS)
 SLOW = Hypothesis("slow", r"$\eta \le 1/(4\alpha\beta)$", lambda e: bool(e.data.attrs["slow"]))
 FITTED = Hypothesis("fitted", "training error 0 for both optimizers", lambda e: float(e["error"].max()) == 0)
 
@@ -156,6 +160,7 @@ CLAIMS = (
         kind=Kind.BOUND,
         source="talk",
         measure=tiny_error,
+        assumes=(LONG,),
         about="cell",
         control=Control("after a fiftieth of the epochs", constants={"at": "early"}),
     ),
