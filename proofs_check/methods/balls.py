@@ -31,7 +31,8 @@ def positive(
         parts: give up after that many intervals.
 
     Raises:
-        ValueError: the ends are in the wrong order.
+        ValueError: the ends are in the wrong order; the function returns no ball, or one of an interval that does not
+            have the function's values at its ends in it.
 
     Returns:
         PROVED; REFUTED at a point where the enclosure is negative; INCONCLUSIVE where halving does not settle it.
@@ -40,18 +41,28 @@ def positive(
 
     if not low <= high:
         raise ValueError(f"{what}: the ends must be in order, and are {low} and {high}")
+
+    def enclosed(x: Any) -> Any:
+        found = function(x)
+        if not isinstance(found, flint.arb):
+            raise ValueError(f"{what}: the function must return a ball (flint.arb), and returned {found!r}")
+        return found
+
     with precision(BITS):
         todo, done = [(Fraction(low), Fraction(high))], 0
         while todo:
             a, b = todo.pop()
             middle = (a + b) / 2
-            point = function(_arb(flint, middle))
+            point = enclosed(_arb(flint, middle))
             if point < 0:
                 return refuted(f"{what} fails", {"at": float(middle), "value": float(point.mid())})
             radius = _arb(flint, (b - a) / 2)
             ball = flint.arb(_arb(flint, middle).mid(), (radius + _arb(flint, middle).rad()).upper())
             done += 1
-            if function(ball) > 0:
+            found = enclosed(ball)
+            if found > 0:
+                if not all(found.overlaps(enclosed(_arb(flint, end))) for end in (a, b)):
+                    raise ValueError(f"{what}: the function's ball of [{a}, {b}] is without its values at the ends")
                 continue
             if done >= parts or a == b:
                 return open_(f"{what}: not settled near {float(middle):.6g} after {done} intervals")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["all_equal", "difference_witness", "equal", "numerator"]
+__all__ = ["all_equal", "apart", "difference_witness", "equal", "numerator"]
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -39,15 +39,22 @@ def _point(left: sp.Expr, right: sp.Expr, start: int) -> dict[sp.Symbol, sp.Rati
     return {s: _number(s, number, start) for s, number in zip(symbols, numbers, strict=True)}
 
 
-def _apart(left: sp.Expr, right: sp.Expr, point: dict[sp.Symbol, sp.Rational]) -> bool:
-    """Whether balls tell both sides apart at a point: a check on SymPy that shares nothing with it."""
-    with precision(BITS):
-        at = {symbol: ball(value) for symbol, value in point.items()}
-        try:
-            gap = ball(left, at) - ball(right, at)
-        except ValueError:  # something that no ball encloses
-            return False
-        return bool(gap > 0 or gap < 0)
+def apart(left: sp.Expr, right: sp.Expr) -> bool | None:
+    """Whether balls tell both sides apart where both are defined: a check on SymPy that shares nothing with it.
+
+    The first of a few points is taken at which finite balls enclose both. None if there is none, as where a
+    denominator is identically 0, or for a function that no ball encloses.
+    """
+    for start in range(1, POINTS + 1):
+        with precision(BITS):
+            at = {symbol: ball(value) for symbol, value in _point(left, right, start).items()}
+            try:
+                sides = [ball(side, at) for side in (left, right)]
+            except ValueError:  # something that no ball encloses
+                return None
+            if all(side.is_finite() for side in sides):
+                return bool(sides[0] > sides[1] or sides[0] < sides[1])
+    return None
 
 
 def _number(symbol: sp.Symbol, number: int, start: int) -> sp.Rational:
@@ -71,7 +78,8 @@ def equal(
 ) -> Outcome:
     """PROVED if ``normal(left − right)`` is 0, REFUTED at a point where they differ, open otherwise.
 
-    What SymPy takes for 0 must not be told from it by balls either, at a point.
+    Equal means for all values for which both sides are defined, and there must be some: at a point, both sides are
+    finite balls, which do not tell apart what SymPy takes for equal.
 
     Args:
         left, right: expressions.
@@ -84,7 +92,7 @@ def equal(
         ValueError: a side has a floating-point number.
     """
     left, right = exact(left), exact(right)
-    if normal(left - right) == 0 and not _apart(left, right, _point(left, right, 1)):
+    if normal(left - right) == 0 and apart(left, right) is False:
         return proved(reason)
     found = difference_witness(left, right, where)
     if found is None:
@@ -96,6 +104,7 @@ def numerator(expression: sp.Expr) -> sp.Expr:
     """A normal form for rational functions of symbols and exponentials: the numerator, each e^u a symbol of its own.
 
     e^−u is 1/e^u, and exponentials of other arguments are taken to be independent, which is sufficient for equality.
+    NaN, which equals nothing, if a denominator is identically 0.
     """
     names: dict[sp.Expr, sp.Expr] = {}
     symbols: dict[sp.Expr, sp.Symbol] = {}
@@ -104,7 +113,11 @@ def numerator(expression: sp.Expr) -> sp.Expr:
         minus = u.could_extract_minus_sign()
         symbol = symbols.setdefault(-u if minus else u, sp.Dummy(positive=True))
         names[power] = 1 / symbol if minus else symbol
-    return sp.expand(sp.numer(sp.together(expression.xreplace(names))))
+    written = expression.xreplace(names)
+    found = sp.expand(sp.numer(sp.together(written)))
+    powers = (power for power in written.atoms(sp.Pow) if power.exp.could_extract_minus_sign())
+    # `together` cancels a denominator, so that its numerator alone may be 0 for a sum of quotients by 0.
+    return sp.nan if found == 0 and any(numerator(power.base) == 0 for power in powers) else found
 
 
 def all_equal(

@@ -18,33 +18,49 @@ from typing import Any
 
 import sympy as sp
 
-from lemmascope.proofs_check.methods.equality import difference_witness
+from lemmascope.proofs_check.methods.equality import apart, difference_witness
 from lemmascope.proofs_check.outcome import Outcome, open_, proved, refuted
 
 
-def contracted(expression: sp.Expr) -> sp.Expr:
-    """Σ_k δ_{bk} g_k becomes g_b, in every sum; b is taken to be in the range of k, which the caller states."""
-    return expression.replace(lambda e: isinstance(e, sp.Sum), _contracted)
+def contracted(expression: sp.Expr, within: Mapping[sp.Symbol, tuple[Any, Any]]) -> sp.Expr:
+    """Σ_k δ_{bk} g_k becomes g_b, in every sum where b is one of ``within``; every other delta is left where it is.
+
+    A sum over another range than that of b, or of another index than b alone, as Σ_k δ_{k, N−k} g_k, keeps its delta.
+
+    Args:
+        expression: with sums in which g_k is defined for every k.
+        within: the free indices b, each with the range (low, high) in which it is stated to lie, ends included.
+
+    Raises:
+        ValueError: one of them, or a symbol of its range, is also the index of a sum (or another bound variable).
+    """
+    stated = sp.Tuple(*(sp.Tuple(index, *ends) for index, ends in within.items())).free_symbols
+    if captured := sorted(stated & _bound(expression), key=str):
+        raise ValueError(f"{captured[0]} is free and the index of a sum: give the index another name")
+    return expression.replace(lambda e: isinstance(e, sp.Sum), lambda total: _contracted(total, within))
 
 
-def _contracted(total: sp.Sum) -> sp.Expr:
+def _contracted(total: sp.Sum, within: Mapping[sp.Symbol, tuple[Any, Any]]) -> sp.Expr:
+    _check_indices(total)
     found = sp.Integer(0)
     for part in sp.Add.make_args(sp.expand(total.function)):
         term, kept = part, []
-        for index, low, high in total.limits:
-            delta = next((f for f in sp.Mul.make_args(term) if _is_delta(f, index)), None)
+        for index, *ends in total.limits:
+            deltas = {sp.KroneckerDelta(b, index): b for b, (low, high) in within.items() if [low, high] == ends}
+            delta = next((factor for factor in sp.Mul.make_args(term) if factor in deltas), None)
             if delta is None:
-                kept.append((index, low, high))
+                kept.append(sp.Tuple(index, *ends))
                 continue
-            other = next(argument for argument in delta.args if argument != index)
             # `subs` leaves alone the bound indices of inner sums, as `xreplace` would not.
-            term = (term / delta).subs(index, other)
+            term = (term / delta).subs(index, deltas[delta])
+            kept = [sp.Tuple(inner, *(end.subs(index, deltas[delta]) for end in range_)) for inner, *range_ in kept]
         found += sp.Sum(term, *kept) if kept else term
     return found
 
 
-def _is_delta(factor: sp.Expr, index: sp.Symbol) -> bool:
-    return isinstance(factor, sp.KroneckerDelta) and index in factor.args
+def _check_indices(total: sp.Sum) -> None:
+    if len({limit[0] for limit in total.limits}) < len(total.limits):
+        raise ValueError(f"two nested sums must not have one index, as in {total}: give one of them another name")
 
 
 def normal(expression: sp.Expr, order: Sequence[sp.Symbol]) -> sp.Expr:
@@ -53,12 +69,14 @@ def normal(expression: sp.Expr, order: Sequence[sp.Symbol]) -> sp.Expr:
     An index must have one range wherever it occurs in ``order``.
 
     Raises:
-        ValueError: the range of one depends on another, which no order of summation leaves alone.
+        ValueError: the range of one depends on another, which no order of summation leaves alone; or two nested sums
+            have one index.
     """
     return sp.expand(expression.replace(lambda e: isinstance(e, sp.Sum), lambda total: _nested(total, order)))
 
 
 def _nested(total: sp.Sum, order: Sequence[sp.Symbol]) -> sp.Expr:
+    _check_indices(total)
     found = sp.Integer(0)
     for part in sp.Add.make_args(sp.expand(total.function)):
         term, limits = _absorbed(part, {limit[0]: limit for limit in total.limits})
@@ -82,7 +100,8 @@ def _absorbed(term: sp.Expr, limits: dict[sp.Symbol, sp.Tuple]) -> tuple[sp.Expr
 
 
 def _bound(expression: sp.Expr) -> set[sp.Symbol]:
-    return {limit[0] for total in expression.atoms(sp.Sum) for limit in total.limits}
+    """Indices of sums and products, and the variables of integrals, derivatives and substitutions."""
+    return {one for part in sp.preorder_traversal(expression) for one in getattr(part, "variables", ())}
 
 
 def explicit(expression: sp.Expr, sizes: Mapping[sp.Symbol, int]) -> sp.Expr:
@@ -108,6 +127,8 @@ def equal_sums(
 ) -> Outcome:
     """PROVED for all sizes if both sides have one normal form; REFUTED by numbers at the sizes ``at``; open otherwise.
 
+    Both sides must be defined at the sizes ``at``, and not be told apart there by balls.
+
     Args:
         left, right: expressions with sums and indexed symbols.
         order: the indices, innermost first.
@@ -115,10 +136,11 @@ def equal_sums(
         reason: what to say if they are equal.
         where: what names the instance, for the witness.
     """
-    if normal(left - right, order) == 0:
+    sides = explicit(left, at), explicit(right, at)
+    if normal(left - right, order) == 0 and apart(*sides) is False:
         return proved(reason)
     sizes = {str(symbol): value for symbol, value in at.items()}
-    found = difference_witness(explicit(left, at), explicit(right, at), {**(where or {}), "size": sizes})
+    found = difference_witness(*sides, {**(where or {}), "size": sizes})
     if found is None:
-        return open_("the normal forms differ, and no numbers that show a difference were found")
+        return open_("shown neither equal, by one normal form and a point where both are defined, nor different")
     return refuted("the two sides differ", found)

@@ -67,8 +67,8 @@ class Settings:
     mu: tuple[float, ...] = option(MU, "Momenta of the exact part.", tiny=(0.0, 0.5, 0.99))
     batches: tuple[int, ...] = option(BATCHES, "Batch sizes of the exact part.", tiny=(1, 32))
     eta_0: float = option(0.004, "η₀ of the chains on quadratics and regression.", tiny=0.04)
-    chains: int = option(24, "Chains of a cell there.", tiny=8, quick=16, full=200)
-    steps: int = option(20_000, "Steps of a chain; twice as many at B = 1.", tiny=8000, quick=16_000, full=200_000)
+    chains: int = option(24, "Chains of a cell there.", tiny=8, quick=16, full=40)
+    steps: int = option(20_000, "Steps of a chain; twice as many at B = 1.", tiny=8000, quick=16_000, full=60_000)
     cnn_departures: tuple[float, ...] = option(
         (0.01, 0.02, 0.04, 0.08),
         "Departures (a + h̄)η₀ of T/T₀ from 1 on the cubic CNN, which set its η₀.",

@@ -139,6 +139,11 @@ class Indices:
         """Innermost first."""
         return self.k, self.r, self.j, self.i
 
+    @property
+    def entry(self) -> dict[sp.Symbol, tuple[sp.Expr, sp.Expr]]:
+        """0 ≤ a < m and 0 ≤ b < d."""
+        return {self.a: (sp.Integer(0), self.m - 1), self.b: (sp.Integer(0), self.d - 1)}
+
     def over(self, term: sp.Expr, *indices: sp.Symbol) -> sp.Expr:
         """The sum of ``term`` over the whole range of the indices, innermost first."""
         last = {self.i: self.N - 1, self.j: self.P - 1, self.r: self.m - 1, self.k: self.d - 1}
@@ -182,7 +187,7 @@ def indexed(factor: Any = 3, penalty: Any = 1) -> Outcome:
     of = indices()
     ell = 1 / (1 + sp.exp(of.y[of.i] * of.output()))
     return equal_sums(
-        contracted(sp.diff(of.loss(), of.W[of.a, of.b])),
+        contracted(sp.diff(of.loss(), of.W[of.a, of.b]), of.entry),
         of.closed_form(ell, factor, penalty),
         of.order,
         of.at(1),

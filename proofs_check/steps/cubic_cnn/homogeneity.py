@@ -79,7 +79,7 @@ def euler(factor: Any = 3) -> Outcome:
         factor: what stands for the 3.
     """
     of = indices()
-    slope = contracted(sp.diff(of.output(), of.W[of.a, of.b]))
+    slope = contracted(sp.diff(of.output(), of.W[of.a, of.b]), of.entry)
     return equal_sums(_along(of, slope), factor * _cubes(of), _order(of), {**of.at(1), of.i: 0}, reason=ALIKE)
 
 
