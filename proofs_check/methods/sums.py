@@ -32,8 +32,11 @@ def contracted(expression: sp.Expr, within: Mapping[sp.Symbol, tuple[Any, Any]])
         within: the free indices b, each with the range (low, high) in which it is stated to lie, ends included.
 
     Raises:
-        ValueError: one of them, or a symbol of its range, is also the index of a sum (or another bound variable).
+        ValueError: one of them is not declared an integer; or it, or a symbol of its range, is also the index of a sum
+            (or another bound variable).
     """
+    if wrong := [index for index in within if not (index.is_Symbol and index.is_integer)]:
+        raise ValueError(f"{wrong[0]} must be a symbol that is declared an integer")
     stated = sp.Tuple(*(sp.Tuple(index, *ends) for index, ends in within.items())).free_symbols
     if captured := sorted(stated & _bound(expression), key=str):
         raise ValueError(f"{captured[0]} is free and the index of a sum: give the index another name")

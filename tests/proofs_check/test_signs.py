@@ -14,11 +14,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import lemmascope.proofs_check.methods as methods
+from lemmascope.proofs_check.chapters import chapters
 from lemmascope.proofs_check.methods.balls import positive
 from lemmascope.proofs_check.methods.ends import limit
-from lemmascope.proofs_check.methods.equality import difference_witness, equal, numerator
+from lemmascope.proofs_check.methods.equality import _point, apart, difference_witness, equal, numerator
 from lemmascope.proofs_check.methods.monotone import nonnegative
-from lemmascope.proofs_check.methods.reals import decide
+from lemmascope.proofs_check.methods.reals import LIMIT, decide
 from lemmascope.proofs_check.methods.signs import ball, between, exact, precision, sign
 from lemmascope.proofs_check.methods.sums import normal
 from lemmascope.proofs_check.outcome import both
@@ -76,6 +77,17 @@ def test_what_z3_finds_depends_on_the_question_alone():
     for k in range(20):
         assert decide(u**3 > k, (u > k + 1,)).status is Status.PROVED
     assert [decide(hard, limit=limit) for limit in limits] == first
+
+
+def test_the_limit_leaves_the_hardest_question_of_the_house_room(monkeypatch):
+    """It is decided with an eightieth of the limit, and would not be with a thousandth."""
+    pytest.importorskip("z3")
+    steps = {step.id: step for chapter in chapters() for step in chapter.steps}
+    hardest = steps["stages.feature_grows_with_momentum"]
+    monkeypatch.setitem(decide.__kwdefaults__, "limit", LIMIT // 80)
+    assert hardest.prove().status is Status.PROVED
+    monkeypatch.setitem(decide.__kwdefaults__, "limit", LIMIT // 1000)
+    assert hardest.prove().status is not Status.PROVED
 
 
 def test_precision_is_given_back():
@@ -234,6 +246,43 @@ def test_a_false_equality_is_not_proved(left, right, normal):
 def test_what_a_normal_form_takes_for_0_must_not_be_told_from_it_by_balls():
     """A normal form that is none, as is rounding: what it says of two constants is checked at a point."""
     assert equal(x + 1, x + 1 + sp.Rational(1, 10**60), normal=lambda e: sp.Integer(0)).status is Status.REFUTED
+
+
+A, C = sp.symbols("a c", real=True)
+ZERO = (A + C) ** 2 - A**2 - 2 * A * C - C**2
+"""Identically 0, which SymPy does not see as it stands."""
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (1 / ZERO - 1 / ((A - C) ** 2 - A**2 + 2 * A * C - C**2), 7),
+        (1 / (1 + 1 / ZERO), 0),
+        (A / ZERO, C / ZERO),
+        (1 / ZERO, 1 / ZERO),
+        (ZERO**-2 + A, ZERO**-2 + C),
+        (sp.exp(A) / ZERO, 0),
+        (sp.log(ZERO), sp.log(ZERO)),
+        (ZERO ** sp.Rational(-1, 2), ZERO ** sp.Rational(-1, 2)),
+        (sp.log(-1 - A**2), sp.log(-1 - A**2)),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("normal", [sp.expand, numerator, lambda e: sp.numer(sp.together(e)).expand()])
+def test_what_is_defined_nowhere_is_not_proved_equal(left, right, normal):
+    assert equal(left, right, normal=normal).status is Status.INCONCLUSIVE
+
+
+def test_the_numerator_over_what_is_identically_0_is_none():
+    assert numerator(1 / (1 + 1 / ZERO)) is sp.nan
+    assert numerator(1 / (1 + ZERO) - 1) == 0
+
+
+def test_a_pole_at_the_first_point_is_passed():
+    """Both sides are equal wherever both are defined."""
+    (pole,) = _point(x, x, 1).values()
+    assert apart((x**2 - pole**2) / (x - pole), x + pole) is False
+    assert equal((x**2 - pole**2) / (x - pole), x + pole, normal=numerator).status is Status.PROVED
 
 
 @pytest.mark.parametrize(

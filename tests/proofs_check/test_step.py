@@ -4,6 +4,7 @@ chapters, a user's own lemma, the methods."""
 import importlib
 import sys
 
+import numpy as np
 import pytest
 import sympy as sp
 
@@ -152,6 +153,22 @@ def test_balls():
     assert found.witness["value"] < 0
     assert positive(lambda t: t.exp() - 1 - t, 0, 3, what="e^t > 1 + t", parts=50).status is Status.INCONCLUSIVE
     assert positive(lambda t: t * t, 0, 1, what="t² > 0", parts=50).status is Status.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("function", "says"),
+    [
+        (lambda t: float(t.mid()) + 1, "must return a ball"),
+        (lambda t: 1, "must return a ball"),
+        (lambda t: np.float64(2.0), "must return a ball"),
+        (lambda t: None, "must return a ball"),
+        (lambda t: t.mid() + 2, "without its values at the ends"),
+        (lambda t: type(t)(float(t.mid()) ** 2 + 1), "without its values at the ends"),
+    ],
+)
+def test_a_function_that_encloses_nothing_is_refused(function, says):
+    with pytest.raises(ValueError, match=says):
+        positive(function, -1, 2, what="f > 0")
 
 
 ORDER = (

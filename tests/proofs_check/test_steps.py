@@ -134,7 +134,7 @@ def test_sums_of_any_length():
     """Deltas are contracted, constants pulled out, and sums that differ are told apart by numbers."""
     k, j, b, d = sp.symbols("k j b d", integer=True, nonnegative=True)
     x, c = sp.IndexedBase("x", real=True), sp.Symbol("c", real=True)
-    assert contracted(sp.Sum(sp.KroneckerDelta(b, k) * x[k], (k, 0, d - 1))) == x[b]
+    assert contracted(sp.Sum(sp.KroneckerDelta(b, k) * x[k], (k, 0, d - 1)), {b: (0, d - 1)}) == x[b]
     left = sp.Sum(c * x[k] + x[k] ** 2, (k, 0, d - 1))
     right = c * sp.Sum(x[k], (k, 0, d - 1)) + sp.Sum(x[k] ** 2, (k, 0, d - 1))
     assert normal(left - right, (k,)) == 0
@@ -146,6 +146,87 @@ def test_sums_of_any_length():
     swapped = sp.Sum(sp.Sum(x[k] * x[j], (j, 0, d - 1)), (k, 0, d - 1))
     assert normal(nested - swapped, (k, j)) == 0
     assert explicit(sp.Sum(x[k], (k, 0, d - 1)), {d: 3}) == sum(sp.symbols("x0 x1 x2", real=True))
+
+
+K, J, B = sp.symbols("k j b", integer=True, nonnegative=True)
+N = sp.Symbol("N", integer=True, positive=True)
+G, H = sp.IndexedBase("g", real=True), sp.IndexedBase("h", real=True)
+DELTA = sp.KroneckerDelta
+
+
+@pytest.mark.parametrize(
+    ("total", "false", "true"),
+    [
+        (
+            sp.Sum(DELTA(K, B) * sp.Sum(G[K] * H[J], (J, 0, N - 1)), (K, 0, N - 1)),
+            sp.Sum(G[J] * H[J], (J, 0, N - 1)),
+            G[B] * sp.Sum(H[J], (J, 0, N - 1)),
+        ),
+        (sp.Sum(DELTA(K, J) * G[K], (K, 0, N - 1), (J, 0, N)), sp.Sum(G[J], (J, 0, N)), sp.Sum(G[J], (J, 0, N - 1))),
+        (sp.Sum(DELTA(K, N - K) * G[K], (K, 0, N)), G[N - K], sp.Sum(DELTA(K, N - K) * G[K], (K, 0, N))),
+        (sp.Sum(DELTA(K, 2 * B) * G[K], (K, 0, N - 1)), G[2 * B], sp.Sum(DELTA(K, 2 * B) * G[K], (K, 0, N - 1))),
+        (sp.Sum(DELTA(K, B) * G[K], (K, 1, N - 1)), G[B], sp.Sum(DELTA(K, B) * G[K], (K, 1, N - 1))),
+        (sp.Sum(DELTA(K, B) * G[K], (K, 0, 2 * N)), 2 * G[B], sp.Sum(DELTA(K, B) * G[K], (K, 0, 2 * N))),
+    ],
+    ids=str,
+)
+def test_a_delta_is_contracted_only_where_its_index_is_free_and_in_the_range(total, false, true):
+    """Within 0 ≤ b ≤ N − 1; a sum that keeps its delta is right, and numbers tell what it is not."""
+    found = contracted(total, {B: (0, N - 1)})
+    at = {N: 2, B: 0, K: 1, J: 1}
+    assert equal_sums(found, false, (K, J), at, reason="so").status is not Status.PROVED
+    assert equal_sums(found, true, (K, J), at, reason="so").status is not Status.REFUTED
+    assert_the_same(found, total)
+
+
+def assert_the_same(left, right):
+    for size in range(1, 4):
+        for entry in range(size):
+            at = {N: size, B: entry}
+            assert sp.expand(explicit(left, at) - explicit(right, at)) == 0
+
+
+def test_a_delta_beyond_the_range_of_its_sum_is_left():
+    """Σ_k Σ_{j < k} δ_kj g_j is 0, and no Σ_k g_k."""
+    total = sp.Sum(DELTA(K, J) * G[J], (J, 1, K - 1), (K, 1, N))
+    assert_the_same(contracted(total, {B: (1, N)}), sp.Integer(0))
+    with pytest.raises(ValueError, match="must not depend on the index"):
+        equal_sums(contracted(total, {}), sp.Sum(G[K], (K, 1, N)), (K, J), {N: 2}, reason="so")
+
+
+def test_the_range_of_an_inner_sum_follows_a_contracted_index():
+    total = sp.Sum(DELTA(K, B) * G[J], (J, 0, K), (K, 0, N - 1))
+    assert contracted(total, {B: (0, N - 1)}) == sp.Sum(G[J], (J, 0, B))
+
+
+@pytest.mark.parametrize(
+    ("expression", "within", "says"),
+    [
+        (sp.Sum(DELTA(K, J) * sp.Sum(G[K] * H[J], (J, 0, N - 1)), (K, 0, N - 1)), {J: (0, N - 1)}, "j is free and"),
+        (sp.Sum(DELTA(K, J) * sp.Product(G[K] * H[J], (J, 0, N)), (K, 0, N)), {J: (0, N)}, "j is free and"),
+        (sp.Sum(sp.Sum(DELTA(K, B) * G[K], (K, 0, J)), (J, 0, N)), {B: (0, J)}, "j is free and"),
+        (sp.Sum(DELTA(K, N - K) * G[K], (K, 0, N)), {N - K: (0, N)}, "must be a symbol"),
+        (sp.Sum(DELTA(K, sp.Symbol("r")) * G[K], (K, 0, N)), {sp.Symbol("r"): (0, N)}, "declared an integer"),
+        (sp.Sum(DELTA(K, B) * G[K], (K, 0, N), (K, 0, N - 1)), {B: (0, N - 1)}, "two nested sums"),
+    ],
+    ids=str,
+)
+def test_an_index_that_would_be_captured_is_refused(expression, within, says):
+    with pytest.raises(ValueError, match=says):
+        contracted(expression, within)
+
+
+def test_a_sum_of_a_sum_over_the_same_index_is_not_one_sum():
+    """Σ_k Σ_k g_k is N Σ_k g_k."""
+    twice = sp.Sum(G[K], (K, 0, N - 1), (K, 0, N - 1))
+    with pytest.raises(ValueError, match="two nested sums"):
+        equal_sums(twice, sp.Sum(G[K], (K, 0, N - 1)), (K,), {N: 2}, reason="so")
+
+
+def test_sums_of_what_is_defined_nowhere_are_not_proved_equal():
+    a, c = sp.symbols("a c", real=True)
+    total = sp.Sum(G[K] / ((a + c) ** 2 - a**2 - 2 * a * c - c**2), (K, 0, N - 1))
+    assert equal_sums(total, total, (K,), {N: 2}, reason="so").status is Status.INCONCLUSIVE
 
 
 def test_equations_gone_through():

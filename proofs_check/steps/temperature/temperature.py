@@ -39,6 +39,7 @@ from typing import Any
 
 import sympy as sp
 
+from lemmascope.proofs_check.methods.ends import coefficients
 from lemmascope.proofs_check.methods.equality import equal, numerator
 from lemmascope.proofs_check.methods.reals import decide
 from lemmascope.proofs_check.step import Chapter, Outcome, Planted, Step, both
@@ -183,7 +184,7 @@ def prove_total_effect(power: Any = 1) -> Outcome:
 def _normal(polynomial: sp.Expr, z: sp.Symbol) -> sp.Expr:
     """Its mean for a standard normal z."""
     found = sp.Integer(0)
-    for (k,), factor in sp.Poly(polynomial, z).terms():
+    for k, factor in coefficients(polynomial, z).items():
         found += factor * (sp.factorial2(k - 1) if k % 2 == 0 and k else sp.Integer(int(k == 0)))
     return found
 
