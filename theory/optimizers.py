@@ -5,11 +5,11 @@ An optimizer is a frozen object with two pure methods::
     state = optimizer.init(params)                               # buffers before the first step
     params, state = optimizer.step(params, grad, state, t)       # step number t = 0, 1, 2, …
 
-``params`` and ``grad`` are one array each. ``linear`` says that the iterates are linear combinations, with
-scalar coefficients that depend on t alone, of the initial parameters and of the gradients so far. Such an
-optimizer commutes with every linear map, so it may run on the coefficients (c, Ξ) instead of on the weights
-W, and on several seeds at once; one that is not (Adam, sign descent, gradient clipping) runs in weight space only and
-is given one seed's weights at a time.
+``params`` and ``grad`` are one array each. An attribute ``linear = True`` says that the iterates are linear
+combinations, with scalar coefficients that depend on t alone, of the initial parameters and of the gradients so far.
+Such an optimizer commutes with every linear map, so it may run on the coefficients (c, Ξ) instead of on the weights
+W, and on several seeds at once; one that is not, or does not say so (Adam, sign descent, gradient clipping), runs in
+weight space only and is given one seed's weights at a time.
 
 All forms here are one **recursion** with four numbers (γ, κ, p, q) a step, which is what the compiled backends
 iterate (derived; read off the steps below, and a test holds each step to it):
@@ -33,6 +33,7 @@ __all__ = [
     "PiecewiseConstant",
     "average_form",
     "describe",
+    "is_linear",
     "recursion_of",
 ]
 
@@ -51,11 +52,7 @@ Recursion = tuple[float, float, float, float]
 
 @runtime_checkable
 class Optimizer(Protocol):
-    """What `simulate` needs of an optimizer; a user's own class needs no base class."""
-
-    @property
-    def linear(self) -> bool:
-        """Whether the iterates are linear in W₀ and the gradients; a plain class attribute will do."""
+    """What `simulate` needs of an optimizer; a user's own class needs no base class. See `is_linear` too."""
 
     def init(self, params: Array) -> Any:
         """Return the state before the first step."""
@@ -201,6 +198,11 @@ FORMS: dict[str, type] = {"gd": GD, "momentum": MomentumAverage, "velocity": Mom
 """The names by which the command and the TOML files know the optimizers."""
 
 
+def is_linear(optimizer: object) -> bool:
+    """Whether its attribute ``linear`` says that its iterates are linear in W₀ and the gradients; without one, no."""
+    return bool(getattr(optimizer, "linear", False))
+
+
 def recursion_of(optimizer: object) -> Callable[[int], Recursion] | None:
     """The optimizer's ``recursion``, or None where it has none that speaks for its ``step``.
 
@@ -210,7 +212,7 @@ def recursion_of(optimizer: object) -> Callable[[int], Recursion] | None:
     def depth(name: str) -> int:
         return next((i for i, kind in enumerate(type(optimizer).__mro__) if name in vars(kind)), -1)
 
-    if not getattr(optimizer, "linear", False) or not 0 <= depth("recursion") <= depth("step"):
+    if not is_linear(optimizer) or not 0 <= depth("recursion") <= depth("step"):
         return None
     return optimizer.recursion  # type: ignore[attr-defined]
 

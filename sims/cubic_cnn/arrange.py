@@ -17,7 +17,7 @@ from lemmascope.sims.cubic_cnn.backends.device import find_device
 from lemmascope.sims.cubic_cnn.cost import Choice, Layout, choose_representation, lay_out, memory_available
 from lemmascope.sims.cubic_cnn.problems import Problem
 from lemmascope.theory.errors import InputError, check_number, check_size
-from lemmascope.theory.optimizers import Optimizer, recursion_of
+from lemmascope.theory.optimizers import Optimizer, is_linear, recursion_of
 
 FREE_SHARE = 0.8
 """Of the free memory that a run takes if no limit is set."""
@@ -88,7 +88,7 @@ def arrange(
     choice = choose_representation(
         problem,
         asked=representation,
-        all_linear=all(o.linear for o in optimizers.values()),
+        all_linear=all(is_linear(o) for o in optimizers.values()),
         optimizers=len(optimizers),
         iterations=iterations,
         itemsize=itemsize,

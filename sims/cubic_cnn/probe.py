@@ -24,7 +24,15 @@ import numpy as np
 from lemmascope.sims.cubic_cnn.plan import to_host
 from lemmascope.sims.users import users
 from lemmascope.theory.errors import InputError
-from lemmascope.theory.optimizers import FORMS, Optimizer, PiecewiseConstant, Recursion, describe, recursion_of
+from lemmascope.theory.optimizers import (
+    FORMS,
+    Optimizer,
+    PiecewiseConstant,
+    Recursion,
+    describe,
+    is_linear,
+    recursion_of,
+)
 
 Array = Any
 
@@ -51,16 +59,19 @@ def check_optimizers(optimizers: object) -> None:
         InputError: it is none.
     """
     if not isinstance(optimizers, Mapping) or not optimizers or not all(isinstance(name, str) for name in optimizers):
-        raise InputError("optimizers", optimizers, "give a dict of optimizers by label, with at least one")
+        raise InputError(
+            "optimizers", type(optimizers).__name__, "give a dict of optimizers by label, with at least one"
+        )
     for name, optimizer in optimizers.items():
-        field = f"optimizer {name}"
-        with users(field, type(optimizer).__name__, "its linear must be True or False, and failed"):
-            fits = not isinstance(optimizer, type) and isinstance(optimizer, Optimizer)
-            linear = optimizer.linear if fits else None
+        field, kind = f"optimizer {name}", type(optimizer).__name__
+        if isinstance(optimizer, type):
+            raise InputError(field, optimizer.__name__, "it is a class: make an object of it, with its learning rate")
+        with users(field, kind, "its linear must be True or False, and failed"):
+            fits, linear = isinstance(optimizer, Optimizer), getattr(optimizer, "linear", False)
         if not fits:
-            raise InputError(field, optimizer, "it must be an object with linear, init and step")
+            raise InputError(field, kind, "it must be an object with two methods, init and step")
         if not isinstance(linear, bool | np.bool_):
-            raise InputError(field, linear, "its linear must be True or False")
+            raise InputError(f"linear of {kind}", type(linear).__name__, "it must be True or False")
 
 
 def described_by(label: str, optimizer: Optimizer) -> dict[str, Any]:
@@ -93,14 +104,14 @@ class _Probe:
     ) -> None:
         self.name, self.kind = name, f"optimizer {type(optimizer).__name__}"
         self.optimizer, self.last, self.xp, self.dtype = optimizer, iterations - 1, xp, dtype
-        seeds = SHAPE[0] if optimizer.linear else 1
+        seeds = SHAPE[0] if is_linear(optimizer) else 1
         self.shape = (seeds, SHAPE[1], min(sizes[0], SHAPE[2]), min(sizes[1], SHAPE[3]))
         self.rng = np.random.Generator(np.random.Philox(0))
 
     def all(self) -> None:
         """Every trial."""
         self.pure()
-        if self.optimizer.linear:
+        if is_linear(self.optimizer):
             self.linear()
         recursion = recursion_of(self.optimizer)
         if recursion is not None:
@@ -186,7 +197,8 @@ class _Probe:
                 gap, size = np.abs(mapped(x) - y).max(), np.abs(y).max() + np.abs(mapped(np.abs(x))).max()
                 if not gap <= RELATIVE[self.dtype] * size:
                     why = f"its step {t} does not commute with a linear map ({gap:.2g} of {size:.2g})"
-                    raise InputError(self.name, self.optimizer, f"it says linear = True, and {why}; say linear = False")
+                    kind = type(self.optimizer).__name__
+                    raise InputError(self.name, kind, f"it says linear = True, and {why}; say linear = False")
 
     def recursive(self, recursion: Callable[[int], Recursion]) -> None:
         """The steps are those of the recursion."""

@@ -160,7 +160,7 @@ class PatchProblem:
         y: (N,) labels −1 or +1.
         m: neurons.
         sigma_0: standard deviation of the initial weights.
-        w_star: (d,) feature, normalized here; or None.
+        w_star: (d,) feature, not zero, of any length: normalized here; or None.
         small: (N,) booleans, True on small-margin samples; or None.
         lam: ℓ₂ penalty λ.
 
@@ -191,8 +191,12 @@ class PatchProblem:
         object.__setattr__(self, "y", y)
         if self.w_star is not None:
             w = _real("w_star", self.w_star)
-            if w.shape != (d,) or not np.any(w):
-                raise InputError("w_star", f"array of shape {w.shape}", f"it must be d = {d} numbers, not all 0")
+            if w.shape != (d,):
+                raise InputError("w_star", f"array of shape {w.shape}", f"it must be d = {d} numbers")
+            if not np.any(w):
+                raise InputError("w_star", "array of zeros", "it is a direction: its numbers must be not all 0")
+            # By a power of two first, which rounds nothing: the squares of what is huge or tiny are no numbers.
+            w = np.ldexp(w, -np.frexp(np.abs(w).max())[1])
             object.__setattr__(self, "w_star", w / np.linalg.norm(w))
         if self.small is not None:
             small = np.asarray(self.small)
@@ -326,7 +330,10 @@ def _real(field: str, value: object) -> np.ndarray:
         found = np.asarray(value)
         if found.dtype.kind == "c":
             raise TypeError
-        array = found.astype(np.float64)
+        with np.errstate(over="ignore"):
+            array = found.astype(np.float64)
+    except OverflowError:
+        raise InputError(field, "array with a number beyond 1.8e308", "every number must be finite") from None
     except (TypeError, ValueError):
         raise InputError(field, type(value).__name__, "it must be an array of real numbers") from None
     if not np.all(np.isfinite(array)):
@@ -339,5 +346,5 @@ def as_problem(problem: Problem | Parameters) -> Problem:
     if isinstance(problem, Parameters):
         return LawProblem(problem)
     if not hasattr(problem, "draw"):
-        raise InputError("problem", problem, "it must be Parameters, a LawProblem or a PatchProblem")
+        raise InputError("problem", type(problem).__name__, "it must be Parameters, a LawProblem or a PatchProblem")
     return problem

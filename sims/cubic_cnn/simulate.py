@@ -115,7 +115,7 @@ def simulate(
 
     Args:
         problem: `Parameters` (samples of the law in R^d), `sims.cubic_cnn.problems.LawProblem` or `PatchProblem`.
-        optimizers: optimizers by label; any object with ``linear``, ``init`` and ``step``.
+        optimizers: optimizers by label; any object with ``init`` and ``step``, and ``linear`` where it is.
         iterations: steps to take, T ≥ 1.
         seeds: how many, with indices ``first_seed`` … ``first_seed`` + ``seeds`` − 1.
         first_seed: index of the first one; a seed is the same alone or among others.

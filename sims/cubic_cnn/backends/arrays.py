@@ -19,7 +19,7 @@ from lemmascope.sims.own import said
 from lemmascope.sims.users import sealed
 from lemmascope.theory.cubic_cnn.model import System, View
 from lemmascope.theory.errors import InputError
-from lemmascope.theory.optimizers import GD, MomentumAverage, MomentumVelocity, Nesterov, Optimizer
+from lemmascope.theory.optimizers import GD, MomentumAverage, MomentumVelocity, Nesterov, Optimizer, is_linear
 
 Array = Any
 
@@ -45,7 +45,7 @@ class ArrayEngine:
         self.groups = [
             (seeds, part, optimizer)
             for part, optimizer in _stack([optimizers[a] for a in self.order], self._put)
-            for seeds in ([slice(0, self.S)] if optimizer.linear else [slice(s, s + 1) for s in range(self.S)])
+            for seeds in ([slice(0, self.S)] if is_linear(optimizer) else [slice(s, s + 1) for s in range(self.S)])
         ]
         self.watch = Watch(plan, masks, self.S, self.A)
 

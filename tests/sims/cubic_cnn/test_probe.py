@@ -286,6 +286,46 @@ def test_linear_is_true_or_false(tiny, said):
         simulate(tiny(), {"mine": mine}, iterations=2)
 
 
+class Bare:
+    """Says nothing of linear; clips by the norm of all it is given."""
+
+    def init(self, params):
+        return None
+
+    def step(self, params, grad, state, t):
+        xp = array_namespace(grad)
+        return params - 0.1 * grad / (1 + xp.sqrt(xp.sum(grad * grad))), state
+
+
+def test_one_that_says_nothing_of_linear_is_not(tiny):
+    silent, said = (
+        simulate(tiny(), {"mine": kind()}, iterations=20, seeds=2)
+        for kind in (Bare, type("Bare", (Bare,), {"linear": False}))
+    )
+    assert silent.attrs["representation"] == "weights"
+    assert silent.identical(said)
+    with pytest.raises(InputError, match="representation"):
+        simulate(tiny(), {"mine": Bare()}, iterations=2, representation="coefficients")
+
+
+@pytest.mark.parametrize(
+    "optimizers",
+    [
+        {"mine": object()},
+        {"mine": Bare},
+        {"mine": type("Mine", (Bare,), {"linear": object()})()},
+        {"mine": type("Mine", (Bare,), {"linear": True})()},
+        [Bare()],
+    ],
+    ids=["no methods", "a class", "a strange linear", "not linear", "a list"],
+)
+def test_a_refusal_names_the_class_and_no_address(tiny, optimizers):
+    with pytest.raises(InputError) as refusal:
+        simulate(tiny(), optimizers, iterations=2)
+    assert "0x" not in str(refusal.value)
+    assert any(name in str(refusal.value) for name in ("'object'", "'Bare'", "'list'", "Mine"))
+
+
 def test_ours_are_not_tried(monkeypatch):
     monkeypatch.setattr(probes._Probe, "all", lambda self: pytest.fail("tried"))
     tried(GD(0.1))

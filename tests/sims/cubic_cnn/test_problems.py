@@ -97,6 +97,28 @@ def test_bad_patches_are_refused_by_name(field, value):
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.parametrize("size", [1e300, 1e-300, 1e-320, 5e-324, 1.7e308], ids=str)
+def test_the_length_of_w_star_does_not_matter(size):
+    w_star = PatchProblem(**GOOD, w_star=np.array([size, -size, 0.0])).w_star
+    assert np.allclose(w_star, [0.5**0.5, -(0.5**0.5), 0.0], rtol=1e-15, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (np.zeros(3), "not all 0"),
+        ([np.inf, 1.0, 0.0], "finite"),
+        ([np.nan, 1.0, 0.0], "finite"),
+        ([10**400, 1, 0], "finite"),
+        (np.array(["1e400", "1", "0"], np.longdouble), "finite"),
+    ],
+    ids=["zero", "infinite", "nan", "a large integer", "a large long double"],
+)
+def test_a_w_star_without_a_direction_is_refused(value, words):
+    with pytest.raises(InputError, match=f"^w_star = .*{words}"):
+        PatchProblem(**GOOD, w_star=value)
+
+
 def test_only_problems_are_problems():
     for thing in ("HEADLINE", 3, None, {"d": 500}):
         with pytest.raises(InputError, match="problem"):
