@@ -245,6 +245,7 @@ class Claim:
         Raises:
             InputError: ``measure`` or a hypothesis fails on this evidence, or returns something else.
         """
+        evidence = _shielded(evidence)
         checked, applicable = self._check(evidence, waive)
         if not any(applicable.values()):
             failed = [h["name"] for h in checked if h["holds"] == 0]
@@ -468,6 +469,18 @@ class _named:
             self.claim,
             f"its {self.what} must take this evidence, and failed ({type(error).__name__}: {error})",
         ) from error
+
+
+def _shielded(evidence: Evidence) -> Evidence:
+    """The same evidence, to which nothing can be written: what one claim does to it is nothing that another sees."""
+    data = evidence.data.copy(deep=False)
+    views = {}
+    for name, variable in data.variables.items():
+        if name not in data.dims:  # the values of a dimension are an index, which nothing can be written to
+            view = variable.values.view()
+            view.flags.writeable = False
+            views[name] = variable.copy(deep=False, data=view)
+    return dataclasses.replace(evidence, data=data.assign({k: v for k, v in views.items() if k in data.data_vars}))
 
 
 def _of_seeds(evidence: Evidence, seeds: list[int]) -> Evidence:

@@ -258,7 +258,8 @@ def _generators(task: Task[Settings], what: str, count: int) -> list[np.random.G
 def _chained(task: Task[Settings], problem: Any, mu: float, B: int, sampling: str, h_min: float) -> dict[str, Any]:
     """A cell's temperature from its chains, with how far it settled."""
     from lemmascope.sims.equilibrium import stationary_mean
-    from lemmascope.sims.temperature.chains import Chain, run
+    from lemmascope.sims.temperature.chains import run
+    from lemmascope.sims.temperature.problems import Chain
 
     s = task.settings
     eta = (1 - mu) * B * s.eta_0
@@ -278,7 +279,7 @@ def _chained(task: Task[Settings], problem: Any, mu: float, B: int, sampling: st
 
 def regression(task: Task[Settings]) -> xr.Dataset:
     """One cell of linear regression: chains, and the exact linear system."""
-    from lemmascope.sims.temperature.chains import Regression
+    from lemmascope.sims.temperature.problems import Regression
 
     mu, B = CELLS[task.at["cell"]]
     X, r = regression_data(task.rng("regression", 0))
@@ -296,8 +297,8 @@ def regression(task: Task[Settings]) -> xr.Dataset:
 
 def minibatch(task: Task[Settings]) -> xr.Dataset:
     """One cell of a quadratic whose samples share the Hessian: chains, and the exact temperature of the sampling."""
-    from lemmascope.sims.temperature.chains import Quadratic
     from lemmascope.sims.temperature.moments import mode_variance
+    from lemmascope.sims.temperature.problems import Quadratic
     from lemmascope.theory.temperature.reshuffled import exact as reshuffled
 
     mu, B = CELLS[task.at["cell"]]
@@ -344,9 +345,10 @@ def effective(task: Task[Settings]) -> xr.Dataset:
 def cnn(task: Task[Settings]) -> xr.Dataset:
     """T/T₀ of one cell on the cubic CNN, by the rule that the place names."""
     from lemmascope.sims.equilibrium import stationary_mean
-    from lemmascope.sims.temperature.chains import Chain, run
+    from lemmascope.sims.temperature.chains import run
     from lemmascope.sims.temperature.cnn import STATIONARY, expansion, minimum
     from lemmascope.sims.temperature.moments import mode_variance
+    from lemmascope.sims.temperature.problems import Chain
     from lemmascope.theory.temperature.anharmonic import coefficient
 
     s = task.settings

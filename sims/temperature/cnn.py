@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 from scipy.optimize import minimize
 
-from lemmascope.sims.temperature.chains import CubicCNN, Quadratic
+from lemmascope.sims.temperature.problems import CubicCNN, Quadratic
 from lemmascope.theory.cubic_cnn.curvature import hessian, sample_gradients
 from lemmascope.theory.cubic_cnn.law import draw_sample, draw_weights
 from lemmascope.theory.cubic_cnn.parameters import Parameters

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from lemmascope.sims.temperature import chains
+from lemmascope.sims.temperature.problems import Chain, Problem, Quadratic, Regression
+from lemmascope.theory.temperature.finite_data import SAMPLINGS
 
 REPLACED, DISTINCT, RESHUFFLED = range(3)
 
@@ -151,16 +152,16 @@ def _cubic_cnn(X, y, lam, W_star, least, eta, mu, sampling, start, burn_in, ever
 class Compiled:
     """The state of all chains, carried on block by block; the arguments of `chains.Arrays`."""
 
-    def __init__(self, problem: chains.Problem, chain: chains.Chain, count: int, xp: Any) -> None:
+    def __init__(self, problem: Problem, chain: Chain, count: int, xp: Any) -> None:
         self.chain = chain
-        self.sampling = chains.SAMPLINGS.index(chain.sampling)
+        self.sampling = SAMPLINGS.index(chain.sampling)
         self.order = np.tile(np.arange(problem.samples), (count, 1))
         self.e, self.v = np.zeros((count, problem.width)), np.zeros((count, problem.width))
         data: tuple[Any, ...]
         self.loop: Any
-        if isinstance(problem, chains.Quadratic):
+        if isinstance(problem, Quadratic):
             self.loop, data = _quadratic, (problem.h, problem.xi)
-        elif isinstance(problem, chains.Regression):
+        elif isinstance(problem, Regression):
             self.loop, data = _regression, (problem.X, problem.r)
         else:
             self.loop, data = _cubic_cnn, (problem.X, problem.y, float(problem.lam), problem.W, float(problem.least))

@@ -641,6 +641,35 @@ def test_a_statement_without_a_bound_is_none():
         claim_of(measure=lambda evidence: Estimate(1.0, 0.5, 1.5)).judge(exact(1))
 
 
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda data: data["x"].values.__setitem__(slice(None), 5.0),
+        lambda data: data["x"].__setitem__(slice(None), 5.0),
+        lambda data: data["x"].isel(iteration=-1).__setitem__(slice(None), 5.0),
+    ],
+)
+def test_a_measure_writes_to_no_evidence(write):
+    def measure(evidence):
+        write(evidence.data)
+        return Measurement(evidence.final["x"], lower=4.0)
+
+    evidence = evidence_of([1, 2])
+    with pytest.raises(InputError, match=r"read-only|is a view"):
+        claim_of(measure=measure).judge(evidence)
+    assert evidence.final["x"].values.tolist() == [1, 2]
+
+
+def test_what_a_measure_assigns_is_its_own():
+    def measure(evidence):
+        evidence.data["x"] = evidence.data["x"] * 0 + 5
+        return Measurement(evidence.final["x"], lower=4.0)
+
+    evidence = evidence_of([1, 2])
+    assert claim_of(measure=measure).judge(evidence).status is HOLDS
+    assert claim_of(4.0).judge(evidence).status is REFUTED
+
+
 def others(kind):
     """Measures whose value on a seed is made by other seeds, on some seeds or within a tolerance."""
 

@@ -66,14 +66,19 @@ ALLOWED = {
 }
 """What of lemmascope a house may import. Of sims, sims/report alone sees proofs_check, to show its verdicts."""
 
+ENGINES = {path.parent.name for path in (ROOT / "theory").glob("*/__init__.py")} & {
+    path.parent.name for path in (ROOT / "sims").glob("*/__init__.py")
+}
+"""The subjects that have an engine of their own in sims/."""
+
 LAYERS = {
-    "cubic_cnn": {"studies", "figures", "run", "report", "registry", "pictures", "study"},
+    **{name: {"studies", "figures", "run", "report", "registry", "pictures", "study"} for name in ENGINES},
     "studies": {"figures", "run", "report", "registry", "pictures"},
     "figures": {"run", "report", "registry"},
-    "run": {"studies", "figures", "cubic_cnn"},
-    "report": {"studies", "figures", "cubic_cnn", "run"},
+    "run": {"studies", "figures"} | ENGINES,
+    "report": {"studies", "figures", "run"} | ENGINES,
     "machine": {"studies", "figures", "report", "registry", "study"},
-    "": {"studies", "cubic_cnn", "run", "report", "machine"},
+    "": {"studies", "run", "report", "machine"} | ENGINES,
 }
 """What a folder of sims/ may not import of sims/; an engine serves studies, and knows none. "" are its own modules."""
 

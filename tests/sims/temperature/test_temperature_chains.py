@@ -6,9 +6,10 @@ import pytest
 
 from lemmascope.sims.equilibrium import stationary_mean
 from lemmascope.sims.temperature import chains
-from lemmascope.sims.temperature.chains import Arrays, Chain, Quadratic, Regression, run
+from lemmascope.sims.temperature.chains import Arrays, run
 from lemmascope.sims.temperature.cnn import expansion, minimum
 from lemmascope.sims.temperature.moments import mode_variance, whole_covariance
+from lemmascope.sims.temperature.problems import Chain, Quadratic, Regression
 from lemmascope.theory.cubic_cnn.weights import gradient
 from lemmascope.theory.errors import InputError
 from lemmascope.theory.temperature import finite_data, quadratic, reshuffled

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["TEACHER"]
+__all__ = ["CLAIMS", "TEACHER"]
 
+from lemmascope.theory.claim import Claim
 from lemmascope.theory.teacher.claims.teacher import CLAIMS as TEACHER
+
+CLAIMS: dict[str, Claim] = {claim.id: claim for claim in TEACHER}
