@@ -318,7 +318,7 @@ def _lines_needs(settings: Settings, at: Mapping[str, Any]) -> tuple[float, floa
 
 
 def undecided(settings: Settings) -> Mapping[str, str]:
-    """Everything on a plane without lines; both races on a coarse one; the race law where no race decides."""
+    """Everything on a plane without lines; both races on a coarse one; the race law where the coast goes too far."""
     if not settings.of_the_optimizer:
         return {claim.id: "no line is predicted for this plane; --x eta --y gamma decides" for claim in PHASE}
     found: dict[str, str] = {}
@@ -326,7 +326,7 @@ def undecided(settings: Settings) -> Mapping[str, str]:
         why = f"{settings.cells} cells a side are too coarse for 9 of 10; --cells {SIDE} decides"
         found = {"boundary.race": why, "boundary.two_body": why}
     if not raced(settings.parameters, memorization_clock(settings.parameters)):
-        found["boundary.race"] = "on this law the coast goes most of the way, not the race; a larger --beta decides"
+        found["boundary.race"] = "on this law the coast goes more than a third of the way; a larger --beta decides"
     return found
 
 

@@ -12,13 +12,22 @@ accuracy, and is on neither side: the race and the two-body race are not judged 
 **How far off the race law is** (derived). It counts the feature as late unless it reaches 1/β within ηT₁. Where 1/(kβ)
 is enough, 1/c* = kβ + 1.5β³μ ηT₁, so the measured boundary in 1 − γ lies above the line by the factor
 (1 + (k − 1)βc*)², βc* = 1/(1 + 1.5β²μ ηT₁). Accuracy 3/4 needs k between 2.1 and 3.0 on the draws that were looked at,
-at βc* from 0.31 to 0.64. The line is claimed where most of the way is the race's, βc* ≤ 1/2 (`RACED`).
+at βc* from 0.31 to 0.64. At k = 3 the cells between the two are on the wrong side, in each column that the line crosses
+2 log(1 + 2βc*)/r of them, r the logarithm of the ratio of two rows. On the plane that the study runs by default the
+line crosses 7 of 16 columns, r = 0.614, and 125 cells or more are valid: a tenth of these is reached at
+log(1 + 2βc*) = 0.55, βc* = 0.37. The line is claimed up to βc* = 1/3 (`RACED`).
 
 **How fine a grid it takes** (derived). In each of C columns the boundary is known up to one row, so that the cells on
 the wrong side of the line are those of the area give or take one: a random rounding, of standard deviation 1/2 at most.
-The share of n cells is then uncertain by √C/(2n). With half of a k × k plane valid, n = k²/2 and C = k, three of these
-are 3 k^{−3/2}: 0.13 at k = 8, and at k = 16 with 0.047 less than half of the tenth that may be wrong (`SIDE`). Of the
-whole plane, on which the two-body race is judged, n = k² makes it half as much: 0.066 at k = 8, 0.023 at k = 16.
+The share of n cells is then uncertain by √C/(2n). Three of these are at most half of the tenth that may be wrong if
+n ≥ 30 √C (`FEWEST`). With half of a k × k plane valid, n = k²/2 and C = k, they are 3 k^{−3/2}: 0.13 at k = 8, 0.047 at
+k = 16 (`SIDE`). Of the whole plane, on which the two-body race is judged, n = k² makes it half as much: 0.066 at k = 8,
+0.023 at k = 16.
+
+**Both sides are tried.** Where a tenth of the cells or fewer lie on one side of a line, 9 of 10 are right though all of
+those are wrong: such a plane says nothing of the line. So each side has more than a tenth of the cells that the
+statement is about (`TRIED`, and its like), which is known before any of them is run; and where cells that diverged
+leave fewer, the share is undefined.
 """
 
 from __future__ import annotations
@@ -29,6 +38,7 @@ import math
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import xarray as xr
 
 from lemmascope.theory.claim import Claim, Control, Evidence, Hypothesis, Measurement
@@ -49,14 +59,18 @@ PLANE = "plane"
 """The role of the evidence: a phase diagram, and no trajectory."""
 
 HALF_WAY = 0.75
+HALF_MARGIN = 0.5
 RIGHT = 0.9
 """Share of cells that must lie on the right side of a line."""
 
 SIDE = 16
 """Rows, and columns, from which on a plane decides what is said of 9 of 10 of its valid cells."""
 
-MOST_OF_IT = 0.5
-"""The largest βc*: the coast's share of the way to 1/β."""
+FEWEST = 30.0
+"""Cells, over the root of the number of their columns, from which on they decide what is said of 9 of 10."""
+
+LARGEST_COAST = 1 / 3
+"""The largest βc*, the coast's share of the way to 1/β, for which the race law is claimed."""
 
 
 def learns(plane: Evidence) -> xr.DataArray:
@@ -80,34 +94,62 @@ def _line(plane: Evidence, shift: float) -> xr.DataArray:
     return xr.concat(rows, "seed").assign_coords(seed=plane["small"].seed) * shift
 
 
-def _judged(plane: Evidence, where: xr.DataArray) -> tuple[xr.DataArray, dict[str, list[int]]]:
-    """Those of some cells that have an accuracy, and, if there are others, how many of these on each seed."""
+def _both_sides(where: xr.DataArray, learnt: xr.DataArray, dims: tuple[str, ...]) -> xr.DataArray:
+    """Whether each side has so many of the cells that they are not 9 of 10 without it."""
+    cells = where.sum(dims)
+    most = np.maximum((where & learnt).sum(dims), (where & ~learnt).sum(dims))
+    return most / cells.where(cells > 0) < RIGHT
+
+
+def _decide(where: xr.DataArray, learnt: xr.DataArray) -> xr.DataArray:
+    """(seed,) whether some cells are enough to tell 9 of 10, and are on both sides of what is ``learnt`` by a line."""
+    enough = where.sum(("y", "x")) >= FEWEST * where.any("y").sum("x") ** 0.5
+    return enough & _both_sides(where, learnt, ("y", "x"))
+
+
+def _below(plane: Evidence, shift: float = 1.0) -> xr.DataArray:
+    """(seed, y, x) what the race law times ``shift`` says is learnt."""
+    return plane["small"].y <= _line(plane, shift)
+
+
+def _share(
+    plane: Evidence, right: xr.DataArray, where: xr.DataArray, learnt: xr.DataArray
+) -> tuple[xr.DataArray, dict[str, list[int]]]:
+    """(seed,) the share of some cells that are right, of those with an accuracy, and how many these are on each seed.
+
+    It is undefined where they do not decide.
+    """
     there = plane["small"].notnull()
-    left = [int(x) for x in (where & ~there).sum(("y", "x")).values]
-    return where & there, {"cells left out, without an accuracy": left} if any(left) else {}
+    judged = where & there
+    counts = {"cells": _counts(judged), "cells on the learning side of the line": _counts(judged & learnt)}
+    if any(left := _counts(where & ~there)):
+        counts["cells left out, without an accuracy"] = left
+    return right.where(judged).mean(("y", "x")).where(_decide(judged, learnt)), counts
 
 
-def _share(right: xr.DataArray, where: xr.DataArray) -> xr.DataArray:
-    return right.where(where).mean(("y", "x"))
+def _counts(where: xr.DataArray) -> list[int]:
+    return [int(x) for x in where.sum(("y", "x")).values]
 
 
 def race(plane: Evidence, *, shift: float = 1.0) -> Measurement:
-    """Share of the valid cells that learn below the race law's line times ``shift``, and do not above it."""
-    where, left = _judged(plane, valid(plane))
-    right = learns(plane) == (plane["small"].y <= _line(plane, shift))
-    over = crossing(plane, shift=shift).where(where.any("y"))
+    """Share of the valid cells that learn below the race law's line times ``shift``, and do not above it.
+
+    Undefined on seeds whose valid cells with an accuracy are too few, or on one side of the law's own line.
+    """
+    where = valid(plane)
+    share, counts = _share(plane, learns(plane) == _below(plane, shift), where, _below(plane))
+    over = crossing(plane, shift=shift).where((where & plane["small"].notnull()).any("y"))
     evidence = {
-        "cells": [int(x) for x in where.sum(("y", "x")).values],
         "eta T_1": [float(x) for x in plane["clock"].values],
         "measured boundary over the line, median": [float(x) for x in over.median("x").values],
-        **left,
+        **counts,
     }
-    return Measurement(_share(right, where), lower=RIGHT, evidence=evidence)
+    return Measurement(share, lower=RIGHT, evidence=evidence)
 
 
 def raced(p: Parameters, clock: float) -> bool:
-    """Whether most of the way to 1/β is the race's, βc* ≤ 1/2, for an ηT₁ of ``clock``."""
-    return p.beta * race_coefficient(p, clock) <= MOST_OF_IT
+    """Whether most of the way to 1/β is the race's, βc* ≤ 1/3, for an ηT₁ of ``clock``."""
+    return p.beta * race_coefficient(p, clock) <= LARGEST_COAST
 
 
 def crossing(plane: Evidence, *, shift: float = 1.0) -> xr.DataArray:
@@ -133,13 +175,17 @@ def _crossed(gaps: list[float], accuracy: list[float]) -> float:
 def two_body(plane: Evidence, *, mirrored: bool = False) -> Measurement:
     """Share of all cells that learn if and only if the feature has most of the margin in the two-body race.
 
-    Undefined on seeds that nothing is predicted for. ``mirrored`` reverses the prediction's axis of η.
+    Undefined on seeds whose cells with a prediction and an accuracy are too few, or on one side of it. ``mirrored``
+    reverses the prediction's axis of η.
     """
-    predicted = plane["two_body"] > 0.5
+    predicted = plane["two_body"]
     if mirrored:
         predicted = predicted.copy(data=predicted.values[..., ::-1])
-    where, left = _judged(plane, plane["two_body"].notnull())
-    return Measurement(_share(learns(plane) == predicted, where), lower=RIGHT, evidence=left)
+    where, feature = predicted.notnull(), predicted > HALF_MARGIN
+    share, counts = _share(plane, learns(plane) == feature, where, feature)
+    if any(unsaid := _counts(~where)):
+        counts["cells left out, without a prediction"] = unsaid
+    return Measurement(share, lower=RIGHT, evidence=counts)
 
 
 def _has_gd(plane: Evidence) -> bool:
@@ -175,18 +221,29 @@ def overshoot(plane: Evidence, *, shift: float = 1.0) -> Measurement:
 
     A cell that diverged does neither.
     """
-    kappa = float(plane["kappa"])
-    line = overshoot_line(plane.p, kappa) * shift
     row = _gd_row(plane)
-    low, high = row.x <= overshoot_rate(plane.p), row.x >= 2 * line
+    low, high = _ends(plane, shift)
     right = xr.where(high, row > HALF_WAY, row <= HALF_WAY)
     between = ~(low | high)
     evidence = {
-        "kappa": kappa,
-        "eta": line,
+        "kappa": float(plane["kappa"]),
+        "eta": overshoot_line(plane.p, float(plane["kappa"])) * shift,
+        "cells that learn, and that fail, by the statement": [int(high.sum()), int((low & ~high).sum())],
+        "cells left out, in between": int(between.sum()),
         "share that learns in between": [float(x) for x in (row > HALF_WAY).where(between).mean("x").values],
     }
     return Measurement(right.where(~between).mean("x"), lower=RIGHT, evidence=evidence)
+
+
+def _ends(plane: Evidence, shift: float = 1.0) -> tuple[xr.DataArray, xr.DataArray]:
+    """(x,) which learning rates are at most 1/(4αβ), and which at least twice the fitted line times ``shift``."""
+    eta = plane["small"].x
+    return eta <= overshoot_rate(plane.p), eta >= 2 * overshoot_line(plane.p, float(plane["kappa"])) * shift
+
+
+def _both_ends(plane: Evidence) -> bool:
+    low, high = _ends(plane)
+    return bool(_both_sides(low | high, high, ("x",)))
 
 
 def no_rate(plane: Evidence, *, row: float = 1.0) -> Measurement:
@@ -231,11 +288,28 @@ SMALL_STARTS = Hypothesis(
 )
 RACED = Hypothesis(
     "raced",
-    r"$\beta c_* \le \frac12$: most of the way to $1/\beta$ is the race's, and not the coast's",
+    r"$\beta c_* \le \frac13$: most of the way to $1/\beta$ is the race's, and the law, off by $(1 + 2\beta c_*)^2$ at"
+    r" most, has fewer than a tenth of the cells on the wrong side",
     lambda plane: plane["clock"].copy(data=[raced(plane.p, float(clock)) for clock in plane["clock"].values]),
 )
 ANY_VALID = Hypothesis(
     "coasts", r"friction and roughness are at most 1 somewhere in the plane", lambda plane: valid(plane).any(("y", "x"))
+)
+ENOUGH = (
+    rf", in $C$ columns, are $n \ge {FEWEST:g}\sqrt{{C}}$, more than a tenth of them on each side of the line: a tenth"
+    " could all be wrong"
+)
+TRIED = Hypothesis("tried", f"the $n$ valid cells{ENOUGH}", lambda plane: _decide(valid(plane), _below(plane)))
+PREDICTED = Hypothesis(
+    "predicted",
+    f"the $n$ cells with a prediction{ENOUGH}",
+    lambda plane: _decide(plane["two_body"].notnull(), plane["two_body"] > HALF_MARGIN),
+)
+BOTH_ENDS = Hypothesis(
+    "both_ends",
+    r"more than a tenth of the learning rates that are spoken of are $\ge 2\kappa/(\alpha\beta)$, and more than a tenth"
+    r" $\le 1/(4\alpha\beta)$: a tenth could all be wrong",
+    _both_ends,
 )
 OTHER_SEED = Hypothesis(
     "other_seed", r"not the seed on which $\kappa$ was fitted", lambda plane: plane["small"].seed != plane["fitted_on"]
@@ -261,21 +335,21 @@ CLAIMS = (
         source="derived",
         measure=race,
         about=PLANE,
-        assumes=(CLEAN_LABELS, RESOLVED, LEARNABLE, MEMORIZES, RACED, SMALL_STARTS, ANY_VALID),
+        assumes=(CLEAN_LABELS, RESOLVED, LEARNABLE, MEMORIZES, RACED, SMALL_STARTS, ANY_VALID, TRIED),
         control=SHIFTED,
     ),
     Claim(
         id="boundary.two_body",
         statement=(
             r"small-margin data are learnt if and only if the feature has most of the margin in the two-body race, on"
-            r" 9 of 10 cells of the whole plane"
+            r" 9 of 10 cells of the whole plane of which both are known"
         ),
         plain="small-margin data are learnt iff the feature has most of the margin in the two-body race",
         kind=Kind.BOUND,
         source="derived",
         measure=two_body,
         about=PLANE,
-        assumes=(CLEAN_LABELS, RESOLVED, LEARNABLE, MEMORIZES),
+        assumes=(CLEAN_LABELS, RESOLVED, LEARNABLE, MEMORIZES, PREDICTED),
         control=Control("the same prediction with its axis of η reversed", constants={"mirrored": True}),
     ),
     Claim(
@@ -289,16 +363,16 @@ CLAIMS = (
         source="derived",
         measure=overshoot,
         about=PLANE,
-        assumes=(CLEAN_LABELS, HAS_GD, FITTED, OTHER_SEED),
+        assumes=(CLEAN_LABELS, HAS_GD, FITTED, BOTH_ENDS, OTHER_SEED),
         control=SHIFTED,
     ),
     Claim(
         id="boundary.no_learning_rate_rescues",
         statement=(
-            r"GD's test accuracy on small-margin data is $< 0.99$ for every $\eta \le 1/(4\alpha\beta)$ of the row"
+            r"GD's test accuracy on small-margin data is $\le 0.99$ for every $\eta \le 1/(4\alpha\beta)$ of the row"
             r" $\gamma = 0$"
         ),
-        plain="GD's test accuracy on small-margin data is < 0.99 for every η ≤ 1/(4αβ) of the row γ = 0",
+        plain="GD's test accuracy on small-margin data is ≤ 0.99 for every η ≤ 1/(4αβ) of the row γ = 0",
         kind=Kind.BOUND,
         source="talk",
         measure=no_rate,

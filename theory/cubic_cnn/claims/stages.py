@@ -3,10 +3,12 @@ r"""The stages are ordered: the large-margin samples are fitted before the small
 Statement (source: talk for the message; reading derived). When ν₂ has first lost a tenth of its initial value, ν₁ is
 below 1/log d of its own. A ν₂ that has not moved by T is looked at there.
 
-What is recorded must tell ν₁ at that iteration τ, which lies between two records t_k < τ ≤ t_{k+1}. It does where every
-iteration is recorded; or else where each record is at most a fifth later than the one before, and ν₁ is on the same
-side of its bound at t_k and at t_{k+1} (derived: between them, if ν₁ falls). Sparser records are no evidence: at the
-end of a run ν₁ is small whatever came first.
+What is recorded must tell τ, that iteration, and ν₁ there; τ lies between two records t_k < τ ≤ t_{k+1}. They tell it
+where every iteration up to t_{k+1} is recorded. Where some are left out, they do if ν₁ and ν₂ never rise there, each
+record is at most a fifth later than the one before, and ν₁ is on the same side of its bound at t_k and at t_{k+1}
+(derived: a ν₂ that falls has not moved at t_k, so not before; a ν₁ that falls lies at τ between its two records). That
+they never rise is assumed between records, and seen from record to record: on a run on which one rises, sparse records
+are no evidence. Nor are sparser ones: at the end of a run ν₁ is small whatever came first.
 """
 
 from __future__ import annotations
@@ -25,6 +27,9 @@ MOVED = 0.9
 LATER = 1.2
 """How much later than the record before a record may be, as a factor, beyond the next iteration."""
 
+ROUNDING = 1e-6
+"""The rise of a weight, over its first value, that the rounding of float32 may make."""
+
 
 def _shares(run: Run) -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:
     """(seed, iteration) ν₁/ν₁(0) and whether ν₂ has moved, and (seed,) the place of the first record where it has."""
@@ -35,23 +40,30 @@ def _shares(run: Run) -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:
 
 
 def _recorded_densely(run: Run) -> xr.DataArray:
-    """(seed,) whether the records up to τ tell on which side of its bound ν₁ is at τ."""
+    """(seed,) whether the records up to the first with a moved ν₂, or the last of all, tell ν₁ at τ."""
     large, moved, place = _shares(run)
-    before = (place - 1).clip(0)
     times = run["iteration"]
-    sparse = times > LATER * times.shift(iteration=1, fill_value=0) + 1
-    early = xr.DataArray(range(sparse.size), dims="iteration") <= place
+    before = times.shift(iteration=1, fill_value=0)
+    early = xr.DataArray(range(times.size), dims="iteration") <= place
+
+    def always(holds: xr.DataArray) -> xr.DataArray:
+        return (holds | ~early).all("iteration")
+
     below = large <= 1 / run.p.log_d
-    adjacent = times.isel(iteration=place) - times.isel(iteration=before) <= 1
-    same = below.isel(iteration=place) == below.isel(iteration=before)
-    told = adjacent | same | ~moved.any("iteration")
-    return told & ~(sparse & early).any("iteration")
+    same = below.isel(iteration=place) == below.isel(iteration=(place - 1).clip(0))
+    adjacent = times.isel(iteration=place) - before.isel(iteration=place) <= 1
+    rise = (run["nu"] / run["nu"].isel(iteration=0)).diff("iteration").max("margin", skipna=False)
+    falling = (rise <= ROUNDING).reindex(iteration=times, fill_value=True)
+    told = (same | adjacent | ~moved.any("iteration")) & always(times <= LATER * before + 1) & always(falling)
+    return told | always(times <= before + 1)
 
 
 RECORDED_DENSELY = Hypothesis(
     "recorded_densely",
-    r"until $\nu_2$ has moved each record is at most a fifth later than the one before, $t_{k+1} \le 1.2\,t_k + 1$, and"
-    r" the last before it and the first after it have $\nu_1$ on the same side of its bound, if they are not adjacent",
+    r"until $\nu_2$ has moved every iteration is recorded; or else $\nu_1$ and $\nu_2$ never rise (seen from record to"
+    r" record, to $10^{-6}$; assumed between them), each record is at most a fifth later than the one before,"
+    r" $t_{k+1} \le 1.2\,t_k + 1$, and the last before it and the first after it are adjacent or have $\nu_1$ on the"
+    r" same side of its bound",
     _recorded_densely,
 )
 
