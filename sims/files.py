@@ -33,13 +33,13 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any
 
-from lemmascope.sims.checksums import PROVENANCE, ResultsError, digest, read_table, sealed
+from lemmascope.sims.checksums import PROVENANCE, ResultsError, Unfinished, digest, read_provenance, read_table, sealed
 from lemmascope.theory.errors import InputError
 
 LOCK = "parts/parts.lock"
@@ -494,8 +494,7 @@ class ResultsFolder:
         paths = sorted(path for path in self.partial.rglob("*") if path.is_file())
         files = {path.relative_to(self.partial).as_posix(): digest(path) for path in paths}
         before = self._listed()
-        for name in (*files, PROVENANCE):
-            self._refuse_foreign(name, name in before or name == PROVENANCE)
+        self.check(files)
         written = {"fingerprint": self.fingerprint, **self._values, "files": files}
         write_json(self.partial / PROVENANCE, sealed(written))
         moving = self.partial / f"{PROVENANCE}.moving"
@@ -515,13 +514,36 @@ class ResultsFolder:
         os.replace(self.partial / PROVENANCE, self.path / PROVENANCE)
         _settle(self.path)
 
-    def _refuse_foreign(self, name: str, ours: bool) -> None:
-        """Raise `InputError` if what lies where a result is to be is none, or lies elsewhere by a link."""
-        target = self.path / name
-        _refuse_foreign(target, None, "out")
-        within = target.parent.resolve().is_relative_to(self.path.resolve())
-        if not within or (not ours and target.exists()):
-            raise InputError("out", str(target), "it is no file of these results, and in their place; move it away")
+    def check(self, names: Iterable[str]) -> None:
+        """Raise `InputError` if what lies where these results are to be is none, or lies elsewhere by a link.
+
+        It needs no block, so that it is said before the work. Where ``provenance.json`` is lost or damaged, and cannot
+        tell what belongs to the results, any file of ours does.
+        """
+        ours, foreign = {PROVENANCE, *self._listed()}, []
+        for name in (*names, PROVENANCE):
+            target = self.path / name
+            for folder in [self.path / one for one in PurePosixPath(name).parents][-2::-1]:
+                if os.path.lexists(folder) and not folder.is_dir():
+                    raise InputError("out", str(folder), "it must be a folder, for files of these results")
+                if not folder.resolve().is_relative_to(self.path.resolve()):
+                    raise InputError("out", str(folder), "it must lie here, and this is a link to another place")
+            _refuse_foreign(target, None, "out")
+            if name not in ours and target.exists() and not (self._lost() and kind_of(target)):
+                foreign.append(name)
+        if foreign:
+            what = "it is no file" if len(foreign) == 1 else f"it and {', '.join(foreign[1:])} are no files"
+            raise InputError(
+                "out", str(self.path / foreign[0]), f"{what} of these results, and in their place; move away"
+            )
+
+    def _lost(self) -> bool:
+        """Whether nothing says what belongs to the results."""
+        try:
+            read_provenance(self.path)
+        except ResultsError as error:
+            return not isinstance(error, Unfinished)
+        return False
 
     def _listed(self) -> list[str]:
         """The files of earlier results that lie in the folder and nowhere else, whatever its provenance says."""

@@ -19,7 +19,7 @@ import xarray as xr
 
 from lemmascope.sims import netcdf, pictures, registry
 from lemmascope.sims.checksums import ResultsError, changed, check_listed, read_provenance
-from lemmascope.sims.files import ResultsFolder, write_json
+from lemmascope.sims.files import CAPTION, LOCK, ResultsFolder, check_ours, write_json
 from lemmascope.sims.judge import as_evidence, judge, unjudged
 from lemmascope.sims.own import BESIDE, load_source
 from lemmascope.sims.report.verdicts import verdicts_json
@@ -167,9 +167,12 @@ def run_study(
         folder: ResultsFolder | None = None
         if out is not None:
             same = fingerprint(study, settings, root_seed, dtype, backend)
+            folder = ResultsFolder(out, same, force=True, aside=(Path(out) / LOCK).parent)
+            check_ours(Path(out))
+            folder.check(_files(study))
             store = Store.create_or_open(out, same, code, keys, resume=resume, force=force, made_with=made)
             parts = around.enter_context(store)
-            folder = around.enter_context(ResultsFolder(out, same, force=True, aside=store.path))
+            around.enter_context(folder)
             for path in changed(Path(out)) if resume and not force else ():
                 say(f"{path} is not as it was written, and is written again")
             for key in store.damaged:
@@ -261,6 +264,13 @@ def _judged(study: Study[S], settings: S, root_seed: int, data: Data, failures: 
             study.claims, evidence, study.controls, study.expects(settings), undecided=known, failures=failures
         )
     return Result(study, settings, root_seed, data, evidence or (), verdicts, known, failures)
+
+
+def _files(study: Study[Any]) -> list[str]:
+    """What `_write` may make, as far as it is known before anything is computed."""
+    drawn = attempt("pictures", [], lambda: [picture.name for picture in pictures.of(study)], [])
+    figures = [f"figures/{name}{end}" for name in drawn for end in (".pdf", ".png", CAPTION)]
+    return ["verdicts.json", *(f"{name}.nc" for name in study.experiments), *figures]
 
 
 def _write(

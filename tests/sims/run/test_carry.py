@@ -605,3 +605,67 @@ def test_interrupted_writing_can_be_resumed(whole, saved, toy, tiny_toy, monkeyp
         judge_again(saved, toy)
     check_same(run_study(toy, tiny_toy, out=saved, resume=True), whole[0])
     assert judge_again(saved, toy).verdicts == whole[0].verdicts
+
+
+FILES = ["verdicts.json", "chain.nc", "provenance.json"]
+
+
+def computes_nothing(*_):
+    pytest.fail("the work must not begin")
+
+
+@pytest.mark.parametrize("resume", [False, True], ids=["force", "resume"])
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        *(
+            (file, how)
+            for file in ["verdicts.json", "chain.nc", "provenance.json"]
+            for how in ["folder", "pipe", "link"]
+        ),
+        *((f"figures/variance{end}", "folder") for end in (".png", ".pdf", ".caption.txt")),
+        *(("figures", how) for how in ["file", "pipe", "link"]),
+    ],
+)
+def test_what_is_in_the_place_of_a_result_is_said_before_the_work(saved, toy, tiny_toy, tmp_path, name, how, resume):
+    place, other = saved / name, tmp_path / "elsewhere"
+    other.mkdir()
+    shutil.rmtree(place) if place.is_dir() else place.unlink()
+    if how == "folder":
+        place.mkdir()
+    elif how == "pipe":
+        os.mkfifo(place)
+    elif how == "link":
+        place.symlink_to(other)
+    else:
+        place.write_text("mine")
+    for part in (saved / "parts").glob("chain*.npz") if resume else ():
+        part.unlink()  # there would be something to compute
+    before = contents(saved)
+    with pytest.raises(InputError, match=re.escape(f"{saved / name}'")):
+        run_study(toy, tiny_toy, out=saved, resume=resume, force=not resume, begin=computes_nothing)
+    assert contents(saved) == before
+    assert not list(other.iterdir())
+
+
+@pytest.mark.parametrize("how", ["lost", "truncated", "edited"])
+def test_results_whose_provenance_is_lost_are_resumed(whole, saved, toy, tiny_toy, how):
+    path, right = saved / "provenance.json", results(saved)
+    if how == "lost":
+        path.unlink()
+    elif how == "truncated":
+        path.write_bytes(path.read_bytes()[:-100])
+    else:
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"files": {}}))
+    run_study(toy, tiny_toy, out=saved, resume=True)
+    assert results(saved).keys() == right.keys()
+    assert judge_again(saved, toy).verdicts == whole[0].verdicts
+
+
+def test_all_that_is_not_known_as_ours_is_named_at_once(saved, toy, tiny_toy):
+    (saved / "provenance.json").unlink()
+    for name in ("chain.nc", "figures/variance.pdf"):
+        (saved / name).write_text("mine")
+    with pytest.raises(InputError, match=r"chain.nc' .* figures/variance.pdf .*in their place"):
+        run_study(toy, tiny_toy, out=saved, resume=True, begin=computes_nothing)
+    assert (saved / "chain.nc").read_text() == "mine"
