@@ -104,21 +104,22 @@ def prove_correction(weighted: bool = True) -> Outcome:
     return equal(T / (eta_0 * (s_1 + s_2) / 4) - 1, rest / (s_1 + s_2), "T/T₀ − 1", numerator)
 
 
-def prove_never_below(slope: Any = 0, order: int = 1) -> Outcome:
-    """T/T₀ = 1/(1 − x/(2(1+μ))), x = ηh: at least 1 + slope·x, and decreasing in μ.
+def prove_never_below(slope: Any = 0, order: int = 1, least: Any = 1) -> Outcome:
+    """T/T₀ = 1/(1 − x/(2(1+μ))), x = ηh: at least least + slope·x, and decreasing in μ.
 
     Args:
         slope: of a line above which T/T₀ lies; at most 1/4.
         order: 1; −1 states that it grows in μ.
+        least: what stands for the 1.
     """
     import z3
 
     x, m, more = z3.Reals("eta_h mu mu_more")
     stable = (m >= 0, m < 1, x > 0, x < 2 * (1 + m))
     room = 2 * (1 + m)
-    line = z3.RealVal(str(slope))
-    # 1/(1 − x/room) ≥ 1 + line x, times the positive 1 − x/room and room.
-    above = room >= (1 + line * x) * (room - x)
+    line, start = z3.RealVal(str(slope)), z3.RealVal(str(least))
+    # 1/(1 − x/room) ≥ start + line x, times the positive 1 − x/room and room.
+    above = room >= (start + line * x) * (room - x)
     larger = (more > m, more < 1)
     falls = order * (2 * (1 + more)) * (room - x) <= order * room * (2 * (1 + more) - x)
     return both(
@@ -272,7 +273,7 @@ CHAPTER = Chapter(
             method="real arithmetic by z3",
             prove=prove_never_below,
             planted=(Planted("T/T₀ ≥ 1 + ηh/3", {"slope": "1/3"}), Planted("it grows with μ", {"order": -1})),
-            weaker=({"slope": "-1/4"},),
+            weaker=({"least": "9/10"},),
             kind=Kind.BOUND,
         ),
         Step(
