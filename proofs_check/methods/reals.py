@@ -14,7 +14,7 @@ from typing import Any
 from lemmascope.proofs_check.outcome import Outcome, open_, proved, refuted
 
 LIMIT = 2_000_000
-"""Units of work (z3's rlimit): some 90 times what the hardest question of the house needs, which is 22 thousand. A
+"""Units of work (z3's rlimit): some 110 times what the hardest question of the house needs, which is 18 thousand. A
 question that reaches the limit takes tens of seconds; how long a unit takes depends on the question."""
 
 SEED = 0

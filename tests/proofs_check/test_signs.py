@@ -80,11 +80,11 @@ def test_what_z3_finds_depends_on_the_question_alone():
 
 
 def test_the_limit_leaves_the_hardest_question_of_the_house_room(monkeypatch):
-    """It is decided with an eightieth of the limit, and would not be with a thousandth."""
+    """It is decided with a hundredth of the limit, and would not be with a thousandth."""
     pytest.importorskip("z3")
     steps = {step.id: step for chapter in chapters() for step in chapter.steps}
     hardest = steps["stages.feature_grows_with_momentum"]
-    monkeypatch.setitem(decide.__kwdefaults__, "limit", LIMIT // 80)
+    monkeypatch.setitem(decide.__kwdefaults__, "limit", LIMIT // 100)
     assert hardest.prove().status is Status.PROVED
     monkeypatch.setitem(decide.__kwdefaults__, "limit", LIMIT // 1000)
     assert hardest.prove().status is not Status.PROVED
