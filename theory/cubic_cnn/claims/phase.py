@@ -38,7 +38,6 @@ import math
 from dataclasses import replace
 from itertools import pairwise
 
-import numpy as np
 import xarray as xr
 
 from lemmascope.theory.claim import Claim, Control, Evidence, Hypothesis, Measurement
@@ -97,8 +96,8 @@ def _line(plane: Evidence, shift: float) -> xr.DataArray:
 def _both_sides(where: xr.DataArray, learnt: xr.DataArray, dims: tuple[str, ...]) -> xr.DataArray:
     """Whether each side has so many of the cells that they are not 9 of 10 without it."""
     cells = where.sum(dims)
-    most = np.maximum((where & learnt).sum(dims), (where & ~learnt).sum(dims))
-    return most / cells.where(cells > 0) < RIGHT
+    cells = cells.where(cells > 0)
+    return ((where & learnt).sum(dims) / cells < RIGHT) & ((where & ~learnt).sum(dims) / cells < RIGHT)
 
 
 def _decide(where: xr.DataArray, learnt: xr.DataArray) -> xr.DataArray:
