@@ -17,7 +17,7 @@ from lemmascope.sims.cubic_cnn.backends.kernel import TRACED, Kernel, Start
 from lemmascope.sims.cubic_cnn.backends.segments import KernelEngine
 from lemmascope.sims.cubic_cnn.plan import Plan, to_host
 from lemmascope.sims.cubic_cnn.planted import plant
-from lemmascope.sims.cubic_cnn.problems import Departing, Drawn, departure, draw
+from lemmascope.sims.cubic_cnn.problems import Departing, Drawn, departure, draw, other_law
 from lemmascope.sims.cubic_cnn.record import Recorder
 from lemmascope.sims.seeds import streams
 from lemmascope.theory.cubic_cnn import predictions
@@ -58,8 +58,9 @@ class Draws:
             drawn = draw(plan.problem, streams(plan.root_seed, plan.study, seed))
             # A deliberate error, and what is known to depart from the law, run as if they did not.
             lacking = None
-            if plan.planted is None and not isinstance(plan.problem, Departing):
-                lacking = departure(plan.problem, drawn)
+            if plan.planted is None and (not isinstance(plan.problem, Departing) or plan.problem.separates):
+                again = streams(plan.root_seed, plan.study, seed)
+                lacking = departure(plan.problem, drawn) or other_law(plan.problem, drawn, again)
             if lacking is not None:
                 raise InputError("problem", type(plan.problem).__name__, f"seed {seed} is not of its law: {lacking}")
             found.append(plant(drawn, plan.planted))

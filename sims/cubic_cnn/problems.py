@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-__all__ = ["Departing", "Drawn", "LawProblem", "PatchProblem", "Problem", "as_problem", "departure", "draw"]
+__all__ = [
+    "Departing",
+    "Drawn",
+    "LawProblem",
+    "PatchProblem",
+    "Problem",
+    "as_problem",
+    "departure",
+    "draw",
+    "other_law",
+]
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -247,18 +257,20 @@ class PatchProblem:
 
 @dataclass(frozen=True)
 class Departing:
-    """A problem that draws other data than those of the law that it names: they are run as they are, in weight space,
-    and nothing is said of them that a law would say.
+    """A problem that draws other data than those of the law that it names: they are run as they are, and nothing is
+    said of them that a law would say.
 
     Args:
         problem: the problem.
         reason: what its data lack of the law.
         of_the_law: whether signal patches are told apart all the same.
+        separates: whether the system of (c, Ξ) is theirs all the same; else they run in weight space.
     """
 
     problem: Problem
     reason: str
     of_the_law: bool
+    separates: bool
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.problem, name)
@@ -323,6 +335,29 @@ def departure(problem: Problem, drawn: Drawn) -> str | None:
         return None
     found = drawn.exact if drawn.exact is not None else drawn.sample
     return law.departure(found, problem.parameters)  # type: ignore[arg-type]
+
+
+def other_law(problem: Problem, drawn: Drawn, rng: Streams) -> str | None:
+    """Whether one seed of a problem with parameters is another than `LawProblem` draws of them, in words; None: no.
+
+    What a distribution is cannot be read off a sample: only what the law draws, bit for bit, is known to be of it.
+    """
+    p = problem.parameters
+    if p is None or type(problem) is LawProblem:
+        return None
+    if problem.lam != p.lam:
+        return f"its λ is {problem.lam:g}, and that of its parameters {p.lam:g}"
+    exact = drawn.exact is not None
+    possible = not exact or p.d - 1 >= p.n
+    if possible and _same(drawn, LawProblem(p, "exact" if exact else "samples").draw(rng)):
+        return None
+    return "its data and weights are not drawn as LawProblem draws them of its parameters"
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(b, Drawn | law.Sample | law.Projection):
+        return all(_same(getattr(a, f.name, None), getattr(b, f.name)) for f in fields(b))
+    return (a is None) == (b is None) and np.array_equal(a, b)
 
 
 def _real(field: str, value: object) -> np.ndarray:

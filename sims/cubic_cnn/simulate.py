@@ -26,7 +26,16 @@ from lemmascope.sims.cubic_cnn.cost import check_recorded
 from lemmascope.sims.cubic_cnn.plan import Plan
 from lemmascope.sims.cubic_cnn.planted import PLANTED
 from lemmascope.sims.cubic_cnn.probe import check_optimizers, described_by, probe
-from lemmascope.sims.cubic_cnn.problems import Departing, LawProblem, PatchProblem, Problem, as_problem, departure, draw
+from lemmascope.sims.cubic_cnn.problems import (
+    Departing,
+    LawProblem,
+    PatchProblem,
+    Problem,
+    as_problem,
+    departure,
+    draw,
+    other_law,
+)
 from lemmascope.sims.cubic_cnn.trajectory import VARIABLES, label
 from lemmascope.sims.schedule import Logarithmic, Schedule, recorded
 from lemmascope.sims.seeds import streams
@@ -115,7 +124,7 @@ def simulate(
 
     Args:
         problem: `Parameters` (samples of the law in R^d), `sims.cubic_cnn.problems.LawProblem` or `PatchProblem`.
-        optimizers: optimizers by label; any object with ``init`` and ``step``, and ``linear`` where it is.
+        optimizers: optimizers by label; any object with ``init`` and ``step`` (`theory.optimizers.is_linear`).
         iterations: steps to take, T ≥ 1.
         seeds: how many, with indices ``first_seed`` … ``first_seed`` + ``seeds`` − 1.
         first_seed: index of the first one; a seed is the same alone or among others.
@@ -161,17 +170,15 @@ def simulate(
     if fast_forward is not None:
         _check_fast_forward(fast_forward, representation=representation, backend=backend, dtype=dtype, trace=trace)
         representation, backend, chunk = "coefficients", "numpy", 1
-    reason = ""
     if planted is None:  # a deliberate error is run as if it were none
         problem = _as_drawn(problem, range(first_seed, first_seed + seeds), root_seed, study)
-    if isinstance(problem, Departing):
+    if isinstance(problem, Departing) and not problem.separates:
         for field, value in (("representation", representation), ("backend", backend)):
             if value not in ("auto", {"representation": "weights", "backend": "numpy"}[field]):
                 raise InputError(
                     field, value, f"{problem.reason}: such data run in weight space on the NumPy backend only"
                 )
         representation, backend, audit = "weights", "numpy", False
-        reason = f"the data are not those of the law: {problem.reason}"
     chosen = arrange(
         problem,
         optimizers,
@@ -192,10 +199,13 @@ def simulate(
             choice=replace(chosen.choice, reason="fast-forward runs there"),
             backend=replace(chosen.backend, reason=f"fast-forward, each window to {fast_forward:g}"),
         )
-    if reason:
-        chosen = replace(
-            chosen, choice=replace(chosen.choice, reason=reason), backend=replace(chosen.backend, reason=reason)
-        )
+    if isinstance(problem, Departing):
+        reason = f"the data are not those of the law: {problem.reason}"
+        if problem.separates:
+            reason = f"{chosen.choice.reason}; {reason}"
+        else:
+            chosen = replace(chosen, backend=replace(chosen.backend, reason=reason))
+        chosen = replace(chosen, choice=replace(chosen.choice, reason=reason))
     for name, optimizer in optimizers.items():
         sizes = problem.m, problem.coefficients + 2
         probe(name, optimizer, iterations=iterations, sizes=sizes, xp=chosen.backend.xp, dtype=dtype)
@@ -302,6 +312,7 @@ def _as_drawn(problem: Problem, seeds: range, root_seed: int, study: str) -> Pro
     """
     if type(problem) in (LawProblem, PatchProblem):
         return problem
+    other = None
     for seed in seeds:
         drawn = draw(problem, streams(root_seed, study, seed))
         found = departure(problem, drawn)
@@ -310,8 +321,11 @@ def _as_drawn(problem: Problem, seeds: range, root_seed: int, study: str) -> Pro
             if sample is None:
                 raise InputError("problem", type(problem).__name__, f"seed {seed}: {found}")
             told_apart = sample.of_the_law and sample.w_star is not None
-            return Departing(problem, f"seed {seed}: {found}", told_apart)
-    return problem
+            return Departing(problem, f"seed {seed}: {found}", told_apart, separates=False)
+        if other is None:
+            found = other_law(problem, drawn, streams(root_seed, study, seed))
+            other = found and f"seed {seed}: {found}"
+    return problem if other is None else Departing(problem, other, problem.of_the_law, separates=True)
 
 
 def _check_fast_forward(tolerance: float, *, representation: str, backend: str, dtype: str, trace: bool) -> None:

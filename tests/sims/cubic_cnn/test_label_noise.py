@@ -200,6 +200,87 @@ def test_a_subclass_that_draws_by_the_law_is_the_law(tiny):
     assert a.attrs["parameters"] == b.attrs["parameters"] != "null"
 
 
+def exactly(change):
+    class Changed(LawProblem):
+        def draw(self, rng):
+            drawn = super().draw(rng)
+            return dataclasses.replace(drawn, exact=dataclasses.replace(drawn.exact, **change(drawn.exact)))
+
+    return Changed
+
+
+def louder(sample):
+    noise = np.arange(sample.X.shape[1])[None, :] != sample.signal[:, None]
+    return {"X": np.where(noise[:, :, None], 3 * sample.X, sample.X)}
+
+
+def twins(sample):
+    """Every sample has the noise of the first."""
+    X = sample.X.copy()
+    for i, s in enumerate(sample.signal):
+        X[i, np.arange(X.shape[1]) != s] = sample.signal_first()[0, 1:]
+    return {"X": X}
+
+
+class Heavier(LawProblem):
+    def draw(self, rng):
+        drawn = super().draw(rng)
+        return dataclasses.replace(drawn, W_0=10 * drawn.W_0)
+
+
+class Penalized(LawProblem):
+    """It draws by the law, and says another λ than its parameters."""
+
+    lam = 0.01
+
+
+OTHER_LAWS = {
+    "noise of three times the size": (changed(louder), "samples", "not drawn as LawProblem draws"),
+    "twin noise": (changed(twins), "samples", "not drawn as LawProblem draws"),
+    "heavier weights": (Heavier, "samples", "not drawn as LawProblem draws"),
+    "another Gram matrix": (exactly(lambda q: {"K": 2 * q.K}), "exact", "not drawn as LawProblem draws"),
+    "another penalty": (Penalized, "samples", "its λ is 0.01"),
+}
+
+
+@pytest.mark.parametrize("backend", ["numpy", "compiled"])
+@pytest.mark.parametrize("name", OTHER_LAWS)
+def test_what_another_law_draws_has_no_parameters_of_ours(tiny, name, backend):
+    """It has the structure of the law's data, and runs in every way; no claim takes it for the law."""
+    kind, which, words = OTHER_LAWS[name]
+    problem = kind(tiny(P=3), which)
+    run = simulate(problem, OPTIMIZERS, iterations=40, record=Every(10), representation="coefficients", backend=backend)
+    assert run.attrs["parameters"] == "null"
+    assert (run.attrs["representation"], run.attrs["backend"]) == ("coefficients", backend)
+    for said in ("law", "representation_reason"):
+        assert words in run.attrs[said]
+        assert "\n" not in run.attrs[said]
+    assert {(v.status, v.reason) for v in judge(run)} == {(Status.NOT_APPLICABLE, "hypothesis known_law fails")}
+    if which == "samples":
+        weights = simulate(problem, OPTIMIZERS, iterations=40, record=Every(10), representation="weights")
+        assert_close(run.c.values, weights.c.values, "trajectory")
+
+
+def test_every_seed_must_be_drawn_by_the_law(tiny):
+    class Third(LawProblem):
+        def draw(self, rng):
+            made = Heavier if rng("which").random() > 0.9 else LawProblem
+            return made(self.parameters).draw(rng)
+
+    assert simulate(Third(tiny()), {"GD": GD(0.2)}, iterations=2, seeds=40).attrs["parameters"] == "null"
+
+
+def test_a_draw_that_is_another_the_second_time_is_refused(tiny):
+    kinds = [LawProblem, Heavier]
+
+    class Changes(LawProblem):
+        def draw(self, rng):
+            return kinds.pop(0)(self.parameters).draw(rng)
+
+    with pytest.raises(InputError, match=r"Changes.*seed 0 is not of its law: .*not drawn as"):
+        simulate(Changes(tiny()), {"GD": GD(0.2)}, iterations=2)
+
+
 @given(st.integers(0, 1000), st.sampled_from([0.0, 0.3]))
 def test_what_is_drawn_by_the_law_departs_in_nothing(seed, rho):
     from lemmascope.theory.cubic_cnn.parameters import Parameters
@@ -208,15 +289,6 @@ def test_what_is_drawn_by_the_law_departs_in_nothing(seed, rho):
     for which in ("samples", "exact"):
         drawn = LawProblem(p, which).draw(streams(seed, "drawn", 0))
         assert law.departure(drawn.sample if which == "samples" else drawn.exact, p) is None
-
-
-def exactly(change):
-    class Changed(LawProblem):
-        def draw(self, rng):
-            drawn = super().draw(rng)
-            return dataclasses.replace(drawn, exact=dataclasses.replace(drawn.exact, **change(drawn.exact)))
-
-    return Changed
 
 
 @pytest.mark.parametrize(
