@@ -4,8 +4,9 @@ from __future__ import annotations
 
 __all__ = ["json_output", "under"]
 
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,8 @@ def json_output(path: Path | None, kind: str) -> Iterator[Callable[[Any], None]]
     """A block of work at whose end JSON is given: to a file, which is refused or made sure of before, or printed.
 
     Args:
-        path: the file; ``-`` prints it, None gives it nowhere.
+        path: the file; ``-`` prints it alone: what code of the user's own prints goes to standard error; None gives it
+            nowhere.
         kind: the name of its schema; an older file of that kind is replaced, and no other.
 
     Yields:
@@ -36,7 +38,9 @@ def json_output(path: Path | None, kind: str) -> Iterator[Callable[[Any], None]]
     elif str(path) == "-":
         import json
 
-        yield lambda value: print(json.dumps(value, indent=1, allow_nan=False))  # ASCII: JSON in any encoding
+        out = sys.stdout
+        with redirect_stdout(sys.stderr):
+            yield lambda value: print(json.dumps(value, indent=1, allow_nan=False), file=out)  # ASCII, in any encoding
     else:
         from lemmascope.sims.files import Output
 

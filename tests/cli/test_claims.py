@@ -177,6 +177,57 @@ def test_a_folder_of_several_is_judged_and_others_are_passed_over(call_cli, tmp_
     refused(call_cli("claims", "results"), "nothing in it could be judged")  # it needs the study's file
 
 
+def test_results_of_a_study_that_is_not_known_may_have_been_another_verdict(call_cli, tmp_path, toy, monkeypatch):
+    (tmp_path / "other.py").write_text(TOY.replace('name="toy"', 'name="other"'))
+    assert call_cli("run", "other.py", "--tiny", "--seeds", "3", "--out", "results/other").exit_code == 0
+    keep(tmp_path / "results" / "proofs", [])
+    # Where one is given, those of another are not asked for; those of no study never are.
+    assert call_cli("claims", "results", "--study", "toy.py").exit_code == 0
+    study, names = registry.find("toy.py"), registry.names()
+    monkeypatch.setattr(registry, "names", lambda: (*names, "toy"))
+    monkeypatch.setattr(registry, "study", lambda name: study)
+    found = call_cli("claims", "results", "--json", "all.json")
+    assert found.exit_code == 2
+    assert found.stdout.splitlines()[-1] == "1 HOLDS"
+    assert "not all of it could be judged" in found.stderr
+    assert "study 'other', which is yours: give its file" in found.stderr
+    assert json.loads((tmp_path / "all.json").read_text())["study"] == "toy"
+    shutil.rmtree(tmp_path / "results" / "other")
+    assert call_cli("claims", "results").exit_code == 0
+
+
+NOISY = """
+import sys
+
+print("loaded")
+
+
+def said(function):
+    def saying(*arguments, **keywords):
+        print("called")
+        sys.stdout.write("and more")
+        return function(*arguments, **keywords)
+    return saying
+"""
+
+
+@pytest.mark.parametrize("what", ["plugin", "study", "list of a plugin", "list of a study"])
+def test_what_ones_own_code_prints_is_not_in_the_json(call_cli, tmp_path, toy, what):
+    (tmp_path / "noisy.py").write_text(NOISY)
+    own = PLUGIN.replace("measure=lambda evidence, top=1.0: ls", "measure=said(lambda evidence, top=1.0: ls")
+    own = own.replace('(evidence["x"], upper=top)', '(evidence["off"].max("bias"), upper=top))')
+    (tmp_path / "claims_.py").write_text(f"from noisy import said\n{own}")
+    (tmp_path / "noisy_toy.py").write_text(
+        f"from noisy import said\n{TOY}".replace("measure=near", "measure=said(near)")
+    )
+    flags = ["--study", "noisy_toy.py"] if "study" in what else ["--study", "toy.py", "--plugin", "claims_.py"]
+    found = call_cli("claims", "--list" if "list" in what else "results/toy", *flags, "--json", "-")
+    assert found.exit_code == 0, found.output
+    assert json.loads(found.stdout)
+    assert "loaded" in found.stderr
+    assert ("called" in found.stderr) is ("list" not in what)
+
+
 def test_a_trajectory_is_judged_by_its_subject(call_cli, tmp_path, run, schema):
     found = call_cli("claims", "run.nc", "--json", "v.json")
     assert found.exit_code == 0, found.stdout

@@ -31,7 +31,7 @@ from lemmascope.cli.kinds import PATH, OneOf
 from lemmascope.cli.manners import nearest
 from lemmascope.cli.text import json_output, under
 from lemmascope.sims import registry
-from lemmascope.sims.files import PROVENANCE, ResultsError
+from lemmascope.sims.checksums import PROVENANCE, ResultsError, read_table
 from lemmascope.sims.study import Study
 from lemmascope.sims.tables import COLOURS
 from lemmascope.theory.claim import Claim
@@ -111,41 +111,45 @@ def command(
     from lemmascope.sims.report.verdicts import VERDICTS_SCHEMA
 
     console = open_console(stderr=str(json_) == "-")
-    more: list[Claim] = own_objects(plugin, Claim) if plugin is not None else []
-    if list_:
-        listed = _chosen(more, [str(word) for word in saved], only, study, subject, status)
-        _list(console, listed, json_)
-        if status is not None and not listed:
-            console.print(f"No verdict that is saved in ./results has the status {status}.")
-        return 0
-    for name, value in (("subject", subject), ("status", status)):
-        if value is not None:
-            raise InputError(name, value, "it goes with --list")
-    if not saved:
-        raise click.UsageError("give results to judge, or --list")
-    if study is not None and (files := [path for path in saved if path.is_file()]):
-        raise InputError("study", study, f"it goes with a folder of results, and {files[0]} is a file")
-    own = registry.find(study) if study is not None else None
+    schema = LISTED if list_ else VERDICTS_SCHEMA.partition("/")[0]
+    if not list_:
+        for name, value in (("subject", subject), ("status", status)):
+            if value is not None:
+                raise InputError(name, value, "it goes with --list")
+        if not saved:
+            raise click.UsageError("give results to judge, or --list")
+        if study is not None and (files := [path for path in saved if path.is_file()]):
+            raise InputError("study", study, f"it goes with a folder of results, and {files[0]} is a file")
     documents: list[dict[str, Any]] = []
     verdicts: list[Verdict] = []
     known: set[str] = set()
-    damaged: list[str] = []
-    with json_output(json_, VERDICTS_SCHEMA.partition("/")[0]) as give:
+    unjudged: list[str] = []
+    with json_output(json_, schema) as give:  # code of the user's own runs within
+        more: list[Claim] = own_objects(plugin, Claim) if plugin is not None else []
+        if list_:
+            listed = _chosen(more, [str(word) for word in saved], only, study, subject, status)
+            give([_listed(entry, found) for entry, found in listed])
+            if str(json_) != "-":
+                _list(console, listed)
+            if status is not None and not listed:
+                console.print(f"No verdict that is saved in ./results has the status {status}.")
+            return 0
+        own = registry.find(study) if study is not None else None
         for path in [one for some in saved for one in _each(some)]:
             if len(saved) > 1 or path not in saved:
                 console.print(f"\n{path}", style="bold")
             try:
-                ids, document, found = _judged(path, own, more, only, console)
+                ids, document, judged = _judged(path, own, more, only, console)
             except (InputError, ResultsError) as error:
                 if path in saved:
                     raise
                 console.print(f"passed over: {error}", style="yellow")
-                damaged += [str(error)] if isinstance(error, ResultsError) else []
+                unjudged += [str(error)] if isinstance(error, ResultsError) or _asked_for(path, own) else []
                 continue
             known |= ids
-            _show(console, found)
+            _show(console, judged)
             documents.append(document)
-            verdicts += found
+            verdicts += judged
         for name in only:
             _matching(name, known)
         if not documents:
@@ -153,9 +157,15 @@ def command(
         give(documents[0] if len(documents) == 1 else documents)
     counts = {one: sum(v.status is one for v in verdicts) for one in Status}
     console.print("\n" + (", ".join(f"{n} {one.value}" for one, n in counts.items() if n) or "No claim is about them."))
-    if damaged:
-        raise ResultsError(f"not all of it could be judged: {damaged[0]}")
+    if unjudged:
+        raise ResultsError(f"not all of it could be judged: {unjudged[0]}")
     return 1 if any(_contradicted(v) for v in verdicts) else 0
+
+
+def _asked_for(path: Path, own: Study[Any] | None) -> bool:
+    """Whether results among several are a study's, and of the one that is given if one is."""
+    found = read_table(path / PROVENANCE)
+    return "data" in found and (own is None or found.get("study") == own.name)
 
 
 def _each(path: Path) -> Iterator[Path]:
@@ -281,18 +291,13 @@ def _chosen(
     return found
 
 
-def _list(console: Console, entries: list[tuple[catalogue.Entry, list[Any]]], json_: Path | None) -> None:
-    with json_output(json_, LISTED) as give:
-        give(
-            [
-                {"schema": f"{LISTED}/1"}
-                | dataclasses.asdict(entry)
-                | {"saved": [{k: v.get(k) for k in ("label", "status", "as_expected")} for v in verdicts]}
-                for entry, verdicts in entries
-            ]
-        )
-    if str(json_) == "-":
-        return
+def _listed(entry: catalogue.Entry, verdicts: list[Any]) -> dict[str, Any]:
+    """An entry of the list as JSON."""
+    saved = [{k: v.get(k) for k in ("label", "status", "as_expected")} for v in verdicts]
+    return {"schema": f"{LISTED}/1"} | dataclasses.asdict(entry) | {"saved": saved}
+
+
+def _list(console: Console, entries: list[tuple[catalogue.Entry, list[Any]]]) -> None:
     from rich.text import Text
 
     from lemmascope.sims.report.latex import readable
