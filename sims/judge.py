@@ -116,7 +116,7 @@ def unjudged(claim: Claim, reason: str, label: str = "") -> Verdict:
 
 def _told(error: BaseException, failures: list[str]) -> str:
     """What failed, which is kept once."""
-    text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+    text = error.brief if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
     if text not in failures:
         failures.append(text)
     return text

@@ -228,6 +228,8 @@ def loaded(path: str | Path) -> list[ModuleType]:
 
 def said(error: BaseException) -> str:
     """A user's error in one line, whatever it is."""
+    if isinstance(error, InputError):
+        return " ".join(error.brief.split())
     try:
         text = " ".join(str(error).split())
     except Exception:  # it cannot even be said

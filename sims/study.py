@@ -213,7 +213,7 @@ def attempt(what: str, failures: list[str], function: Callable[[], T], otherwise
     try:
         return function()
     except (Exception, SystemExit) as error:
-        told = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+        told = error.brief if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
         failures.append(f"{what} failed ({told})")
         return otherwise
 

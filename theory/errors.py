@@ -13,7 +13,12 @@ class InputError(ValueError):
 
     def __init__(self, field: str, value: object, accepted: str) -> None:
         self.field, self.value, self.accepted = field, value, accepted
-        super().__init__(f"{field} = {value!r} is not accepted: {accepted}.")
+        super().__init__(f"{field} = {value!r} is not accepted: {accepted.removesuffix('.')}.")
+
+    @property
+    def brief(self) -> str:
+        """The same within another sentence: "eta = 3: it must be < 2"."""
+        return f"{self.field} = {self.value!r}: {self.accepted.removesuffix('.')}"
 
     def __reduce__(self) -> tuple[object, ...]:
         return InputError, (self.field, self.value, self.accepted)  # as it comes from another machine

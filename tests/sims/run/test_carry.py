@@ -20,7 +20,7 @@ import lemmascope as ls
 from lemmascope.sims import netcdf, registry
 from lemmascope.sims.checksums import ResultsError, digest, sealed
 from lemmascope.sims.run import code
-from lemmascope.sims.run.carry import fingerprint, judge_again, run_study
+from lemmascope.sims.run.carry import fingerprint, judge_again, rehearse, run_study
 from lemmascope.sims.run.code import code_of
 from lemmascope.sims.run.provenance import machine_of
 from lemmascope.sims.run.tasks import Threads
@@ -426,8 +426,8 @@ def test_a_disk_that_fills_while_results_are_written_leaves_the_old_ones(whole, 
 @pytest.mark.parametrize(
     ("derive", "said"),
     [
-        (lambda s, data: {"a": data["lyapunov"].variance}, "data a = 'DataArray' .* must be an xarray Dataset"),
-        (lambda s, data: {"a/b": data["lyapunov"]}, "data = 'a/b' .* letters, digits and _"),
+        (lambda s, data: {"a": data["lyapunov"].variance}, "data a = 'DataArray': .* must be an xarray Dataset"),
+        (lambda s, data: {"a/b": data["lyapunov"]}, "data = 'a/b': .* letters, digits and _"),
         (lambda s, data: {"a": data["lyapunov"].assign_attrs(x=None)}, "data a: attribute x = None"),
         (lambda s, data: {"a": data["lyapunov"].expand_dims(k=[np.datetime64("2024", "ns")])}, "data a: k = 'datetime"),
     ],
@@ -669,3 +669,17 @@ def test_all_that_is_not_known_as_ours_is_named_at_once(saved, toy, tiny_toy):
     with pytest.raises(InputError, match=r"chain.nc' .* figures/variance.pdf .*in their place"):
         run_study(toy, tiny_toy, out=saved, resume=True, begin=computes_nothing)
     assert (saved / "chain.nc").read_text() == "mine"
+
+
+@pytest.mark.parametrize("where", ["def closed_form(evidence, edge=2.0):", "def evidence(settings, data):", ""])
+def test_a_refusal_within_another_is_one_sentence(tmp_path, where):
+    refusal = 'raise ls.InputError("edge", 7, "it must be 2")'
+    text = (Path(__file__).parents[2] / "toy_study.py").read_text()
+    text = text.replace(where, f"{where}\n    {refusal}") if where else f"{text}\n{refusal}\n"
+    (tmp_path / "refusing.py").write_text(text)
+    with pytest.raises(InputError) as refused:
+        rehearse(registry.load(tmp_path / "refusing.py"))
+    said = str(refused.value)
+    assert "edge = 7: it must be 2" in said
+    assert said.count("is not accepted") == 1
+    assert not re.search(r"\.[.),]", said.replace(".py", ""))

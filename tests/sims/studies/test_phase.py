@@ -320,7 +320,8 @@ def test_another_plane_has_no_lines_and_no_verdicts():
     drawn, text = figure.draw(found), figure.caption(found)
     assert len(drawn.axes) == 6
     assert not drawn.legends
-    assert "η = 5 and γ = 0.9" in text
+    assert "η = 5, γ = 0.9" in text
+    assert "μ = " not in text
     assert "race" not in text
 
 
