@@ -302,7 +302,7 @@ CHAPTER = Chapter(
             planted=(Planted("n + 2 for n + 1", {"plus": 2}),),
         ),
         Step(
-            id="temperature.total_effect",
+            id="temperature.one_gradient",
             statement=(
                 r"one mode: $\sum_k r_k = -\delta/(hB)$ whatever $\eta$ and $\mu$; with $h = 0$: $r_k = "
                 r"-(\eta/B)\delta(1-\mu^{k+1})/(1-\mu) \to -N_{\mathrm{avg}}\eta\delta/B$"
