@@ -40,6 +40,7 @@ TALK = ((1.00, 1.00, 1.00, 0.99), (0.99, 1.00, 0.99, 0.99), (0.99, 1.00, 1.00, 1
 D, MEDIAN = 30, 20_000
 RATES = (0.3, 1.0, 3.0, 10.0)
 TUNING = 2
+EARLY = 5
 ERROR = 0.01
 STRONG = 0.99
 """Momentum of the contrast, and of its control on Gaussian data."""
@@ -154,14 +155,14 @@ def _accuracy(one: Network, theta: Mapping[str, np.ndarray], data: tuple[np.ndar
 
 
 def _fit(task: Task[Settings], at: Mapping[str, Any], eta: float, gamma: float) -> tuple[float, float, float]:
-    """Test accuracy, training error, and that after a fiftieth of the epochs."""
+    """Test accuracy, training error, and that after `EARLY` epochs."""
     from lemmascope.sims import stopping
     from lemmascope.sims.teacher.loop import train
 
     stopping.check()
     epochs = task.settings.epochs
     theta, (early, error) = train(
-        at["student"], at["start"], *at["train"], eta=eta, gamma=gamma, epochs=epochs, early=epochs // 50
+        at["student"], at["start"], *at["train"], eta=eta, gamma=gamma, epochs=epochs, early=EARLY
     )
     return _accuracy(at["student"], theta, at["test"]), error, early
 
@@ -192,14 +193,14 @@ def cell(task: Task[Settings]) -> xr.Dataset:
     draws = [_draw(task, "draw", seed) for seed in range(s.seeds)]
     found = np.array([[_fit(task, at, eta, gamma) for at in draws] for eta, gamma in zip(rates, gammas, strict=True)])
     full = {
-        "accuracy": (("optimizer", "draw"), found[..., 0]),
-        "error": (("optimizer", "draw"), found[..., 1]),
-        "early": (("optimizer", "draw"), found[..., 2]),
+        "accuracy": (("optimizer", "seed"), found[..., 0]),
+        "error": (("optimizer", "seed"), found[..., 1]),
+        "early": (("optimizer", "seed"), found[..., 2]),
         "eta": ("optimizer", rates),
         "tuning_accuracy": (("optimizer", "rate"), held[..., 0].mean(axis=1)),
         "tuning_error": (("optimizer", "rate"), held[..., 1].max(axis=1)),
     }
-    return xr.Dataset(full, {"optimizer": gammas, "rate": list(RATES)})
+    return xr.Dataset(full, {"optimizer": gammas, "rate": list(RATES), "seed": range(s.seeds)})
 
 
 def _cells(tasks: Sequence[Task[Settings]], parts: Sequence[xr.Dataset]) -> xr.Dataset:
@@ -268,9 +269,10 @@ def ratios(data: xr.Dataset, rates: tuple[float, float]) -> xr.Dataset:
     low, high = (data.sel(optimizer=g, rate=eta, drop=True) for g, eta in zip((0.0, STRONG), rates, strict=True))
     return xr.Dataset(
         {
-            "log_ratio": ("draw", np.log(high["small"].values / low["small"].values)),
-            "error": (("optimizer", "draw"), np.stack([low["error"].values, high["error"].values])),
+            "log_ratio": ("seed", np.log(high["small"].values / low["small"].values)),
+            "error": (("optimizer", "seed"), np.stack([low["error"].values, high["error"].values])),
         },
+        {"seed": low["seed"].values},
         attrs={"slow": int(max(rates) <= 1 / (4 * SHARED.alpha * SHARED.beta)), "eta": list(rates)},
     )
 
@@ -310,7 +312,7 @@ def pair(one: xr.Dataset, gamma: float) -> xr.Dataset:
     accuracy = both["accuracy"].values
     return (
         both[["error", "early", "eta"]]
-        .assign(log_ratio=("draw", np.log(accuracy[1] / accuracy[0])))
+        .assign(log_ratio=("seed", np.log(accuracy[1] / accuracy[0])))
         .drop_vars(["student", "teacher"])
     )
 

@@ -20,11 +20,11 @@ CLAIMS = {claim.id.removeprefix("gaussian."): claim for claim in TEACHER}
 def held(ratios, error=0.0, **attrs):
     """Evidence of one cell with these ratios."""
     data = {
-        "log_ratio": ("draw", np.log(ratios)),
-        "error": (("optimizer", "draw"), np.full((2, len(ratios)), error)),
-        "early": (("optimizer", "draw"), np.full((2, len(ratios)), 0.3)),
+        "log_ratio": ("seed", np.log(ratios)),
+        "error": (("optimizer", "seed"), np.full((2, len(ratios)), error)),
+        "early": (("optimizer", "seed"), np.full((2, len(ratios)), 0.3)),
     }
-    return xr.Dataset(data, attrs={"slow": 1} | attrs)
+    return xr.Dataset(data, {"seed": range(len(ratios))}, {"slow": 1} | attrs)
 
 
 SHARED = Evidence(held([1.3, 1.35, 1.4, 1.32]), "1-MLP", role="contrast")
@@ -60,10 +60,35 @@ def test_what_is_not_trained_is_not_judged():
     assert verdict("momentum_does_not_help", held([1.0] * 4, error=0.02), "cell").status is Status.NOT_APPLICABLE
     assert verdict("contrast", held([1.3] * 4, error=0.005), "contrast").status is Status.NOT_APPLICABLE
     assert verdict("contrast", held([1.3] * 4, slow=0), "contrast").status is Status.NOT_APPLICABLE
-    found = verdict("training_error_is_tiny", held([1.0] * 4, error=0.02), "cell")
-    assert found.status is Status.REFUTED
-    short = Evidence(held([1.0] * 4, error=0.02), "x", role="cell", parameters=Settings(epochs=100))
-    assert judge([CLAIMS["training_error_is_tiny"]], [short])[0].status is Status.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize(
+    ("errors", "epochs", "status"),
+    [
+        ([0.0] * 8, 1000, Status.HOLDS),
+        ([0.0] * 7 + [0.02], 1000, Status.HOLDS),
+        ([0.0] * 4 + [0.02] * 4, 1000, Status.INCONCLUSIVE),
+        ([0.02] * 8, 1000, Status.REFUTED),
+        ([0.02] * 8, 100, Status.NOT_APPLICABLE),
+    ],
+)
+def test_the_training_error_is_tiny_with_a_probability(errors, epochs, status):
+    data = xr.Dataset(
+        {"error": (("optimizer", "seed"), [[0.0] * 8, errors]), "early": (("optimizer", "seed"), [[0.3] * 8] * 2)},
+        {"seed": range(8)},
+    )
+    one = Evidence(data, "x", role="cell", parameters=Settings(epochs=epochs))
+    (found,) = judge([CLAIMS["training_error_is_tiny"]], [one])
+    assert found.status is status, found.reason
+    assert found.control["status"] == ("not run" if epochs < 1000 else "REFUTED")
+
+
+def test_a_draw_that_is_not_trained_is_left_out():
+    data = held([0.99, 1.0, 1.005, 0.995, 3.0])
+    data["error"][1, 4] = 0.02
+    found = verdict("momentum_does_not_help", data, "cell")
+    assert found.status is Status.HOLDS, found.reason
+    assert found.seeds == (0, 1, 2, 3)
 
 
 def test_the_interval_is_students():

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import solve_discrete_lyapunov
+from tolerances import assert_close
 
 from lemmascope.theory.temperature import finite_data, quadratic, reshuffled
 from lemmascope.theory.temperature.anharmonic import Expansion, coefficient
@@ -60,11 +61,11 @@ def test_the_formulas_run_on_any_library_of_the_standard():
     xp = array_api_strict
     h, S = xp.asarray([0.1, 2.0]), xp.asarray([[1.0, 0.2], [0.2, 3.0]])
     C = quadratic.covariance(h, S, 0.1, 0.5, 4)
-    assert np.allclose(np.asarray(C), quadratic.covariance(np.asarray(h), np.asarray(S), 0.1, 0.5, 4), rtol=1e-14)
+    assert_close(np.asarray(C), quadratic.covariance(np.asarray(h), np.asarray(S), 0.1, 0.5, 4))
     s = xp.linalg.diagonal(S)
-    assert np.isclose(float(quadratic.ratio(h, s, 0.1, 0.5)), quadratic.ratio(np.asarray(h), np.asarray(s), 0.1, 0.5))
+    assert_close(float(quadratic.ratio(h, s, 0.1, 0.5)), quadratic.ratio(np.asarray(h), np.asarray(s), 0.1, 0.5))
     T = reshuffled.exact(h, s, xp.asarray(0.01), xp.asarray(0.5), 2, 8)
-    assert np.isclose(float(T), reshuffled.exact(np.asarray(h), np.asarray(s), np.asarray(0.01), np.asarray(0.5), 2, 8))
+    assert_close(float(T), reshuffled.exact(np.asarray(h), np.asarray(s), np.asarray(0.01), np.asarray(0.5), 2, 8))
     X = np.random.default_rng(0).standard_normal((6, 2))
     r = np.linspace(-1, 1, 6)
     found = finite_data.moments(xp.asarray(X), xp.asarray(r), 0.1, 0.5, 0.25)
@@ -138,7 +139,7 @@ def test_the_second_moments_are_those_of_all_minibatches(sampling, mu):
         M = np.block([[I - eta * H, -mu * I], [eta * H, mu * I]])
         kick = eta * np.concatenate([-b, b])
         after += (M @ Z @ M.T + np.outer(kick, kick)) / len(every)
-    assert np.allclose(after, Z, rtol=1e-9, atol=1e-12)
+    assert_close(after, Z, "trajectory")
     H = X.T @ X / N
     assert abs(found.loss - np.sum(H * Z[:d, :d]) / 2) < 1e-14
 
@@ -174,11 +175,11 @@ def test_the_effective_batch_and_its_first_order():
 def test_the_total_effect_open_and_closed(mu, B):
     eta, delta = 0.05, np.array([1.0, -2.0])
     free = response(np.zeros((2, 2)), delta, eta, mu, B, 2000)
-    assert np.allclose(free[-1], -eta * delta / (B * (1 - mu)), rtol=1e-12)
+    assert_close(free[-1], -eta * delta / (B * (1 - mu)))
     k = 5
-    assert np.allclose(free[k], -eta * delta * (1 - mu ** (k + 1)) / (B * (1 - mu)), rtol=1e-12)
+    assert_close(free[k], -eta * delta * (1 - mu ** (k + 1)) / (B * (1 - mu)))
     H = np.array([[1.0, 0.3], [0.3, 0.5]])
-    assert np.allclose(response(H, delta, eta, mu, B, 5000).sum(axis=0), -np.linalg.solve(H, delta) / B, rtol=1e-10)
+    assert_close(response(H, delta, eta, mu, B, 5000).sum(axis=0), -np.linalg.solve(H, delta) / B, "trajectory")
 
 
 # --- beyond the quadratic -------------------------------------------------------------------------------------------

