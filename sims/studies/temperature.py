@@ -38,11 +38,13 @@ from lemmascope.theory.temperature.finite_data import (
 MU = (0.0, 0.5, 0.9, 0.99)
 BATCHES = (1, 8, 32)
 CLOSED = (1e-3, 1e-2, 0.03)
-LIMIT = tuple(np.geomspace(1e-5, 1e-3, 9).tolist())
-CORRECTED = tuple(np.geomspace(1e-4, 1e-3, 7).tolist())
+LIMIT = 1e-5, 1e-3, 9
+CORRECTED = 1e-4, 1e-3, 7
 """From 10⁻⁴ on: below, T/T₀ − 1 ∝ η₀² is lost in rounding."""
 
-CURVATURES = tuple(np.geomspace(0.05, 2, 6).tolist())
+CURVATURES = 0.05, 2, 6
+"""Ends and number, evenly in logarithms."""
+
 RESHUFFLED: dict[str, Any] = {"N": 256, "h": 1.0, "mu": (0.0, 0.9, 0.99), "B": (1, 8)}
 CELLS = ((0.0, 1), (0.0, 8), (0.9, 1), (0.9, 8), (0.9, 32), (0.99, 8))
 """(μ, B) of the chains on quadratics and regression."""
@@ -111,7 +113,7 @@ def spectra(task: Task[Settings]) -> xr.Dataset:
     """Solvers' moments for one drawn noise covariance, in H's eigenvectors."""
     from lemmascope.sims.temperature.moments import mode_variance, whole_covariance
 
-    h = np.array(CURVATURES)
+    h = np.geomspace(*CURVATURES)
     d, (mus, batches) = h.size, (task.settings.mu, task.settings.batches)
     draw = task.rng("noise covariance").standard_normal((d, d))
     S = draw @ draw.T / d
@@ -123,7 +125,7 @@ def spectra(task: Task[Settings]) -> xr.Dataset:
         variance = mode_variance(h, s, eta[..., None], mu[..., None], B[..., None])
         return (variance * h).sum(axis=-1) / 2 / q.first_temperature(eta_0, s.sum())
 
-    closed, limit, held = (np.array(x) for x in (CLOSED, LIMIT, CORRECTED))
+    closed, limit, held = np.array(CLOSED), np.geomspace(*LIMIT), np.geomspace(*CORRECTED)
     by_rule = np.stack([ratio(rule(limit, mu, B) + 0 * limit, limit) for rule in q.RULES.values()])
     kappas = {"the corrected rule": lambda m, b, *_: q.departure(m, b, q.mean_curvature(h, s)), **q.WRONG_CORRECTIONS}
     corrected = np.stack([ratio(q.corrected(held, mu, B, kappa(mu, B, h, s)), held) for kappa in kappas.values()])
@@ -146,8 +148,8 @@ def spectra(task: Task[Settings]) -> xr.Dataset:
             "mu": list(mus),
             "B": list(batches),
             "eta_0": list(CLOSED),
-            "eta_limit": list(LIMIT),
-            "eta_corrected": list(CORRECTED),
+            "eta_limit": limit,
+            "eta_corrected": held,
             "rule": list(q.RULES),
             "correction": list(kappas),
         },
@@ -171,15 +173,15 @@ def epochs(task: Task[Settings]) -> xr.Dataset:
     from lemmascope.theory.temperature.reshuffled import exact, leading
 
     mu, B, N, h = task.at["mu"], task.at["B"], RESHUFFLED["N"], RESHUFFLED["h"]
-    eta_0 = np.array(LIMIT)
-    eta, one = (1 - mu) * B * eta_0, np.ones((len(LIMIT), 1))
+    eta_0 = np.geomspace(*LIMIT)
+    eta, one = (1 - mu) * B * eta_0, np.ones((eta_0.size, 1))
     return xr.Dataset(
         {
             "exact": ("eta_0", exact(h * one, one, eta[:, None], mu * one, B, N)),
             "leading": ("eta_0", leading(mu, B, N, eta_0, h)),
             "independent": ("eta_0", q.first_temperature(eta_0, 1.0) * q.ratio(h * one, one, eta[:, None], mu)),
         },
-        {"eta_0": list(LIMIT)},
+        {"eta_0": eta_0},
         {"N": N, "h": h},
     )
 

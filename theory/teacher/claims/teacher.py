@@ -22,8 +22,6 @@ __all__ = ["BAND", "CLAIMS", "GAIN", "interval"]
 import math
 from typing import Any
 
-from scipy import stats
-
 from lemmascope.theory.claim import Claim, Control, Estimate, Evidence, Hypothesis, Measurement
 from lemmascope.theory.verdict import Kind
 
@@ -44,6 +42,8 @@ ROUNDING = 1e-12
 
 def interval(values: Any, level: float = LEVEL) -> tuple[float, float, float]:
     """exp of the mean of (draws,) logarithms, and of its t interval."""
+    from scipy import stats
+
     draws = [float(x) for x in values]
     mean = math.fsum(draws) / len(draws)
     if len(draws) < 2:

@@ -33,7 +33,6 @@ import math
 from typing import Any
 
 from array_api_compat import array_namespace
-from scipy import stats
 
 from lemmascope.theory.claim import Claim, Control, Estimate, Evidence, Hypothesis, Measurement
 from lemmascope.theory.temperature import quadratic as q
@@ -241,6 +240,8 @@ def running_average(evidence: Evidence, *, reach: float = 0.0) -> Measurement:
 
 def _errors(data: Any) -> float:
     """How many standard errors all cells lie within, but for `CHANCE`: Student's t with one chain less, Bonferroni."""
+    from scipy import stats
+
     cells = max(int(data["error"].size), 1)
     return float(stats.t.ppf(1 - CHANCE / (2 * cells), int(data["chains"].min()) - 1))
 
