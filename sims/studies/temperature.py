@@ -68,9 +68,11 @@ class Settings:
     seeds: int = option(8, "Draws of the noise covariance, of δ and of gradients.", tiny=3, quick=4, full=50)
     mu: tuple[float, ...] = option(MU, "Momenta of the exact part.", tiny=(0.0, 0.5, 0.99))
     batches: tuple[int, ...] = option(BATCHES, "Batch sizes of the exact part.", tiny=(1, 32))
-    eta_0: float = option(0.004, "η₀ of the chains on quadratics and regression.", tiny=0.04)
+    eta_0: float = option(0.004, "η₀ of the chains on quadratics and regression.")
     chains: int = option(24, "Chains of a cell there.", tiny=8, quick=16, full=40)
-    steps: int = option(20_000, "Steps of a chain; twice as many at B = 1.", tiny=8000, quick=16_000, full=60_000)
+    steps: int = option(
+        20_000, "Steps of a chain at B = 8; as many relaxation times at another B.", tiny=16_000, full=30_000
+    )
     cnn_departures: tuple[float, ...] = option(
         (0.01, 0.02, 0.04, 0.08),
         "Departures (a + h̄)η₀ of T/T₀ from 1 on the cubic CNN, which set its η₀.",
@@ -245,6 +247,11 @@ def regression_data(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return X, X @ np.linalg.lstsq(X, y, rcond=None)[0] - y
 
 
+def _chain_steps(settings: Settings, B: int) -> int:
+    """A relaxation time is 1/(Bη₀h): a larger batch needs fewer steps, down to half of those at B = 8."""
+    return settings.steps * 8 // B if B < 16 else settings.steps // 2
+
+
 def _relaxation(mu: float, eta: float, h: float) -> float:
     """−1/ln(radius) of one mode's step, in iterations."""
     roots = np.abs(np.roots([1.0, -(1 + mu - eta * h), mu]))
@@ -265,7 +272,7 @@ def _chained(task: Task[Settings], problem: Any, mu: float, B: int, sampling: st
 
     s = task.settings
     eta = (1 - mu) * B * s.eta_0
-    steps = s.steps * (2 if B == 1 else 1)
+    steps = _chain_steps(s, B)
     burn_in = math.ceil(LEFT_ALONE * _relaxation(mu, eta, h_min))
     chain = Chain(eta, mu, B, sampling, burn_in, steps, 1)
     found = stationary_mean(run(problem, chain, _generators(task, "chain", s.chains), task.backend))
@@ -406,7 +413,7 @@ WRONG_ON_CNN = ("η = Bη₀", "η = (1−μ)η₀", "η = √(1−μ) Bη₀")
 def _steps(settings: Settings, at: Mapping[str, Any]) -> float:
     """Milliseconds, as measured: steps and the samples that they take."""
     B = CELLS[at["cell"]][1]
-    return settings.chains * settings.steps * (2 if B == 1 else 1) * (2 + B) / 13_000
+    return settings.chains * _chain_steps(settings, B) * (2 + B) / 13_000
 
 
 def _cnn_steps(settings: Settings, at: Mapping[str, Any]) -> float:
@@ -420,7 +427,7 @@ def _cells(settings: Settings) -> Mapping[str, Sequence[Any]]:
 
 def _needs(settings: Settings, at: Mapping[str, Any]) -> tuple[float, float]:
     """A block of draws, and the losses of all chains; a part as it was measured."""
-    seen = max(settings.chains * 2 * settings.steps, 2 * settings.cnn_chains * settings.relaxations * 20)
+    seen = max(settings.chains * _chain_steps(settings, 1), 2 * settings.cnn_chains * settings.relaxations * 20)
     return 1e8 + 24.0 * seen, 5000.0
 
 
