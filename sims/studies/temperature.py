@@ -70,9 +70,7 @@ class Settings:
     batches: tuple[int, ...] = option(BATCHES, "Batch sizes of the exact part.", tiny=(1, 32))
     eta_0: float = option(0.004, "η₀ of the chains on quadratics and regression.")
     chains: int = option(24, "Chains of a cell there.", tiny=8, quick=16, full=40)
-    steps: int = option(
-        20_000, "Steps of a chain at B = 8; as many relaxation times at another B.", tiny=16_000, full=30_000
-    )
+    steps: int = option(20_000, "Steps of a chain at B = 8; as many relaxation times at another B.", tiny=16_000)
     cnn_departures: tuple[float, ...] = option(
         (0.01, 0.02, 0.04, 0.08),
         "Departures (a + h̄)η₀ of T/T₀ from 1 on the cubic CNN, which set its η₀.",
