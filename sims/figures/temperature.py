@@ -46,9 +46,15 @@ def collapse(result: Result[Settings], width: str = "text") -> Figure:
             eta = ((1 - mu) * one["B"] * one["eta_0"]).transpose("B", "eta_0").values[..., None]
             ratio = 2 * h * one["variance"].transpose("B", "eta_0", "mode").values / (s * one["eta_0"].values[:, None])
             modes.plot(
-                (eta / q.edge(h, mu)).ravel(), ratio.ravel(), MARKS[k % 4], color=COLOURS[k % 4], markersize=2.6,
-                markerfacecolor="none", markeredgewidth=0.6, label=rf"$\mu = {mu:g}$",
-            )  # fmt: skip
+                (eta / q.edge(h, mu)).ravel(),
+                ratio.ravel(),
+                MARKS[k % 4],
+                color=COLOURS[k % 4],
+                markersize=2.6,
+                markerfacecolor="none",
+                markeredgewidth=0.6,
+                label=rf"$\mu = {mu:g}$",
+            )
         modes.set(yscale="log", xlabel=r"$\eta/\eta_{\max}$", ylabel=r"$T/T_0$ of a mode")
         modes.set_title("one curve for all modes, momenta and batches")
         modes.legend(loc="upper left")
@@ -57,9 +63,13 @@ def collapse(result: Result[Settings], width: str = "text") -> Figure:
             flat = data["ratio"].sel(rule=rule).stack(cell=("mu", "B")).transpose("eta_limit", "cell").values
             for column in flat.T:
                 rules.plot(
-                    eta_0, column, LINES[k % 4] if k else "-", color=COLOURS[(k - 1) % 4] if k else "0.1",
-                    linewidth=0.7 if k else 1.2, zorder=3 if k == 0 else 2,
-                )  # fmt: skip
+                    eta_0,
+                    column,
+                    LINES[k % 4] if k else "-",
+                    color=COLOURS[(k - 1) % 4] if k else "0.1",
+                    linewidth=0.7 if k else 1.2,
+                    zorder=3 if k == 0 else 2,
+                )
             colour, line = (COLOURS[(k - 1) % 4], LINES[k % 4]) if k else ("0.1", "-")
             rules.plot([], [], color=colour, linestyle=line, label=NAMES[rule])
         rules.set(xscale="log", yscale="log", xlabel=r"$\eta_0$", ylabel=r"$T/T_0$ over $G$")
@@ -127,10 +137,18 @@ def cnn(result: Result[Settings], width: str = "text") -> Figure:
                 first = ((one["a"] + one["kappa"]) * one["eta_0"]).values
                 top = max(top, float(np.nanmax(first)))
                 axis.errorbar(
-                    first, one["ratio"] - 1, 2 * one["error"], fmt=MARKS[j % 4], color=COLOURS[k % 4], markersize=3,
-                    elinewidth=0.6, linestyle="none", markerfacecolor="none" if j else COLOURS[k % 4],
-                    markeredgewidth=0.7, label=rf"$\mu = {mu:g}$, $B = {B}$",
-                )  # fmt: skip
+                    first,
+                    one["ratio"] - 1,
+                    2 * one["error"],
+                    fmt=MARKS[j % 4],
+                    color=COLOURS[k % 4],
+                    markersize=3,
+                    elinewidth=0.6,
+                    linestyle="none",
+                    markerfacecolor="none" if j else COLOURS[k % 4],
+                    markeredgewidth=0.7,
+                    label=rf"$\mu = {mu:g}$, $B = {B}$",
+                )
         x = np.linspace(0, 1.1 * top, 50)
         axis.plot(x, x, color="0.3", linewidth=0.8, label="first order")
         axis.axhline(0, color="0.6", linewidth=0.5)
@@ -178,9 +196,13 @@ def effect(result: Result[Settings], width: str = "text") -> Figure:
             for k, (mu, eta_0) in enumerate(EFFECTS):
                 found = response(np.array([[h]]), np.ones(1), (1 - mu) * eta_0, mu, 1, 5000)[:, 0]
                 axis.plot(
-                    np.arange(1, found.size + 1), -found / eta_0, LINES[k], color=COLOURS[k], linewidth=1.0,
+                    np.arange(1, found.size + 1),
+                    -found / eta_0,
+                    LINES[k],
+                    color=COLOURS[k],
+                    linewidth=1.0,
                     label=rf"$\mu = {mu:g}$, $\eta_0 = {eta_0:g}$",
-                )  # fmt: skip
+                )
             axis.set(xscale="log", xlabel="$k + 1$", ylim=(-0.05, 1.1))
             axis.set_title(title)
         axes[0].set_ylabel(r"$-r_k\, /\, N_{\mathrm{avg}}\eta\delta$")

@@ -131,9 +131,11 @@ def spectra(task: Task[Settings]) -> xr.Dataset:
     corrected = np.stack([ratio(q.corrected(held, mu, B, kappa(mu, B, h, s)), held) for kappa in kappas.values()])
     eta = (1 - mu) * B * closed
     covariance = np.array(
-        [[[whole_covariance(h, S, float(e), m, b) for e in row] for b, row in zip(batches, rows, strict=True)]
-         for m, rows in zip(mus, eta, strict=True)]
-    )  # fmt: skip
+        [
+            [[whole_covariance(h, S, float(e), m, b) for e in row] for b, row in zip(batches, rows, strict=True)]
+            for m, rows in zip(mus, eta, strict=True)
+        ]
+    )
     grid = ("mu", "B")
     return xr.Dataset(
         {

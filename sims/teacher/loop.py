@@ -69,10 +69,22 @@ def _train(X, XT, y, P, k, two, W, b, U, e, v, c, eta, gamma, epochs, early, bia
     E = np.empty((N * left if two else 0, h), X.dtype)
     back = np.empty((N * left if two else 0, k * h), X.dtype)
     f, g = np.empty(N, X.dtype), np.empty(N, X.dtype)
-    gW, gb, gU, ge, gv, gc = (np.zeros_like(W), np.zeros_like(b), np.zeros_like(U), np.zeros_like(e), np.zeros_like(v),
-                              np.zeros_like(c))  # fmt: skip
-    uW, ub, uU, ue, uv, uc = (np.zeros_like(W), np.zeros_like(b), np.zeros_like(U), np.zeros_like(e), np.zeros_like(v),
-                              np.zeros_like(c))  # fmt: skip
+    gW, gb, gU, ge, gv, gc = (
+        np.zeros_like(W),
+        np.zeros_like(b),
+        np.zeros_like(U),
+        np.zeros_like(e),
+        np.zeros_like(v),
+        np.zeros_like(c),
+    )
+    uW, ub, uU, ue, uv, uc = (
+        np.zeros_like(W),
+        np.zeros_like(b),
+        np.zeros_like(U),
+        np.zeros_like(e),
+        np.zeros_like(v),
+        np.zeros_like(c),
+    )
     for t in range(epochs + 1):
         _forward(X, W, b, A)
         if two:
@@ -158,6 +170,19 @@ def train(
     parts = [found.get(name, nothing.get(name)) for name in ("W", "b", "U", "e", "v", "c")]
     errors = np.zeros(2)
     number, loop = dtype.type, cast(Any, _train)
-    loop(rows, np.ascontiguousarray(rows.T), np.ascontiguousarray(y, dtype), network.positions, network.neighbours,
-           network.layers == 2, *parts, number(eta), number(gamma), epochs, early, bias, errors)  # fmt: skip
+    loop(
+        rows,
+        np.ascontiguousarray(rows.T),
+        np.ascontiguousarray(y, dtype),
+        network.positions,
+        network.neighbours,
+        network.layers == 2,
+        *parts,
+        number(eta),
+        number(gamma),
+        epochs,
+        early,
+        bias,
+        errors,
+    )
     return found, (float(errors[0]), float(errors[1]))
