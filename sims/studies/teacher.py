@@ -334,7 +334,7 @@ def undecided(settings: Settings) -> Mapping[str, str]:
     found = {}
     if settings.epochs < EPOCHS:
         why = f"{settings.epochs} epochs need not ensure a tiny training error; --epochs {EPOCHS} do"
-        found["gaussian.training_error_is_tiny"] = why
+        found |= {f"gaussian.{name}": why for name in ("training_error_is_tiny", "momentum_does_not_help", "no_gain")}
     if settings.contrast_seeds < 8:
         why = (
             f"{settings.contrast_seeds} draws leave the interval at the best rates too wide; --contrast-seeds 8 decide"

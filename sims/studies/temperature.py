@@ -431,6 +431,14 @@ def _needs(settings: Settings, at: Mapping[str, Any]) -> tuple[float, float]:
     return 1e8 + 24.0 * seen, 5000.0
 
 
+def undecided(settings: Settings) -> Mapping[str, str]:
+    """The interval of the departure's first order is some tenths wide where chains are seen for a short time."""
+    if settings.relaxations >= 100:
+        return {}
+    why = f"{settings.relaxations} relaxation times leave the interval too wide; --relaxations 100 decide"
+    return {"temperature.cnn_departure": why}
+
+
 def _middle(values: Sequence[float]) -> float:
     return values[len(values) // 2]
 
@@ -572,6 +580,7 @@ STUDY = Study(
     evidence=evidence,
     claims=TEMPERATURE,
     controls={"wrong rules": wrong_rules},
+    undecided=undecided,
     tables=tables,
     summary=summary,
     examples=(
