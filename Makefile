@@ -26,7 +26,7 @@ docs: $(VENV)/.docs $(LINKS)   # the pages, in site/index.html; a warning is an 
 	@echo "site/index.html"
 
 smoke: $(VENV)/.test   # the wheel in empty environments, with the lowest versions and the newest; tests of the sdist
-	$(BIN)/python .ci/smoke.py
+	$(BIN)/python .ci/smoke.py $(VERSIONS)
 
 check: $(VENV)/.run   # each study, proof and identity once, with its defaults: half an hour; SIZE=--quick for a look
 	$(BIN)/lemmascope all $(SIZE) --force --out results/check

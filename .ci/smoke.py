@@ -171,7 +171,7 @@ def main() -> None:
         wheel, sources = built(folder)
         bounds = folder / "lowest.txt"
         bounds.write_text("\n".join(lowest()) + "\n")
-        for versions in ("newest", "lowest"):
+        for versions in sys.argv[1:] or ("newest", "lowest"):
             env = folder / versions
             print(f"\nWith the {versions} versions", flush=True)
             run(sys.executable, "-m", "venv", env, cwd=folder)
@@ -189,6 +189,8 @@ def main() -> None:
                 print("where neither HOME nor the packages may be written", flush=True)
                 work = project(folder / f"reader-{versions}", sources)
                 commands(env, work, (sys.executable, "-c", AS_OTHERS), HOME=str(home))
+        if versions != "lowest":
+            return
         print("\nThe sdist, with the lowest versions", flush=True)
         run(*pip, "uninstall", "--quiet", "--yes", "lemmascope", cwd=folder)
         for left in env.glob("lib/*/site-packages/lemmascope"):  # Numba's machine code, which pip does not know
