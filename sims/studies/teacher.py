@@ -331,7 +331,7 @@ def gaussian(one: Evidence, everyone: Sequence[Evidence]) -> Evidence | None:
 
 def undecided(settings: Settings) -> Mapping[str, str]:
     """Training takes the talk's epochs, and best rates take draws."""
-    found = {}
+    found: dict[str, str] = {}
     if settings.epochs < EPOCHS:
         why = f"{settings.epochs} epochs need not ensure a tiny training error; --epochs {EPOCHS} do"
         found |= {f"gaussian.{name}": why for name in ("training_error_is_tiny", "momentum_does_not_help", "no_gain")}
