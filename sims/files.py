@@ -526,7 +526,7 @@ class ResultsFolder:
             for folder in [self.path / one for one in PurePosixPath(name).parents][-2::-1]:
                 if os.path.lexists(folder) and not folder.is_dir():
                     raise InputError("out", str(folder), "it must be a folder, for files of these results")
-                if not folder.resolve().is_relative_to(self.path.resolve()):
+                if not os.path.realpath(folder).startswith(os.path.realpath(self.path)):
                     raise InputError("out", str(folder), "it must lie here, and this is a link to another place")
             _refuse_foreign(target, None, "out")
             if name not in ours and target.exists() and not (self._lost() and kind_of(target)):
@@ -547,7 +547,8 @@ class ResultsFolder:
 
     def _listed(self) -> list[str]:
         """The files of earlier results that lie in the folder and nowhere else, whatever its provenance says."""
-        found, inside = read_table(self.path / PROVENANCE).get("files", ()), self.path.resolve()
+        found = read_table(self.path / PROVENANCE).get("files", ())
+        inside = Path(os.path.realpath(self.path))  # which takes a loop of links as it is
         if not isinstance(found, dict | list):
             return []
         paths = [PurePosixPath(name) for name in found if isinstance(name, str)]
