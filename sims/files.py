@@ -526,7 +526,7 @@ class ResultsFolder:
             for folder in [self.path / one for one in PurePosixPath(name).parents][-2::-1]:
                 if os.path.lexists(folder) and not folder.is_dir():
                     raise InputError("out", str(folder), "it must be a folder, for files of these results")
-                if not os.path.realpath(folder).startswith(os.path.realpath(self.path)):
+                if not Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(self.path)):
                     raise InputError("out", str(folder), "it must lie here, and this is a link to another place")
             _refuse_foreign(target, None, "out")
             if name not in ours and target.exists() and not (self._lost() and kind_of(target)):
