@@ -49,6 +49,7 @@ STAND_INS = (
     (r"(lemmascope simulate --regime .*?)(?: --iterations \d+)?( --fast.*)?$", r"\1 --iterations 40\2", "smaller"),
     (r"(lemmascope simulate --optimizer my_.*)", rf"\1{SMALL} --out own.nc", "smaller"),
     (r"(lemmascope doctor)", r"\1 --no-measure", "what is measured is not looked at"),
+    (r"(lemmascope .*)--backend cupy", r"\1--backend numpy --explain", "there is a device on few machines"),
 )
 """Commands that are not run as they stand: (the line, what is run for it, why). None: it is run up to where it would
 begin to compute, so that its flags, settings and folder are looked at."""
