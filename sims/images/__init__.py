@@ -1,0 +1,1 @@
+"""Convolutional networks trained on real images."""
