@@ -47,7 +47,7 @@ def judge(
     claims: Iterable[Claim] | Claim,
     evidence: Any,
     controls: Controls | None = None,
-    expected: Mapping[str, Status] | None = None,
+    expected: Mapping[str, Status | None] | None = None,
     *,
     undecided: Mapping[str, str] | None = None,
     failures: list[str] | None = None,
@@ -62,7 +62,8 @@ def judge(
         claims: in the order of the verdicts.
         evidence: `Evidence`, a labelled data set, or several.
         controls: ways to make other evidence, by the names that `Control.made` uses: from (the evidence, all of it).
-        expected: statuses that are expected here and differ from the claim's own, by id.
+        expected: statuses that are expected here and differ from the claim's own, by id; None: an open question, of
+            which whatever comes out is as expected, its control being REFUTED.
         undecided: why the sizes of this evidence decide nothing, by id: such a claim is INCONCLUSIVE, as expected.
         failures: where it is given, a claim that fails is INCONCLUSIVE, why is added here, and the others are judged.
 
@@ -91,7 +92,7 @@ def judge(
                     _told(error, failures)
                 control = {"description": claim.control.description, "status": status}
                 verdict = dataclasses.replace(verdict, control=control)
-            if expected and claim.id in expected:
+            if expected and claim.id in expected and not (failed and expected[claim.id] is None):
                 verdict = dataclasses.replace(verdict, expected=expected[claim.id])
             if undecided and claim.id in undecided and not failed:
                 verdict = _left_open(verdict, undecided[claim.id])

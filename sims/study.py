@@ -285,8 +285,9 @@ class Study(Generic[S]):
         controls: ways to make other evidence by name, from (the evidence, all of them) to the control's, or None where
             it cannot be made.
         derive: from settings and data to data; cheap and pure (what takes seconds is an experiment).
-        expected: statuses that the theory expects here and that differ from the claim's own, by id; where they depend
-            on the settings, a function of them.
+        expected: statuses that the theory expects here and that differ from the claim's own, by id; None for an open
+            question, on a user's own data, say: whatever comes out is as expected, its control being REFUTED. Where
+            they depend on the settings, a function of them.
         undecided: from the settings to the claims that they cannot decide, by id, and why: a grid too coarse, a range
             too short, "…; --cells 16 decides". It is said before anything is computed, and their verdict is
             INCONCLUSIVE as expected. Too few seeds are known without it.
@@ -312,7 +313,7 @@ class Study(Generic[S]):
     claims: Sequence[Claim]
     controls: Mapping[str, Callable[[Any, Sequence[Any]], Any]] = field(default_factory=dict)
     derive: Callable[[S, Data], Data] = _as_it_is
-    expected: Mapping[str, Status] | Callable[[S], Mapping[str, Status]] = field(default_factory=dict)
+    expected: Mapping[str, Status | None] | Callable[[S], Mapping[str, Status | None]] = field(default_factory=dict)
     undecided: Callable[[S], Mapping[str, str]] = _all_decided
     tables: Callable[[Result[S]], Sequence[Table]] = _nothing
     summary: Callable[[Result[S]], Sequence[str]] = _nothing
@@ -354,7 +355,7 @@ class Study(Generic[S]):
         if not callable(self.expected):
             self._claimed("expected", self.expected)
 
-    def expects(self, settings: S) -> Mapping[str, Status]:
+    def expects(self, settings: S) -> Mapping[str, Status | None]:
         """`expected` for these settings.
 
         Raises:

@@ -43,7 +43,8 @@ class Verdict:
 
     Attributes:
         claim, label: which claim, on whose evidence ("" for what is proved).
-        status, expected: how it came out, and how it should for a theorem that is right.
+        status, expected: how it came out, and how it should for a theorem that is right; None: an open question, of
+            which whatever comes out is as expected.
         computed: at the applicable seed that is the median one (the lower of two), of those on which it is defined;
             None if no seed is applicable.
         lower, upper: the bound at that seed (infinite: one-sided).
@@ -67,7 +68,7 @@ class Verdict:
     kind: Kind
     source: str
     status: Status
-    expected: Status
+    expected: Status | None
     reason: str
     plain: str = ""
     computed: float | None = None
@@ -96,9 +97,14 @@ class Verdict:
         return self.control is not None and self.control["status"] in (Status.INCONCLUSIVE, Status.NOT_APPLICABLE)
 
     @property
+    def foreseen(self) -> bool:
+        """Whether it came out as expected, its control aside; of an open question always."""
+        return self.expected is None or self.status is self.expected
+
+    @property
     def as_expected(self) -> bool:
         """Status as expected and, where something is decided and there is a control that can be made, it refuted."""
-        if self.status is not self.expected:
+        if not self.foreseen:
             return False
         if self.status in (Status.NOT_APPLICABLE, Status.INCONCLUSIVE) or self.control is None:
             return True

@@ -79,9 +79,12 @@ def under(text: str, style: str = "") -> RenderableType:
 
 
 def _mark(v: Verdict) -> tuple[str, str]:
+    if v.as_expected and not v.uncontrolled and v.expected is None:
+        return ("– ", "dim") if v.status is Status.NOT_APPLICABLE else ("? ", "cyan")
     if v.as_expected and not v.uncontrolled:
         return "✓ ", "green"
-    undecided = v.status in (v.expected, Status.NOT_APPLICABLE) and (v.control_undecided or v.uncontrolled)
+    settled = v.foreseen or v.status is Status.NOT_APPLICABLE
+    undecided = settled and (v.control_undecided or v.uncontrolled)
     return ("– ", "dim") if v.status is Status.NOT_APPLICABLE or undecided else ("✗ ", "bold red")
 
 
@@ -91,6 +94,8 @@ def counted(verdicts: Sequence[Verdict]) -> str:
     good = sum(v.as_expected for v in verdicts)
     text = f"{good} of {len(verdicts)} verdicts as expected: "
     text += ", ".join(f"{statuses[status]} {status}" for status in map(str, Status) if statuses[status])
+    if asked := sum(v.expected is None for v in verdicts):
+        text += f"; {asked} of them {'are open questions' if asked > 1 else 'is an open question'}"
     bare = sum(v.uncontrolled for v in verdicts)
     return f"{text}; {bare} without a control, so nothing shows that it can fail" if bare else text
 
@@ -98,7 +103,8 @@ def counted(verdicts: Sequence[Verdict]) -> str:
 def claim_lines(verdicts: Iterable[Verdict]) -> Iterable[RenderableType]:
     """A block for each verdict: status, id, number against bound; statement; hypotheses, control.
 
-    ✓ as expected, ✗ not so, – not applicable where something else was expected, or without a control that ran.
+    ✓ as expected, ✗ not so, ? an open question, – not applicable where something else was expected, or without a
+    control that ran.
     """
     for v in verdicts:
         head = Text()
@@ -108,10 +114,12 @@ def claim_lines(verdicts: Iterable[Verdict]) -> Iterable[RenderableType]:
         head.append(f" · {harmless(v.label)}   " if v.label else "   ")
         if v.computed is not None:
             head.append(f"{_shown(v)}   ")
-        counts = v.status is v.expected and v.status is not Status.INCONCLUSIVE and v.computed is not None
+        counts = v.foreseen and v.status is not Status.INCONCLUSIVE and v.computed is not None
         reason = _count(v) if counts else v.reason
         head.append(harmless(reason), style="dim")
-        if v.status not in (v.expected, Status.NOT_APPLICABLE):
+        if v.expected is None and v.status is not Status.NOT_APPLICABLE:
+            head.append("   (an open question)", style="cyan")
+        elif v.expected is not None and not v.foreseen and v.status is not Status.NOT_APPLICABLE:
             head.append(f"   (expected {v.expected.value})", style="bold red")
         yield head
         yield under(readable(v.plain or v.statement))

@@ -110,6 +110,26 @@ def test_a_study_may_expect_another_status():
     assert (b.expected, b.as_expected) == (HOLDS, False)
 
 
+@pytest.mark.parametrize(("value", "status"), [(3, HOLDS), (9, REFUTED)])
+def test_an_open_question_may_come_out_as_it_will_with_a_control(value, status):
+    claim = claim_of(control=LOWERED)
+    (verdict,) = judge(claim, data_of(value), expected={"test.x": None})
+    assert (verdict.status, verdict.expected, verdict.as_expected) == (status, None, True)
+    loose = Control("the bound raised", constants={"upper": 20.0})
+    (verdict,) = judge(claim_of(control=loose), data_of(value), expected={"test.x": None})
+    assert (verdict.control["status"], verdict.as_expected) == ("HOLDS", False)
+
+
+def test_an_open_question_that_fails_is_not_answered():
+    def breaks(evidence):
+        raise ZeroDivisionError
+
+    failures = []
+    (verdict,) = judge(claim_of(measure=breaks), data_of(3), expected={"test.x": None}, failures=failures)
+    assert failures
+    assert (verdict.status, verdict.as_expected) == (UNDECIDED, False)
+
+
 # --- controls ------------------------------------------------------------------------------------------------------
 
 

@@ -247,7 +247,7 @@ def _show(console: Console, verdicts: Sequence[Verdict]) -> None:
 def _contradicted(v: Verdict) -> bool:
     """A claim that did not come out, or whose control came out like itself (a control may be undecided)."""
     unrefuted = v.control is not None and v.control["status"] in (Status.HOLDS, Status.PROVED)
-    return unrefuted or v.status not in (v.expected, Status.NOT_APPLICABLE)
+    return unrefuted or not (v.foreseen or v.status is Status.NOT_APPLICABLE)
 
 
 def _chosen(

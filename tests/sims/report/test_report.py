@@ -211,6 +211,20 @@ def test_an_unexpected_status_is_marked(verdicts):
     assert shown(report.claim_lines([left_out])).startswith("–")
 
 
+def test_an_open_question_is_marked_and_counted(verdicts):
+    good = next(v for v in verdicts if v.as_expected)
+    asked = dataclasses.replace(good, status=Status.REFUTED, expected=None)
+    spoilt = dataclasses.replace(asked, control={"description": "x", "status": "HOLDS"})
+    text = shown(report.claim_lines([asked]))
+    assert text.startswith("? REFUTED")
+    assert "(an open question)" in " ".join(text.split())
+    assert shown(report.claim_lines([spoilt])).startswith("✗")
+    outside = dataclasses.replace(asked, status=Status.NOT_APPLICABLE)
+    assert shown(report.claim_lines([outside])).startswith("– NOT_APPLICABLE")
+    assert "1 of 1 verdicts as expected: 1 REFUTED; 1 of them is an open question" in report.counted([asked])
+    assert report.verdict_json(asked)["expected"] is None
+
+
 def test_an_exact_statement_has_no_count_of_seeds(verdicts):
     good = next(v for v in verdicts if v.as_expected)
     exact = dataclasses.replace(good, seeds=(), holding=(), interval=None, reason="exact: it is so", label="")
