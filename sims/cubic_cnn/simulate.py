@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from array_api_compat import array_namespace
-from threadpoolctl import threadpool_limits
 
 from lemmascope.sims import stopping
 from lemmascope.sims.cubic_cnn.arrange import arrange
@@ -37,6 +36,7 @@ from lemmascope.sims.cubic_cnn.problems import (
     other_law,
 )
 from lemmascope.sims.cubic_cnn.trajectory import VARIABLES, label
+from lemmascope.sims.machine.threads import one_blas_thread
 from lemmascope.sims.schedule import Logarithmic, Schedule, recorded
 from lemmascope.sims.seeds import streams
 from lemmascope.theory.cubic_cnn.model import View
@@ -76,7 +76,7 @@ class _Quiet:
     def __call__(self) -> Iterator[None]:
         with self.lock:
             if self.depth == 0:
-                self.limits, self.interval = threadpool_limits(limits=1), sys.getswitchinterval()
+                self.limits, self.interval = one_blas_thread(), sys.getswitchinterval()
                 sys.setswitchinterval(1e-5)
             self.depth += 1
         try:

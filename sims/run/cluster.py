@@ -20,8 +20,8 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, cast
 
 import xarray as xr
-from threadpoolctl import threadpool_limits
 
+from lemmascope.sims.machine.threads import one_blas_thread
 from lemmascope.sims.run.parts import longest_first
 from lemmascope.sims.run.tasks import ClusterLost
 from lemmascope.sims.study import Task
@@ -193,7 +193,7 @@ def _on_worker(packed_compute: bytes, packed_task: bytes) -> xr.Dataset:
         compute = _unpacked(packed_compute)
     task = pickle.loads(packed_task)
     # For good, and not within a block: the threads of a worker that has many would restore it under each other.
-    threadpool_limits(limits=1)
+    one_blas_thread()
     return compute(task)
 
 

@@ -11,9 +11,9 @@ from contextlib import suppress
 from typing import Protocol
 
 import xarray as xr
-from threadpoolctl import threadpool_limits
 
 from lemmascope.sims import stopping
+from lemmascope.sims.machine.threads import one_blas_thread
 from lemmascope.sims.run.parts import Parts, longest_first
 from lemmascope.sims.study import Task
 from lemmascope.theory.errors import InputError, check_size
@@ -50,7 +50,7 @@ class Threads:
     def run(self, compute: Compute, tasks: Sequence[Task], done: Done) -> None:
         """See `Executor.run`."""
         # One BLAS thread a task: the threads of the pool fill the cores, and on a cluster's worker it is one too.
-        with threadpool_limits(limits=1), ThreadPoolExecutor(max_workers=self.workers) as pool:
+        with one_blas_thread(), ThreadPoolExecutor(max_workers=self.workers) as pool:
             futures: dict[Future[xr.Dataset], int] = {}
             run = stopping.Run()
 

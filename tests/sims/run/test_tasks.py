@@ -261,11 +261,39 @@ def test_each_task_has_one_thread_of_the_library(tmp_path):
         return compute(task)
 
     seen = []
-    before = [pool["num_threads"] for pool in threadpool_info()]
+    before = {pool["filepath"]: pool["num_threads"] for pool in threadpool_info()}
     with store_at(tmp_path / "s") as store:
         run_tasks(counted, tasks_in(tmp_path / "t"), store, Threads(2))
     assert set(seen) == {1}
-    assert [pool["num_threads"] for pool in threadpool_info()] == before
+    after = {pool["filepath"]: pool["num_threads"] for pool in threadpool_info()}
+    assert {path: after[path] for path in before} == before
+
+
+LATE = """
+import sys
+from pathlib import Path
+sys.path[:0] = sys.argv[1].split()
+from recorded_tasks import compute, store_at, tasks_in
+from threadpoolctl import threadpool_info
+from lemmascope.sims.run.tasks import Threads, run_tasks
+
+def counted(task):
+    import scipy.linalg.cython_blas  # as a compiled loop does at its first product
+    seen.update({pool["filepath"]: pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"})
+    return compute(task)
+
+seen, folder = {}, Path(sys.argv[2])
+with store_at(folder / "s") as store:
+    run_tasks(counted, tasks_in(folder / "t"), store, Threads(2))
+print(sorted(seen.values()))
+"""
+
+
+def test_a_library_that_a_task_loads_has_one_thread_too(tmp_path):
+    tests = Path(__file__).parent
+    code = [sys.executable, "-c", LATE, f"{tests} {tests.parents[1]}", str(tmp_path)]
+    done = subprocess.run(code, capture_output=True, text=True, check=True)
+    assert set(done.stdout.strip("[]\n").split(", ")) == {"1"}
 
 
 def test_arguments_are_refused_at_the_door(tmp_path):
