@@ -14,6 +14,8 @@ from lemmascope.sims.pictures import Picture
 from lemmascope.sims.studies.temperature import EFFECTS, Settings
 from lemmascope.sims.study import Result
 from lemmascope.theory.temperature import quadratic as q
+from lemmascope.theory.temperature.averages import weights as weights_of
+from lemmascope.theory.temperature.averages import window_average
 from lemmascope.theory.temperature.total_effect import response
 
 COLOURS = (FEATURE, NOISE, LARGE, SMALL)
@@ -222,31 +224,43 @@ def effect_caption(result: Result[Settings]) -> str:
     )
 
 
+AVERAGED = 0.9
+"""The momentum whose average is shown beside its window."""
+
+
 def averages(result: Result[Settings], width: str = "text") -> Figure:
-    """Exponential against window average of a drawn sequence, and their weights."""
+    """Running and window average of a drawn sequence, their weights, and the running average at several momenta."""
     data = result.data["average"].isel(seed=0)
     slopes = data["gradient"].values
     t = np.arange(1, slopes.size + 1)
+    mu, reach = AVERAGED, round(1 / (1 - AVERAGED))
+    average = data["average"].sel(mu=mu).values
     with styled():
-        figure, (axis, weights) = beside(2, width, 2.1)
+        figure, (axis, weights, several) = beside(3, width, 2.1)
         axis.plot(t, slopes, color="0.75", linewidth=0.7, label="gradient")
-        mu = 0.9
-        reach = round(1 / (1 - mu))
-        average = data["average"].sel(mu=mu).values
-        window = np.array([slopes[max(0, k - reach) : k].mean() for k in t])
-        axis.plot(t, average, color=FEATURE, linewidth=1.1, label=r"running average $\tilde g$")
-        axis.plot(t, window, "--", color=NOISE, linewidth=0.9, label=f"mean of the last {reach}")
+        axis.plot(t, average, color=FEATURE, linewidth=1.1, label=rf"$\tilde g$, $N = {reach}$")
+        axis.plot(t, window_average(slopes, reach), "--", color=NOISE, linewidth=0.9, label=f"mean of the last {reach}")
         axis.plot(t, average / (1 - mu**t), ":", color=LARGE, linewidth=1.1, label=r"$\tilde g/(1-\mu^t)$")
         axis.set(xlabel="step $t$", xlim=(0, 100))
         shown = slopes[:100]
         axis.set_ylim(shown.min() - 1, shown.max() + 1)
-        axis.set_title("a running average starts at 0")
-        ages = np.arange(0, 40)
-        weights.plot(ages, (1 - mu) * mu**ages, color=FEATURE, linewidth=1.1)
+        axis.set_title(f"a running average, $N = {reach}$")
+        ages = np.arange(0.0, 40)
+        weights.plot(ages, weights_of(mu, ages), color=FEATURE, linewidth=1.1)
         weights.step(ages, np.where(ages < reach, 1 / reach, 0.0), "--", where="mid", color=NOISE, linewidth=0.9)
         weights.set(xlabel="age $i$ of the gradient", ylabel="weight")
-        weights.set_title(rf"$\frac{{1}}{{N}}(1-\frac{{1}}{{N}})^i$, $N = {reach}$, sums to 1")
-        figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=_columns(width, 4))
+        weights.set_title(r"weights $\frac{1}{N}(1-\frac{1}{N})^i$ sum to 1")
+        several.plot(t, slopes, color="0.85", linewidth=0.5)
+        looks = {mu: ("-", FEATURE, 1.1), 0.5: ("-", SMALL, 0.6), 0.99: ("-.", "0.1", 1.1)}
+        for one in [x for x in data["mu"].values.tolist() if x in looks]:
+            line, colour, thick = looks[one]
+            label = "" if one == mu else rf"$\tilde g$, $N = {1 / (1 - one):.0f}$"
+            several.plot(t, data["average"].sel(mu=one), line, color=colour, linewidth=thick, label=label)
+        several.set(xlabel="step $t$", xlim=(0, slopes.size))
+        several.set_title("the average at three momenta")
+        handles, labels = axis.get_legend_handles_labels()
+        more, named = several.get_legend_handles_labels()
+        figure.legend(handles + more, labels + named, loc="outside lower center", ncols=_columns(width, 6))
         settle(figure)
         return figure
 
@@ -254,9 +268,10 @@ def averages(result: Result[Settings], width: str = "text") -> Figure:
 def averages_caption(result: Result[Settings]) -> str:
     """What is seen."""
     return (
-        "The lecture's running average, N = 10, of a drawn sequence of gradients, beside the mean of the last "
-        "ten and the "
-        "average freed from its start at 0 (division by 1 − μ^t). Second panel: the weights of both; each sums to 1."
+        "The lecture's running average, N = 10, of a drawn sequence of gradients, from 0, beside the mean of the last "
+        "ten and the average freed from its start (division by 1 − μ^t). Second panel: the weights of both; each sums "
+        "to 1. Third panel: the running averages of the same 400 gradients with N = 1/(1 − μ) = 2, 10 and "
+        "100: with N grow smoothness, the time until the start is forgotten, and the delay."
     )
 
 
