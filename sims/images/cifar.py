@@ -2,20 +2,19 @@
 
 Any whole number of records ≥ 1 a file is read; the files as they are published have 10 000, CIFAR-100's 50 000.
 
-A python file is a pickle, and a pickle may run code. Of these none does: `_Unpickler` knows the names that NumPy's
-arrays are pickled with and no other, and stands in for each with a class of its own that only keeps what it is given;
-before that, the opcodes are looked through for any that such a file has no use of.
+A python file is a pickle, and a pickle may run code. Of these none does: the module that would is not asked.
+`pickletools` takes them apart into opcodes, and `_unpickled` knows those that numbers, text, lists, dictionaries and
+arrays are made of; it stands in for the names that NumPy's arrays are pickled with, and any other is refused.
 """
 
 from __future__ import annotations
 
 __all__ = ["Files", "find", "read"]
 
-import io
 import math
-import pickle
 import pickletools
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -139,79 +138,117 @@ def _binary(path: Path, lead: int) -> tuple[np.ndarray, np.ndarray]:
 
 # --- pickles ---------------------------------------------------------------------------------------------------------
 
-OPCODES = re.compile(
-    "PROTO|FRAME|STOP|MARK|NONE|NEWTRUE|NEWFALSE|INT|BININT[12]?|LONG1|STRING|(SHORT_)?BINSTRING|UNICODE|"
-    "(SHORT_)?BINUNICODE|BINUNICODE8|(SHORT_)?BINBYTES|BINBYTES8|BYTEARRAY8|(EMPTY_)?(LIST|TUPLE|DICT)|TUPLE[123]|"
-    "APPENDS?|SETITEMS?|(STACK_)?GLOBAL|REDUCE|BUILD|MEMOIZE|PUT|GET|(LONG_)?BIN(PUT|GET)"
-)
-"""What numbers, text, lists, dictionaries and arrays are made of."""
-
-TUPLES = 64
-"""A file has some ten; many may lie within each other, deeper than can be taken apart."""
-
 
 class _Array:
-    """In the place of numpy's ``_reconstruct``: the state of the array.
-
-    As it says how it takes a state, so do all that follow; the unpickler sets no attribute of any.
-    """
+    """What a pickle says of an array; stands for numpy's ``_reconstruct``."""
 
     def __init__(self, *_: Any) -> None:
         self.state: Any = None
 
-    def __setstate__(self, state: Any) -> None:
-        self.state = state
-
 
 class _FromBuffer(_Array):
-    """In the place of numpy's ``_frombuffer``."""
+    """Stands for numpy's ``_frombuffer``."""
 
     def __init__(self, buffer: Any, dtype: Any, shape: Any, order: Any) -> None:
-        self.state = None, shape, dtype, order in ("F", b"F"), buffer
+        self.state = None, shape, dtype, order == "F", buffer
 
 
 class _Dtype(_Array):
-    """In the place of ``numpy.dtype``."""
+    """Stands for ``numpy.dtype``; its byte order is in its state."""
 
     def __init__(self, kind: Any, *_: Any) -> None:
         self.kind, self.state = kind, (None, "|")
 
 
-class _Latin1(_Array):
-    """In the place of ``_codecs.encode``: bytes, in pickles that Python 3 wrote for Python 2."""
-
-    def __new__(cls, text: str, encoding: str) -> Any:
-        """The bytes."""
-        if encoding not in ("latin1", b"latin1"):
-            raise ValueError
-        return text.encode("latin1")
+def _encoded(text: str, encoding: str) -> bytes:
+    """Stands for ``_codecs.encode``, as Python 3 has it in what it wrote for Python 2."""
+    if encoding != "latin1":
+        raise ValueError
+    return text.encode("latin1")
 
 
-KNOWN: dict[tuple[str, str], type] = {
-    ("numpy", "ndarray"): _Array,
-    ("numpy", "dtype"): _Dtype,
-    ("_codecs", "encode"): _Latin1,
-    **{(f"numpy.{core}.multiarray", "_reconstruct"): _Array for core in ("core", "_core")},
-    **{(f"numpy.{core}.numeric", "_frombuffer"): _FromBuffer for core in ("core", "_core")},
+KNOWN: dict[str, Callable[..., Any]] = {
+    "numpy ndarray": _Array,
+    "numpy dtype": _Dtype,
+    "_codecs encode": _encoded,
+    **{f"numpy.{core}.multiarray _reconstruct": _Array for core in ("core", "_core")},
+    **{f"numpy.{core}.numeric _frombuffer": _FromBuffer for core in ("core", "_core")},
 }
+CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+VALUES = re.compile("BININT[12]?|LONG1|(SHORT_)?BIN(STRING|UNICODE|BYTES)|BIN(UNICODE|BYTES)8|BYTEARRAY8")
 
 
-class _Unpickler(pickle.Unpickler):
-    """Knows the names of NumPy's arrays alone."""
+def _unpickled(content: bytes, path: Path) -> Any:
+    """What a pickle of protocol 2 or later builds, of numbers, text, lists, tuples, dictionaries and stand-ins.
 
-    def __init__(self, content: bytes, path: Path) -> None:
-        super().__init__(io.BytesIO(content), encoding="bytes")
-        self.path = path
+    Raises:
+        InputError: it asks for anything else.
+    """
+    stack: list[Any] = []
+    marks: list[int] = []
+    memo: dict[Any, Any] = {}
 
-    def find_class(self, module: str, name: str) -> type:
-        """A class of this file.
+    def taken(since: int) -> list[Any]:
+        found = stack[since:]
+        del stack[since:]
+        return found
 
-        Raises:
-            InputError: it is another name.
-        """
-        if (module, name) not in KNOWN:
-            raise _asks(self.path, f"{module}.{name}")
-        return KNOWN[module, name]
+    def named(name: str) -> Callable[..., Any]:
+        if name not in KNOWN:
+            raise _asks(path, name.replace(" ", "."))
+        return KNOWN[name]
+
+    for opcode, value, _ in pickletools.genops(content):
+        match opcode.name:
+            case "PROTO" | "FRAME":
+                pass
+            case "STOP":
+                return stack.pop()
+            case "MARK":
+                marks.append(len(stack))
+            case "EMPTY_LIST":
+                stack.append([])
+            case "EMPTY_DICT":
+                stack.append({})
+            case "EMPTY_TUPLE":
+                stack.append(())
+            case "TUPLE":
+                stack.append(tuple(taken(marks.pop())))
+            case "TUPLE1" | "TUPLE2" | "TUPLE3" as name:
+                stack.append(tuple(taken(len(stack) - int(name[-1]))))
+            case "APPEND" | "APPENDS" as name:
+                items = taken(marks.pop() if name == "APPENDS" else len(stack) - 1)
+                stack[-1].extend(items)
+            case "SETITEM" | "SETITEMS" as name:
+                items = taken(marks.pop() if name == "SETITEMS" else len(stack) - 2)
+                stack[-1].update((_text(key), one) for key, one in zip(items[::2], items[1::2], strict=True))
+            case "GLOBAL":
+                stack.append(named(str(value)))
+            case "STACK_GLOBAL":
+                stack.append(named(" ".join(taken(len(stack) - 2))))
+            case "REDUCE":
+                function, arguments = taken(len(stack) - 2)
+                if function not in KNOWN.values():
+                    raise _asks(path, "a call")
+                stack.append(function(*arguments))
+            case "BUILD":
+                (state,) = taken(len(stack) - 1)
+                if not isinstance(stack[-1], _Array):
+                    raise _asks(path, "the attributes of an object")
+                stack[-1].state = state
+            case "MEMOIZE":
+                memo[len(memo)] = stack[-1]
+            case "BINPUT" | "LONG_BINPUT":
+                memo[value] = stack[-1]
+            case "BINGET" | "LONG_BINGET":
+                stack.append(memo[value])
+            case name if name in CONSTANTS:
+                stack.append(CONSTANTS[name])
+            case name if VALUES.fullmatch(name):
+                stack.append(value)
+            case name:
+                raise _asks(path, name)
+    raise EOFError
 
 
 def _asks(path: Path, what: str) -> InputError:
@@ -219,33 +256,28 @@ def _asks(path: Path, what: str) -> InputError:
     return InputError("data", str(path), why)
 
 
-def _check(content: bytes, path: Path) -> None:
-    """Refuse opcodes that are not needed, and places of the memo that would only take memory."""
-    tuples = 0
-    for count, (opcode, value, _) in enumerate(pickletools.genops(content)):
-        if not OPCODES.fullmatch(opcode.name):
-            raise _asks(path, opcode.name)
-        tuples += "TUPLE" in opcode.name
-        if tuples > TUPLES or (opcode.name.endswith("PUT") and int(value or 0) > count):
-            raise InputError("data", str(path), "it is a pickle, and not as CIFAR's are made")
+def _text(x: Any) -> str:
+    """Text, which is bytes where Python 2 wrote it and Python 3 again."""
+    if isinstance(x, bytes):
+        return x.decode("latin1")
+    if not isinstance(x, str):
+        raise TypeError
+    return x
 
 
 def _pickled(path: Path, key: str) -> tuple[np.ndarray, np.ndarray]:
-    content = path.read_bytes()
-    _check(content, path)
-    table = _Unpickler(content, path).load()
+    table = _unpickled(path.read_bytes(), path)
     if not isinstance(table, dict):
         raise InputError("data", str(path), "it must be a dictionary, as CIFAR's files are")
-    found = {name.decode("latin1") if isinstance(name, bytes) else name: value for name, value in table.items()}
     for name in ("data", key):
-        if name not in found:
+        if name not in table:
             raise InputError("data", str(path), f"it must have {name!r}, as CIFAR's files have")
-    labels = found[key]
+    labels = table[key]
     if isinstance(labels, list):
         if not all(type(label) is int and -(2**31) <= label < 2**31 for label in labels):
             raise InputError("data", str(path), f"its {key} must be integers")
-        return _array(found["data"], path), np.array(labels, np.int64)
-    return _array(found["data"], path), _array(labels, path)
+        return _array(table["data"], path), np.array(labels, np.int64)
+    return _array(table["data"], path), _array(labels, path)
 
 
 def _array(kept: Any, path: Path) -> np.ndarray:
@@ -253,13 +285,13 @@ def _array(kept: Any, path: Path) -> np.ndarray:
     if not isinstance(kept, _Array):
         raise InputError("data", str(path), "its pixels must be an array of NumPy, and its labels a list or an array")
     _, shape, dtype, fortran, content = kept.state
+    kind = _text(dtype.state[1]) + _text(dtype.kind)
+    if not re.fullmatch(r"[<>|=][iu][1248]", kind):
+        raise InputError("data", str(path), "its arrays must be of integers")
     if not all(type(n) is int and n >= 0 for n in shape):
         raise InputError("data", str(path), "an array's shape must be whole numbers")
-    kind = dtype.kind.decode("latin1") if isinstance(dtype.kind, bytes) else str(dtype.kind)
-    order = dtype.state[1].decode("latin1") if isinstance(dtype.state[1], bytes) else str(dtype.state[1])
-    if not re.fullmatch(r"[<>|=][iu][1248]", order + kind):
-        raise InputError("data", str(path), "its arrays must be of integers")
-    found = np.dtype(order + kind)
-    if not isinstance(content, bytes | bytearray) or math.prod(shape) * found.itemsize != len(content):
+    if isinstance(content, str):
+        content = content.encode("latin1")
+    if math.prod(shape) * np.dtype(kind).itemsize != len(content):
         raise InputError("data", str(path), "an array has not as many numbers as it says")
-    return np.frombuffer(content, found).reshape(shape, order="F" if fortran else "C")
+    return np.frombuffer(content, kind).reshape(shape, order="F" if fortran else "C")

@@ -224,7 +224,8 @@ def split(images: Images, train_size: int, validation_size: int, rng: np.random.
     """Training and validation images at random, without regard to their classes, and those to test on.
 
     The test set is the data's own, or what is left; of either at most `TESTED` images, at random from what is left and
-    the first of their own. A channel of constant value is 0 after the normalization.
+    the first of their own. A channel that is constant in the training images
+    is shifted alone.
 
     Args:
         images: of `load`.
