@@ -9,6 +9,7 @@ import tomllib
 import pytest
 
 from lemmascope.cli import main
+from lemmascope.sims import registry
 from lemmascope.sims.report.documents import ROOT
 from tests.cli.test_fuzz_commands import REACHED, instead_of_computing
 from tests.cli.test_study_command import TOY
@@ -27,7 +28,7 @@ FILES = {
 }
 """The files that a page's commands name, and which of its Python blocks they are; None for what all of them define."""
 
-STUDIES = r"lemmascope (headline|phase|scaling|reproduce|all)\b(?!.*--explain).*"
+STUDIES = rf"lemmascope ({'|'.join(registry.names())}|reproduce|all)\b(?!.*--explain).*"
 SMALL = " -d 30 -N 12 -m 3 --iterations 40"
 STAND_INS = (
     (
