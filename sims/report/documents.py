@@ -12,13 +12,9 @@ from __future__ import annotations
 __all__ = ["BLOCKS", "BUILT", "ROOT", "Saved", "copy", "documents", "main", "rewritten"]
 
 import importlib
-import os
 import pkgutil
-import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,90 +23,14 @@ from lemmascope.proofs_check import report as proofs_report
 from lemmascope.proofs_check.conformance import table as identities_table
 from lemmascope.proofs_check.text import escaped
 from lemmascope.sims import registry
-from lemmascope.sims.checksums import PROVENANCE, check_listed, check_seal, read_json, read_provenance
+from lemmascope.sims.checksums import PROVENANCE, check_listed, read_provenance
 from lemmascope.sims.files import rewrite
-from lemmascope.sims.report.verdicts import read_results, read_verdicts
+from lemmascope.sims.report.named import found, sections
+from lemmascope.sims.report.saved import BEGIN, ROOT, Saved, as_table, bound, cell, link, slug
+from lemmascope.sims.report.verdicts import read_results
 from lemmascope.sims.study import plain, settings_of
 from lemmascope.sims.tables import number
 from lemmascope.theory.subject import Subject
-
-ROOT = Path(__file__).resolve().parents[2]
-BEGIN = re.compile(r"<!-- begin (\w+)((?: [^\s>]+)*) -->\n")
-
-
-@dataclass(frozen=True)
-class Saved:
-    """What is kept in docs/.
-
-    Args:
-        root: of the repository.
-    """
-
-    root: Path = ROOT
-
-    def folder(self, study: str) -> Path:
-        """Of a study's saved results."""
-        return self.root / "docs" / "studies" / study
-
-    def page(self, study: str) -> Path:
-        """A study's page."""
-        return self.root / "docs" / "studies" / f"{study}.md"
-
-    def studies(self) -> tuple[str, ...]:
-        """The studies that have saved verdicts."""
-        return tuple(name for name in registry.names() if (self.folder(name) / "verdicts.json").exists())
-
-    def verdicts(self, study: str, run: str = "verdicts") -> dict[str, Any]:
-        """A study's saved verdicts: the main ones, or those of another run by its name."""
-        return read_verdicts(self.folder(study) / f"{run}.json")
-
-    def roots(self, study: str) -> list[dict[str, Any]]:
-        """A study's verdicts at every root seed that is kept."""
-        paths = [self.folder(study) / "verdicts.json", *sorted(self.folder(study).glob("root-*.json"))]
-        return [read_verdicts(path) for path in paths]
-
-    def seconds(self, study: str) -> float | None:
-        """How long the saved run took, or about how long one takes."""
-        if (self.folder(study) / PROVENANCE).exists():
-            return float(read_provenance(self.folder(study))["wall_seconds"])
-        return registry.study(study).seconds
-
-    @cached_property
-    def proofs(self) -> dict[str, Any]:
-        """The verdicts of the proof steps."""
-        return read_verdicts(self.root / "docs" / "proofs" / "proofs.json")
-
-    @cached_property
-    def identities(self) -> dict[str, Any]:
-        """Which identities of momentum each optimizer satisfies."""
-        path = self.root / "docs" / "proofs" / "identities.json"
-        check_seal(path, read_json(path, "identities"))
-        return identities_table.read(path)
-
-
-def _cell(text: str) -> str:
-    """Plain text as a cell of a table."""
-    return escaped(text).replace("\n", "<br>")
-
-
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
-
-
-def _link(page: Path, target: Path, anchor: str = "") -> str:
-    return Path(os.path.relpath(target, page.parent)).as_posix() + (f"#{anchor}" if anchor else "")
-
-
-def _bound(v: dict[str, Any]) -> str:
-    low, high = v["lower"], v["upper"]
-    if v["computed"] is None:
-        return "–"
-    if low is not None and high is not None:
-        return f"in [{number(low)}, {number(high)}]"
-    if low is None and high is None:
-        return "–"
-    return f"≥ {number(low)}" if low is not None else f"≤ {number(high)}"
 
 
 def _held(v: dict[str, Any]) -> str:
@@ -139,16 +59,16 @@ def claims(saved: Saved, page: Path, *names: str) -> str:
     found = saved.verdicts(study)["verdicts"]
     rows = [
         (
-            f"`{v['claim']}`{' · ' if v['label'] else ''}{_cell(v['label'])}<br>{_cell(v['plain'])}",
+            f"`{v['claim']}`{' · ' if v['label'] else ''}{cell(v['label'])}<br>{cell(v['plain'])}",
             number(v["computed"]),
-            _bound(v),
+            bound(v),
             v["status"],
             _held(v),
             v["control"]["status"] if v["control"] else "–",
         )
         for v in found
     ]
-    made = _table(("claim", "computed", "bound", "verdict", "seeds", "control"), rows)
+    made = as_table(("claim", "computed", "bound", "verdict", "seeds", "control"), rows)
     full = [_in_full(study, name, [v for v in found if v["claim"] == name]) for name in _claim_ids(found)]
     return "\n\n".join([made, "Each claim in full, as LaTeX, with its hypotheses and source:", *full])
 
@@ -169,10 +89,10 @@ def _in_full(study: str, name: str, found: list[dict[str, Any]]) -> str:
     lines.append(f"- Kind: {v['kind']}. Source: {v['source']}. Stated in `{_stated_in(study)[name]}`.")
     for one in found:
         held = f", {one['reason']}" if one["reason"] else ""
-        lines.append(f"- {_cell(one['label']) or 'Verdict'}: {one['status']}{_cell(held)}.")
+        lines.append(f"- {cell(one['label']) or 'Verdict'}: {one['status']}{cell(held)}.")
     if v["control"]:
         said = dict.fromkeys((one["control"]["description"], one["control"]["status"]) for one in found)
-        lines += [f"- Control: {_cell(what)}. It is {status}." for what, status in said]
+        lines += [f"- Control: {cell(what)}. It is {status}." for what, status in said]
     return "\n".join([*lines, "", "</details>"])
 
 
@@ -198,7 +118,7 @@ def pictures(saved: Saved, page: Path, *names: str) -> str:
         raise ValueError(f"{page.name}: there is no picture {missing[0]!r} among {', '.join(every)}")
     shown = [*names, *(name for name in every if name not in names)]
     return "\n\n".join(
-        f"![{name}]({_link(page, folder / f'{name}.png')})\n\n*{_caption(folder / f'{name}.caption.txt')}*"
+        f"![{name}]({link(page, folder / f'{name}.png')})\n\n*{_caption(folder / f'{name}.caption.txt')}*"
         for name in shown
     )
 
@@ -214,11 +134,9 @@ def table(saved: Saved, page: Path, study: str, name: str) -> str:
     several = len(every) > 1
     columns = [*(["root seed"] if several else []), *first["columns"]]
     rows = [
-        [*([str(root)] if several else []), *(_cell(cell) for cell in row)]
-        for root, one in every
-        for row in one["rows"]
+        [*([str(root)] if several else []), *(cell(text) for text in row)] for root, one in every for row in one["rows"]
     ]
-    made = _table(columns, rows)
+    made = as_table(columns, rows)
     return f"{made}\n\n{first['caption']}" if first["caption"] else made
 
 
@@ -236,15 +154,10 @@ def proved(saved: Saved, page: Path, *names: str) -> str:
     if not chosen:
         return "Nothing of this study is proved by machine."
     proofs = saved.root / "docs" / "proofs.md"
-    return _table(
+    return as_table(
         ("step", "statement", "verdict"),
-        ((f"[`{v['claim']}`]({_link(page, proofs, _slug(v))})", _cell(v["plain"]), v["status"]) for v in chosen),
+        ((f"[`{v['claim']}`]({link(page, proofs, slug(v))})", cell(v["plain"]), v["status"]) for v in chosen),
     )
-
-
-def _slug(v: dict[str, Any]) -> str:
-    """The anchor of a step's heading in docs/proofs.md."""
-    return re.sub(r"[^\w-]", "", f"{v['claim']} {v['status']}".lower().replace(" ", "-"))
 
 
 def studies(saved: Saved, page: Path) -> str:
@@ -255,13 +168,13 @@ def studies(saved: Saved, page: Path) -> str:
         right = sum(v["as_expected"] for v in found)
         rows.append(
             (
-                f"[{name}]({_link(page, saved.page(name))})",
-                _cell(registry.title(name)),
+                f"[{name}]({link(page, saved.page(name))})",
+                cell(registry.title(name)),
                 f"{right}/{len(found)}",
                 _time(saved.seconds(name)),
             )
         )
-    return _table(("study", "what it shows", "verdicts", "time"), rows)
+    return as_table(("study", "what it shows", "verdicts", "time"), rows)
 
 
 def compared(saved: Saved, page: Path, study: str, run: str) -> str:
@@ -276,16 +189,16 @@ def compared(saved: Saved, page: Path, study: str, run: str) -> str:
         rows.append(
             (
                 f"`{a['claim']}`",
-                _cell(a["label"]),
+                cell(a["label"]),
                 number(x),
                 number(y),
                 change,
-                _bound(a),
+                bound(a),
                 _pair(a["status"], b["status"]),
                 _pair(_held(a), _held(b)),
             )
         )
-    return _table(("claim", "on", "published", run, "relative change", "bound", "verdicts", "seeds"), rows)
+    return as_table(("claim", "on", "published", run, "relative change", "bound", "verdicts", "seeds"), rows)
 
 
 def _pair(a: str, b: str) -> str:
@@ -301,11 +214,11 @@ def catalogue(saved: Saved, page: Path) -> str:
         for claim in _claim_ids(found):
             each = [v for v in found if v["claim"] == claim]
             statuses = " ".join(dict.fromkeys(v["status"] for v in each))
-            said = f"`{claim}` in `{stated[claim]}`<br>{_cell(each[0]['plain'])}"
+            said = f"`{claim}` in `{stated[claim]}`<br>{cell(each[0]['plain'])}"
             rows.append((said, statuses, each[0]["source"]))
-        link = _link(page, saved.page(name), "claims")
-        made = _table(("claim, and where it is stated", "verdict", "source"), rows)
-        parts.append(f"## {name}\n\n[{_cell(registry.title(name))}]({link})\n\n{made}")
+        page_of = link(page, saved.page(name), "claims")
+        made = as_table(("claim, and where it is stated", "verdict", "source"), rows)
+        parts.append(f"## {name}\n\n[{cell(registry.title(name))}]({page_of})\n\n{made}")
     return "\n\n".join(parts)
 
 
@@ -315,11 +228,11 @@ def symbols(saved: Saved, page: Path) -> str:
     for name, subject in subjects().items():
         paper = subject.paper
         title = f"[{paper.title}]({paper.link})" if paper.link else f"*{paper.title}*"
-        rows = [(_cell(s.symbol), f"`{s.code}`", _cell(s.shape), _cell(s.meaning)) for s in subject.symbols]
+        rows = [(cell(s.symbol), f"`{s.code}`", cell(s.shape), cell(s.meaning)) for s in subject.symbols]
         parts += [
             f"## {subject.title}",
             f"From {paper.authors}, {title}, {paper.venue} {paper.year}. The mathematics is in `theory/{name}/`.",
-            _table(("symbol", "in code", "shape or unit", "meaning"), rows),
+            as_table(("symbol", "in code", "shape or unit", "meaning"), rows),
         ]
         parts += [f"```bibtex\n{paper.bibtex.strip()}\n```"] if paper.bibtex else []
     return "\n\n".join(parts)
@@ -355,6 +268,8 @@ BLOCKS: dict[str, Maker] = {
     "pictures": pictures,
     "table": table,
     "proved": proved,
+    "found": found,
+    "sections": sections,
     "studies": studies,
     "compared": compared,
     "proofs": lambda saved, page: proofs_report.as_markdown(saved.proofs),

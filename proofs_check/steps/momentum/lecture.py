@@ -10,18 +10,21 @@ sum, of mass δ − (1 − 1/N)^t and δ, δ = (1 − 1/N)^N. Values in [−R, R
 **Total effect.** A sample's gradient g is g/B of its batch's mean. As the weights sum to 1, its effect on the sum of
 all later averages is g/B, and on Φ it is −(N/B)ηg, *if later gradients do not answer*: on a quadratic of curvature
 h > 0 the displacement r and its velocity follow z ← Mz with det(I − M) = ηh, so that 0 is the only rest, and r_∞ = 0
-(`temperature.one_gradient` has what is left of the effect there: Σ_k r_k = −g/(hB)).
+(`temperature.one_gradient` has what is left of the effect there: Σ_k r_k = −g/(hB)). What sets the temperature is
+Σ_k r_k²: x is the sum of the displacements by all gradients so far, which are independent, so that C = BSΣ_k r_k² for
+g = 1. With z_0 = (−η, η)g/B the sum X = Σ_k M^k z_0 z_0ᵀ (M^k)ᵀ solves X = MXMᵀ + z_0 z_0ᵀ, which has one solution
+(`stationary_variance.unique`).
 """
 
 from __future__ import annotations
 
-__all__ = ["CHAPTER", "convention", "friction", "rule", "summed", "total_effect", "velocity", "window"]
+__all__ = ["CHAPTER", "convention", "friction", "rule", "squares", "summed", "total_effect", "velocity", "window"]
 
 from typing import Any
 
 import sympy as sp
 
-from lemmascope.proofs_check.methods.equality import all_equal
+from lemmascope.proofs_check.methods.equality import all_equal, equal, numerator
 from lemmascope.proofs_check.methods.kernels import ANY, age, count, eta, gamma, rate, same, since
 from lemmascope.proofs_check.methods.monotone import rational
 from lemmascope.proofs_check.methods.reals import decide
@@ -168,6 +171,31 @@ def total_effect(power: Any = 1, batch: Any = 1, feedback: bool = False) -> Outc
     )
 
 
+def squares(plus: Any = 1, two: Any = 2) -> Outcome:
+    """Σ_k r_k² on a mode of curvature h, and its limit under the rule: η₀/(2hB).
+
+    Args:
+        plus: what stands for the 1 of 1 + μ in the numerator.
+        two: what stands for the 2 of 2h in the limit.
+    """
+    B, h, eta_0 = sp.symbols("B h eta_0", positive=True)
+    D = (1 - gamma) * (2 * (1 + gamma) - eta * h)
+    q = 1 / B**2
+    moved, moving = eta * q * (plus + gamma) / (h * D), 2 * eta**2 * q / D
+    X = sp.Matrix([[moved, -moving / 2], [-moving / 2, moving]])  # Σ r_k², Σ r_k v_k, Σ v_k²
+    M = sp.Matrix([[1 - eta * h, -gamma], [eta * h, gamma]])
+    start = sp.Matrix([-eta, eta]) / B
+    again = M * X * M.T + start * start.T
+    ruled = X[0, 0].subs(eta, (1 - gamma) * B * eta_0)
+    limit = sp.cancel(sp.together(B * ruled / eta_0)).subs(eta_0, 0)  # a quotient of polynomials, continuous at 0
+    return both(
+        ("Σ r_k²", equal(again[0, 0], X[0, 0], "X = MXMᵀ + z_0z_0ᵀ", numerator)),
+        ("Σ r_k v_k", equal(again[0, 1], X[0, 1], "X = MXMᵀ + z_0z_0ᵀ", numerator)),
+        ("Σ v_k²", equal(again[1, 1], X[1, 1], "X = MXMᵀ + z_0z_0ᵀ", numerator)),
+        ("under the rule", equal(limit, 1 / (two * h), "BΣ r_k²/η₀ → 1/(2h), whatever μ and B", numerator)),
+    )
+
+
 def rule(batch: Any = 1, reach: Any = 1) -> Outcome:
     """(N/B)η = η₀ iff η = (B/N)η₀, which is (1 − μ)Bη₀.
 
@@ -286,6 +314,19 @@ CHAPTER = Chapter(
                 Planted("later gradients answer: h > 0", {"feedback": True}, hypothesis=True),
             ),
             source="slides",
+        ),
+        Step(
+            id="lecture.squares",
+            statement=(
+                r"one mode: $\sum_k r_k^2 = \frac{\eta(1+\mu)}{B^2h(1-\mu)(2(1+\mu)-\eta h)}$ for a gradient $g = 1$, "
+                r"so that $C = BS\sum_k r_k^2$; with $\eta = (1-\mu)B\eta_0$: $\frac{B}{\eta_0}\sum_k r_k^2 \to "
+                r"\frac1{2h}$"
+            ),
+            plain="one mode: Σ_k r_k² = η(1+μ)/(B²h(1−μ)(2(1+μ)−ηh)) = C/(BS), and by the rule BΣ_k r_k²/η₀ → 1/(2h)",
+            hypotheses=("0 < μ < 1", "0 < ηh < 2(1+μ)", "independent gradients of variance S"),
+            method="the equation of the sum of M^k z_0 z_0ᵀ (M^k)ᵀ, and the limit, by SymPy",
+            prove=squares,
+            planted=(Planted("2 for the 1 of 1+μ", {"plus": 2}), Planted("h for 2h", {"two": 1})),
         ),
         Step(
             id="lecture.rule",

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 import sympy as sp
 from hypothesis import given
@@ -10,6 +11,7 @@ from tolerances import assert_close
 
 from lemmascope.proofs_check.step import settle
 from lemmascope.proofs_check.steps.momentum import lecture
+from lemmascope.theory.temperature import quadratic
 from lemmascope.theory.verdict import Status
 
 TINY = sp.Rational(1, 10**6)
@@ -41,6 +43,8 @@ def test_each_step_is_proved_and_its_planted_errors_refuted(step):
         (lecture.total_effect, {"power": 2}),
         (lecture.total_effect, {"batch": 2}),
         (lecture.total_effect, {"feedback": True}),
+        (lecture.squares, {"plus": 1 + TINY}),
+        (lecture.squares, {"two": 2 - TINY}),
         (lecture.rule, {"batch": 1 - TINY}),
         (lecture.rule, {"reach": 1 + TINY}),
     ],
@@ -126,11 +130,15 @@ def test_without_gradients_the_parameters_coast(N, start, steps):
 
 @given(st.floats(0.1, 1), st.floats(0.5, 0.9))
 def test_where_later_gradients_answer_nothing_of_it_is_left(h, mu):
-    """The lecture's total effect is that of H = 0; on a quadratic Φ goes back to where it was."""
-    eta = 0.5
-    v = eta
+    """The lecture's total effect is that of H = 0; on a quadratic Φ goes back, and its way there sets C."""
+    eta, B, S = 0.5, 4, 1.7
+    v = eta / B
     r = -v
+    squares = r * r
     for _ in range(2000):  # the radius is at most 0.95
         v = mu * v + eta * h * r
         r -= v
+        squares += r * r
     assert_close(r, 0, "identity", scale=eta / (1 - mu))
+    stationary = quadratic.covariance(np.array([h]), np.array([[S]]), eta, mu, B)[0, 0]
+    assert_close(B * S * squares, stationary, "trajectory")
