@@ -8,6 +8,7 @@ import pytest
 from tolerances import assert_close, standard_errors
 
 from lemmascope.sims.cubic_cnn import minibatch
+from lemmascope.sims.cubic_cnn.backends.device import Unavailable, find_device
 from lemmascope.sims.cubic_cnn.backends.minibatch_loop import Compiled
 from lemmascope.sims.cubic_cnn.minibatch import Arrays, blocks, run
 from lemmascope.sims.cubic_cnn.problems import LawProblem
@@ -94,6 +95,20 @@ def test_every_engine_is_plain_weights(engine, B, parameters):
         moved = np.max(np.abs(expected - drawn.W_0))
         assert moved > 0.1
         assert_close(rebuilt(drawn, *(x[a] for x in coordinates)), expected, "backend", note=f"γ = {gamma}")
+
+
+def test_a_device_is_the_reference_too():
+    """Or is refused, in a sentence, where there is none."""
+    given = {"B": 8, "gammas": GAMMAS, "eta": ETA, "steps": STEPS}
+    try:
+        find_device()
+    except Unavailable as error:
+        with pytest.raises(InputError, match="backend = 'cupy' is not accepted"):
+            run(SMALL, rng_of(), **given, backend="cupy")
+        pytest.skip(f"there is no device: {error}")
+    found, expected = (run(SMALL, rng_of(), **given, backend=backend) for backend in ("cupy", "numpy"))
+    for name, values in vars(expected).items():
+        assert_close(getattr(found, name), values, "backend", scale=1.0, note=name)
 
 
 def test_a_batch_that_is_another_is_seen():
