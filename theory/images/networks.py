@@ -186,7 +186,8 @@ def _forward(
 ) -> tuple[Array, Array, list[_Layer], dict[str, Array]]:
     """Outputs, what the dense layer sees, the layers, and the batch's moments where there are normalizations."""
     xp = array_namespace(x)
-    a, layers, seen = x, [], {}
+    a, layers = x, []
+    seen: dict[str, Array] = {}
     for k, one in enumerate(net.convolutions, 1):
         neighbours = columns(a)
         z, u, variance = neighbours @ theta[f"K{k}"], None, None
@@ -224,7 +225,7 @@ def pattern(net: Architecture, theta: Params, x: Array) -> Array:
     return xp.concat([xp.reshape(layer.z > 0, (-1,)) for layer in _forward(net, theta, x)[2]])
 
 
-def _cross_entropy(o: Array, labels: Array) -> tuple[float, Array]:
+def _cross_entropy(o: Array, labels: Array) -> tuple[Array, Array]:
     """The mean of −log softmax(o)_y, and its gradient by o."""
     xp = array_namespace(o)
     n, classes = o.shape
@@ -233,18 +234,18 @@ def _cross_entropy(o: Array, labels: Array) -> tuple[float, Array]:
     powers = xp.exp(below)
     total = xp.sum(powers, axis=1, keepdims=True)
     losses = xp.log(total[:, 0]) - xp.sum(hot * below, axis=1)
-    return float(xp.mean(losses)), (powers / total - hot) / n
+    return xp.mean(losses), (powers / total - hot) / n
 
 
 def loss(net: Architecture, theta: Params, x: Array, labels: Array) -> float:
     """The mean cross-entropy of x (n, H, W, C) with labels (n,) of 0 … K − 1."""
-    return _cross_entropy(output(net, theta, x), labels)[0]
+    return float(_cross_entropy(output(net, theta, x), labels)[0])
 
 
 def slopes(
     net: Architecture, theta: Params, x: Array, labels: Array, *, reversed: bool = True
-) -> tuple[float, dict[str, Array], dict[str, Array]]:
-    """Loss, gradient in the structure of the parameters, and the batch's moments: mean1, variance1, …, if normalized.
+) -> tuple[Array, dict[str, Array], dict[str, Array]]:
+    """Loss (), gradient in the structure of the parameters, and if normalized the batch's mean1, variance1, … (C',).
 
     Args:
         reversed: whether kernels are reversed on the way back; without, it is the planted error.
