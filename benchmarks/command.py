@@ -7,22 +7,24 @@ __all__ = ["bench", "show"]
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from lemmascope.benchmarks import record as records
-from lemmascope.benchmarks.compiled import OWN, time_compiled
-from lemmascope.benchmarks.growth import TimeOwn, grow
+from lemmascope.benchmarks import tables, works
+from lemmascope.benchmarks.cubic_cnn.compiled import time_compiled
+from lemmascope.benchmarks.cubic_cnn.on_device import DEVICE, device_limits
+from lemmascope.benchmarks.growth import grow
+from lemmascope.benchmarks.libraries import LIBRARIES
 from lemmascope.benchmarks.limits import measure_limits
-from lemmascope.benchmarks.machine import machine
-from lemmascope.benchmarks.measure import Timing, measure_work
-from lemmascope.benchmarks.on_device import DEVICE, device_limits
-from lemmascope.benchmarks.peers import LIBRARIES, peers
-from lemmascope.benchmarks.work import WORKS, Inputs, small
+from lemmascope.benchmarks.machine import Others, machine
+from lemmascope.benchmarks.measure import measure_work
+from lemmascope.benchmarks.protocol import Work
 from lemmascope.sims.report.terminal import open_console
 from lemmascope.theory.errors import InputError, check_size
+
+Record = records.Record
 
 LEAST_ROUNDS = 5
 """Of fewer rounds no median is given."""
@@ -40,92 +42,83 @@ def _saying() -> Iterator[Callable[[str], None]]:
 
 
 def bench(
-    rows: Sequence[str] | None = None,
+    rows: Sequence[str] = (),
     *,
     rounds: int = LEAST_ROUNDS,
     without: Sequence[str] = (),
     out: Path | None = None,
+    merge: bool = False,
     quick: bool = False,
     growth: bool = True,
-    own: Sequence[Any] = OWN,
-    time_own: TimeOwn = time_compiled,
     root_seed: int = 0,
     console: Console | None = None,
-) -> dict[str, Any]:
+) -> Record:
     """Measure, print and write down.
 
     Args:
-        rows: letters of `benchmarks.work.WORKS`; all by default.
+        rows: letters of the works in `benchmarks.works`; all by default.
         rounds: turns of every implementation, 5 or more.
         without: libraries to leave out, "torch" and "jax".
-        out: file of the record; by default under the machine's name, and nowhere if ``quick`` or for some rows only.
+        out: file of the record; by default under the machine's name, and nowhere if ``quick``, or for some rows only
+            that are not to be merged.
+        merge: put what is measured in place of the same rows of the record that is there, and keep its others, each
+            with the day and the limits of its own measurement.
         quick: a look at a fraction of the size, where most of the time goes into compiling the peers.
         growth: also how the cost grows.
-        own: this project's implementations; the first is what all are held to.
-        time_own: what `benchmarks.growth.grow` calls.
         root_seed: root of the random streams.
         console: where the table goes; standard output by default.
 
     Returns:
-        The record, as written.
+        What was measured, as it is written.
 
     Raises:
-        InputError: an unknown row or library, fewer than five rounds, or ``out`` is no record of the benchmark.
+        InputError: an unknown row or library, fewer than five rounds, ``out`` is no record of the benchmark, or a quick
+            look is to be merged.
         OSError: ``out`` cannot be written, which is known before anything is measured.
     """
-    names = tuple(WORKS) if rows is None or not rows else tuple(dict.fromkeys(name.upper() for name in rows))
-    for name in names:
-        if name not in WORKS:
-            raise InputError("work", name, f"it must be one of {', '.join(WORKS)}")
+    found = works.find(rows)
     for library in without:
         if library not in LIBRARIES:
             raise InputError("without", library, f"it must be one of {', '.join(LIBRARIES)}")
     check_size("rounds", rounds, LEAST_ROUNDS)
+    if merge and quick:
+        raise InputError("merge", merge, "a quick look says nothing about speed, and is not put beside what does")
     console = console or open_console()
-    implementations = (*own, *peers(tuple(without)))
     with ExitStack() as around:
         # Before anything is measured: the whole takes three quarters of an hour.
-        kept = out is not None or (not quick and names == tuple(WORKS))
+        kept = out is not None or merge or (not quick and not rows)
         output = around.enter_context(records.output(out)) if kept else None
-        record = _measured(names, implementations, rounds, quick, root_seed, time_own if growth else None)
+        before = records.read(output.path) if output is not None and merge and output.path.exists() else None
+        record = _measured(found, without, rounds, quick, root_seed, growth)
         show(record, console)
         if output is not None:
-            output.json(record)
+            output.json(record if before is None else records.merged(before, record, tuple(works.rows())))
             console.print(f"written: {output.path}")
     return record
 
 
 def _measured(
-    names: Sequence[str],
-    implementations: Sequence[Any],
-    rounds: int,
-    quick: bool,
-    root_seed: int,
-    time_own: TimeOwn | None,
-) -> dict[str, Any]:
-    """The record of these rows, and of the growth where something times it."""
-    found = []
+    found: Sequence[Work], without: Sequence[str], rounds: int, quick: bool, root_seed: int, growth: bool
+) -> Record:
+    """The record of these works, and of the growth where it is asked for."""
+    measured = []
     with _saying() as say:
         say("measuring the machine's limits")
         limits = measure_limits(quick)
-        for name in names:
-            work = small(WORKS[name]) if quick else WORKS[name]
-            if work.on_device and (lacking := DEVICE[0].available()) is not None:
-                found.append((work, [Timing.refusal(one, work, lacking) for one in DEVICE]))
-                continue
-            inputs = Inputs.draw(work, root_seed)
+        for one in found:
+            work, others = one.small() if quick else one, Others()
+            implementations = [way for way in work.implementations if way.library not in without]
             seconds = 0.02 if quick else 0.35
-            compared = DEVICE if work.on_device else implementations
-            timings = measure_work(work, compared, rounds=rounds, seconds=seconds, say=say, inputs=inputs)
-            found.append((work, timings))
-        grown = grow(time_own, quick=quick, say=say) if time_own is not None else []
+            timings = measure_work(work, implementations, rounds=rounds, seconds=seconds, say=say, root_seed=root_seed)
+            measured.append(records.Measured(work, timings, others.share))
+        grown = grow(time_compiled, quick=quick, say=say) if growth else []
         say("measuring the machine's limits again")
         limits = limits.best_with(measure_limits(quick))
         devices = device_limits() if DEVICE[0].available() is None else None
-    return records.make(found, limits, grown, machine(), quick=quick, on_device=devices)
+    return records.make(measured, limits, grown, machine(), quick=quick, on_device=devices)
 
 
-def show(record: dict[str, Any], console: Console) -> None:
+def show(record: Record, console: Console) -> None:
     """Every implementation of every row, then the summary and the growth."""
     for row in record["rows"]:
         table = Table(title=f"{row['work']}: {row['described']}", title_justify="left")
@@ -137,12 +130,12 @@ def show(record: dict[str, Any], console: Console) -> None:
             if i["median_ms"] is None:
                 table.add_row(f"{i['name']}: {i['refused']}", "–", "–", "–", "–", "–")
                 continue
-            limit = f"{records.percent(i['of_limit'])} {i['limited_by']}"
+            limit = f"{tables.percent(i['of_limit'])} {i['limited_by']}"
             once = f"{i['prepare_seconds']:.1f}", f"{i['compile_seconds']:.1f}"
-            table.add_row(name, records.milliseconds(i["median_ms"]), limit, *once, f"{i['difference']:.0e}")
+            table.add_row(name, tables.milliseconds(i["median_ms"]), limit, *once, f"{i['difference']:.0e}")
         console.print(table)
     for row in record["rows"]:
-        s, short = records.summary(row), records.reason(row)
+        s, short = tables.summary(row), tables.reason(row)
         ratio = f"{s.ratio:.2g} × the best peer ({s.peer['name']})" if s.own and s.peer else "no ratio"
         line = f"{row['work']}: {ratio}; aim {row['at_least']:g} ×" + (f". Falls short: {short}" if short else "")
         console.print(line)
@@ -150,4 +143,5 @@ def show(record: dict[str, Any], console: Console) -> None:
         error = f" ± {g['error']:.2f}" if g["error"] is not None else ""
         exponent = "–" if g["exponent"] is None else f"{g['exponent']:.2f}"
         console.print(f"time against {g['size']}: exponent {exponent}{error} (expected {g['expected']})")
-    console.print(records.where(record))
+    for line in tables.sessions(record):
+        console.print(line)

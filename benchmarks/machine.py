@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["device", "file_name", "machine", "versions"]
+__all__ = ["Others", "device", "file_name", "machine", "versions"]
 
 import os
 import platform
 import re
 import shutil
 import subprocess
+import time
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from lemmascope.sims.run.provenance import processor
@@ -68,3 +70,29 @@ def file_name(found: dict[str, Any]) -> str:
     parts = [found["processor"], f"{found['cores']} cores", found["device"] or ""]
     plain = re.sub(r"\((?:R|TM|C)\)", "", " ".join(part for part in parts if part), flags=re.IGNORECASE)
     return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")
+
+
+class Others:
+    """The share of this machine's processors that other programs had since this was made; None if it cannot be told."""
+
+    def __init__(self) -> None:
+        self._wall, self._rest = time.perf_counter(), _rest()
+
+    @property
+    def share(self) -> float | None:
+        """Of all cores, 0 … 1."""
+        wall, rest = time.perf_counter() - self._wall, _rest()
+        if rest is None or self._rest is None or not wall:
+            return None
+        return min(1.0, max(0.0, (rest - self._rest) / (wall * (os.cpu_count() or 1))))
+
+
+def _rest(path: Path = Path("/proc/stat")) -> float | None:
+    """Seconds that the cores have worked for others than this process and what it has waited for; Linux counts them."""
+    try:
+        ticks = [int(x) for x in path.read_text("ascii").split("\n", 1)[0].split()[1:9]]
+    except (OSError, ValueError):
+        return None
+    user, nice, system, _idle, _waiting, *interrupts_and_stolen = ticks
+    busy = (user + nice + system + sum(interrupts_and_stolen)) / os.sysconf("SC_CLK_TCK")
+    return busy - sum(os.times()[:4])

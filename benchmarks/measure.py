@@ -1,22 +1,19 @@
-"""The measurement: trajectories compared first, then implementations in turn, medians over rounds."""
+"""The measurement: results compared first, then implementations in turn, medians over rounds."""
 
 from __future__ import annotations
 
-__all__ = ["TOLERANCE", "Timing", "compare", "measure_work"]
+__all__ = ["Timing", "compare", "measure_work"]
 
 import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
+from typing import Any
 
 import numpy as np
 
-from lemmascope.benchmarks.protocol import RECORDED, Cost, Implementation, Run
-from lemmascope.benchmarks.work import Inputs, Work
-
-TOLERANCE = 1e-9
-"""Largest difference of two trajectories, relative to the largest magnitude of the quantity over its run."""
+from lemmascope.benchmarks.protocol import Cost, Implementation, Run, Work
 
 FIRST = 8
 """Iterations of the two runs that tell the compile time from the rest."""
@@ -32,18 +29,18 @@ class Timing:
     """What was found for one implementation on one work.
 
     Attributes:
-        name, peer, formulation, cost: as in `benchmarks.protocol.Implementation`.
+        name, library, formulation, cost: as in `benchmarks.protocol.Implementation`.
         chosen: what a tuned form chose.
         refused: why it was not timed; None for what was.
-        difference: the largest relative difference of its trajectory from the first implementation's; NaN where it
-            has none.
+        difference: the largest relative difference of its result from the first implementation's; NaN where it has
+            none.
         prepare, compile: seconds.
         iterations: in a round.
         rounds: seconds an iteration, round by round.
     """
 
     name: str
-    peer: bool
+    library: str
     formulation: str
     cost: Cost
     chosen: str = ""
@@ -54,35 +51,29 @@ class Timing:
     iterations: int = 0
     rounds: list[float] = field(default_factory=list)
 
-    @classmethod
-    def refusal(cls, implementation: Implementation, work: Work, why: str) -> Timing:
-        """What was not timed, and why not."""
-        one = implementation
-        return cls(one.name, one.peer, one.formulation, one.cost(work), refused=why)
-
     @property
     def seconds(self) -> float:
         """Median seconds an iteration; NaN where it was not timed."""
         return median(self.rounds) if self.rounds else math.nan
 
 
-def compare(found: np.ndarray, expected: np.ndarray) -> tuple[float, str]:
-    """The largest relative difference of two trajectories (S, A, T, 5), and in which quantity.
+def compare(found: np.ndarray, expected: np.ndarray, recorded: Sequence[str]) -> tuple[float, str]:
+    """The largest relative difference of two results (…, T, quantities), and in which quantity.
 
-    Relative to the largest magnitude of the quantity over the run of its seed and cell. A number that is finite in
+    Relative to the largest magnitude of the quantity over T, as `protocol.Work` has it. A number that is finite in
     one of them alone is an infinite difference.
     """
     if found.shape != expected.shape:
         return math.inf, f"shape {found.shape} in place of {expected.shape}"
     finite = np.isfinite(expected)
-    scale = np.max(np.abs(np.where(finite, expected, 0.0)), axis=2, keepdims=True)
+    scale = np.max(np.abs(np.where(finite, expected, 0.0)), axis=-2, keepdims=True)
     with np.errstate(invalid="ignore"):
         difference = np.abs(found - expected) / np.where(scale > 0, scale, 1.0)
     same = (found == expected) | (np.isnan(found) & np.isnan(expected))
     difference = np.where(same, 0.0, np.where(np.isfinite(found) & finite, difference, math.inf))
-    by_quantity = difference.max(axis=(0, 1, 2))
+    by_quantity = difference.max(axis=tuple(range(difference.ndim - 1)))
     worst = int(np.argmax(by_quantity))
-    return float(by_quantity[worst]), RECORDED[worst]
+    return float(by_quantity[worst]), recorded[worst]
 
 
 def _timed(call: Callable[[], object]) -> float:
@@ -97,25 +88,20 @@ def _reason(error: BaseException) -> str:
 
 
 def _admit(
-    work: Work,
-    inputs: Inputs,
-    implementation: Implementation,
-    timing: Timing,
-    expected: np.ndarray | None,
-    seconds: float,
+    work: Work, inputs: Any, implementation: Implementation, timing: Timing, expected: np.ndarray | None, seconds: float
 ) -> tuple[Run, np.ndarray]:
-    """Prepare, compile, compare; sets ``timing.refused`` where the trajectory disagrees."""
+    """Prepare, compile, compare; sets ``timing.refused`` where the result disagrees."""
     start = time.perf_counter()
     run = implementation.prepare(inputs)
     timing.prepare, timing.chosen = time.perf_counter() - start, run.chosen
     first, second = _timed(lambda: run(FIRST)), _timed(lambda: run(FIRST))
     timing.compile = max(first - second, 0.0)
-    trajectory = run(work.iterations)
+    result = run(work.iterations)
     if expected is not None:
-        timing.difference, quantity = compare(trajectory, expected)
-        if not timing.difference <= TOLERANCE:
-            timing.refused = f"its trajectory differs by {timing.difference:.1e} in {quantity}; not timed"
-            return run, trajectory
+        timing.difference, quantity = compare(result, expected, work.recorded)
+        if not timing.difference <= work.tolerance:
+            timing.refused = f"it differs by {timing.difference:.1e} in {quantity}; not timed"
+            return run, result
     # A whole number of blocks of eight steps, so that unrolled code computes nothing for the bin.
     timing.iterations = FIRST * max(1, math.ceil(seconds / second))
     run(timing.iterations)  # JAX compiles anew for each length
@@ -123,7 +109,7 @@ def _admit(
     if once < seconds:
         timing.iterations = FIRST * max(1, math.ceil(timing.iterations * seconds / once / FIRST))
         run(timing.iterations)
-    return run, trajectory
+    return run, result
 
 
 def measure_work(
@@ -134,12 +120,12 @@ def measure_work(
     seconds: float = 0.35,
     rest: float = REST,
     say: Say = lambda _: None,
-    inputs: Inputs | None = None,
+    root_seed: int = 0,
 ) -> list[Timing]:
     """Time all implementations of a work against each other.
 
-    The first one's trajectory is what the others are held to, `TOLERANCE`; one that disagrees, fails or is not
-    available is not timed, and says so. In each round every implementation has one turn of at least ``seconds``, from
+    The first one's result is what the others are held to; one that disagrees, fails or is not available is not timed,
+    and says so. In each round every implementation has one turn of at least ``seconds``, from
     the initial weights; the order is shifted by one from round to round.
 
     Args:
@@ -149,27 +135,25 @@ def measure_work(
         seconds: least length of a turn.
         rest: seconds before each turn.
         say: told what is being done.
-        inputs: the data; drawn where not given.
+        root_seed: root of the streams of its data.
     """
-    inputs = Inputs.draw(work) if inputs is None else inputs
-    timings, running = [], []
+    timings = [
+        Timing(one.name, one.library, one.formulation, one.cost(work), refused=one.available())
+        for one in implementations
+    ]
+    able = [(one, t) for one, t in zip(implementations, timings, strict=True) if t.refused is None]
+    inputs = work.draw(root_seed) if able else None
+    running: list[tuple[Timing, Run]] = []
     expected: np.ndarray | None = None
-    for implementation in implementations:
-        timing = Timing(implementation.name, implementation.peer, implementation.formulation, implementation.cost(work))
-        timings.append(timing)
-        timing.refused = implementation.available()
-        if timing.refused is None and not implementation.supports(work):
-            timing.refused = "it cannot do this work"
-        if timing.refused is not None:
-            continue
+    for implementation, timing in able:
         say(f"{work.name}: checking {timing.name}")
         try:
-            run, trajectory = _admit(work, inputs, implementation, timing, expected, seconds)
+            run, result = _admit(work, inputs, implementation, timing, expected, seconds)
         except Exception as error:  # another library's error, whatever it is, is a line of the table
             timing.refused = _reason(error)
             continue
         if expected is None:
-            expected, timing.difference = trajectory, 0.0
+            expected, timing.difference = result, 0.0
         if timing.refused is None:
             running.append((timing, run))
     for turn in range(rounds):

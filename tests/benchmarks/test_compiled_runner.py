@@ -6,42 +6,48 @@ import numpy as np
 import pytest
 from emulated import Emulated
 
-from lemmascope.benchmarks.compiled import OWN, Compiled, time_compiled
-from lemmascope.benchmarks.measure import TOLERANCE, Timing, compare
-from lemmascope.benchmarks.on_device import DEVICE, OnDevice
-from lemmascope.benchmarks.own import Reference
+from lemmascope.benchmarks import works
+from lemmascope.benchmarks.cubic_cnn.compiled import OWN, Compiled, time_compiled
+from lemmascope.benchmarks.cubic_cnn.on_device import DEVICE, OnDevice
+from lemmascope.benchmarks.cubic_cnn.own import Reference
+from lemmascope.benchmarks.cubic_cnn.work import RECORDED
+from lemmascope.benchmarks.measure import compare, measure_work
+from lemmascope.benchmarks.protocol import TOLERANCE
 from lemmascope.benchmarks.record import documents, saved
-from lemmascope.benchmarks.work import WORKS, Inputs, small
+
+WORKS = {work.name: work for work in works.find()}
 
 
 @pytest.mark.parametrize("name", ["A", "D", "H", "P"])
 def test_it_agrees_with_the_reference_and_starts_anew_each_time(name):
-    work = small(WORKS[name])
-    inputs = Inputs.draw(work)
+    work = WORKS[name].small()
+    inputs = work.draw()
     expected = Reference().prepare(inputs)(40)
     run = Compiled(cores=2).prepare(inputs)
     for _ in range(2):
-        difference, quantity = compare(run(40), expected)
+        difference, quantity = compare(run(40), expected, RECORDED)
         assert difference < TOLERANCE, quantity
-    assert compare(run(17), expected[:, :, :17])[0] < TOLERANCE
+    assert compare(run(17), expected[:, :, :17], RECORDED)[0] < TOLERANCE
     assert np.array_equal(Compiled(cores=1).prepare(inputs)(40), run(40))
 
 
 def test_weight_space_agrees_too():
-    work = small(WORKS["B"], divisor=5)
-    run = Compiled().prepare(Inputs.draw(work))
+    work = WORKS["B"].small(divisor=5)
+    run = Compiled().prepare(work.draw())
     assert run.chosen == Compiled().representation(work)
-    assert compare(run(40), Reference("weights").prepare(Inputs.draw(work))(40))[0] < TOLERANCE
+    assert compare(run(40), Reference("weights").prepare(work.draw())(40), RECORDED)[0] < TOLERANCE
 
 
 def test_the_row_for_a_device_says_why_it_is_not_measured(monkeypatch):
-    why = OnDevice().available()
-    if why is not None:
-        timing = Timing.refusal(OnDevice(), WORKS["G"], why)
-        assert timing.refused == why
-        assert timing.cost.flops == 2 * 1024 * 200**2 * 10
-    assert [one.peer for one in DEVICE] == [False] + [True] * 4
-    assert WORKS["G"].on_device
+    monkeypatch.setattr(OnDevice, "available", lambda self: "there is none")
+    work = WORKS["G"]
+    monkeypatch.setattr(type(work), "draw", lambda *_: pytest.fail("nothing can use them"))
+    (timing,) = measure_work(work, [OnDevice()])
+    assert timing.refused == "there is none"
+    assert timing.cost.flops == 2 * 1024 * 200**2 * 10
+    assert [one.library for one in DEVICE] == [""] + ["jax"] * 4
+    assert work.implementations == DEVICE
+    assert work.on_device
     assert not WORKS["D"].on_device
 
 
@@ -49,12 +55,12 @@ def test_the_row_for_a_device_says_why_it_is_not_measured(monkeypatch):
 def test_the_kernel_of_the_device_agrees_where_it_is_emulated(name, tmp_path):
     if shutil.which("g++") is None:
         pytest.skip("no g++ to compile the emulator with")
-    work = small(WORKS[name], divisor=20)
-    inputs = Inputs.draw(work)
+    work = WORKS[name].small(divisor=20)
+    inputs = work.draw()
     expected = Reference().prepare(inputs)(20)
     run = OnDevice(Emulated(tmp_path), threads=64).prepare(inputs)
     for _ in range(2):
-        assert compare(run(20), expected)[0] < TOLERANCE
+        assert compare(run(20), expected, RECORDED)[0] < TOLERANCE
 
 
 def test_the_reference_comes_first():

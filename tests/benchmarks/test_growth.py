@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from lemmascope.benchmarks.cubic_cnn.own import time_reference
 from lemmascope.benchmarks.growth import Study, fit, grow, studies
-from lemmascope.benchmarks.own import time_reference
 from lemmascope.theory.cubic_cnn.parameters import HEADLINE
 
 

@@ -2,18 +2,21 @@
 
 import json
 import math
+import os
 
 import pytest
 
+from lemmascope.benchmarks import machine as bench_machine
 from lemmascope.benchmarks import record as records
+from lemmascope.benchmarks import tables, works
 from lemmascope.benchmarks.growth import Growth, Study
 from lemmascope.benchmarks.limits import Limits
-from lemmascope.benchmarks.machine import file_name, machine
+from lemmascope.benchmarks.machine import Others, file_name, machine
 from lemmascope.benchmarks.measure import Timing
 from lemmascope.benchmarks.protocol import Cost
-from lemmascope.benchmarks.work import WORKS
 from lemmascope.theory.cubic_cnn.parameters import HEADLINE
 
+WORKS = {work.name: work for work in works.find(["A", "H", "P", "Q"])}
 LIMITS = Limits({"float64": 1e11, "float32": 2e11}, ((1e5, 1e11), (1e8, 1e10)))
 MACHINE = {
     "processor": "Imagined(R) CPU @ 2.0GHz",
@@ -26,17 +29,17 @@ MACHINE = {
 
 def timing(name, ms, peer=False, refused=None, flops=1e8, size=1e5):
     """1e8 operations take 1 ms at the limit."""
-    found = Timing(name, peer, "one product", Cost(flops, size, size), refused=refused)
+    found = Timing(name, "jax" if peer else "", "one product", Cost(flops, size, size), refused=refused)
     if refused is None:
         found.rounds, found.difference, found.iterations = [1e-3 * ms * f for f in (0.9, 1, 1.1, 1, 1)], 1e-15, 8
         found.prepare = found.compile = 0.0
     return found
 
 
-def made(work="A", own=2.0, peer=20.0, **of_own):
+def made(work="A", own=2.0, peer=20.0, others=None, grown=True, **of_own):
     timings = [timing("ours", own, **of_own), timing("slow ours", 9 * own), timing("theirs", peer, peer=True)]
     growth = Growth(Study("d", "0", (10, 1000), HEADLINE), ((10, 1e-4), (1000, 1.1e-4)), 0.02, 0.01)
-    return records.make([(WORKS[work], timings)], LIMITS, [growth], MACHINE)
+    return records.make([records.Measured(WORKS[work], timings, others)], LIMITS, [growth] if grown else [], MACHINE)
 
 
 def test_the_record_holds_every_round_and_is_json(tmp_path):
@@ -60,9 +63,9 @@ def test_another_file_is_refused(tmp_path):
 
 
 def test_the_fastest_of_each_side_is_compared():
-    s = records.summary(made()["rows"][0])
+    s = tables.summary(made()["rows"][0])
     assert (s.own["name"], s.peer["name"], s.ratio) == ("ours", "theirs", pytest.approx(10.0))
-    assert records.reason(made()["rows"][0]) == ""
+    assert tables.reason(made()["rows"][0]) == ""
 
 
 @pytest.mark.parametrize(
@@ -76,31 +79,31 @@ def test_the_fastest_of_each_side_is_compared():
 )
 def test_what_falls_short_says_why(changes, said):
     row = made(**changes)["rows"][0]
-    assert said in records.reason(row)
-    assert "✗" in records.table(made(**changes))
+    assert said in tables.reason(row)
+    assert "✗" in tables.table(made(**changes))
 
 
 def test_a_row_without_peers_says_what_to_install():
     absent = timing("theirs", math.nan, peer=True, refused="jax is not installed: pip install 'lemmascope[peers]'")
-    row = records.make([(WORKS["A"], [timing("ours", 1.0), absent])], LIMITS, [], MACHINE)
-    assert "pip install 'lemmascope[peers]'" in records.table(row)
+    row = records.make([records.Measured(WORKS["A"], [timing("ours", 1.0), absent])], LIMITS, [], MACHINE)
+    assert "pip install 'lemmascope[peers]'" in tables.table(row)
 
 
 def test_the_tables():
     record = made()
-    lines = records.table(record).splitlines()
+    lines = tables.table(record).splitlines()
     assert lines[2] == (
-        "| A | m = 10, N = 100, P = 3, d = 500; one seed | 2.00 (ours) | 20.0 (theirs) | ✓ 10 × | 7 × "
+        "| A | m = 10, N = 100, P = 3, d = 500; one seed | 2.00 (ours) | 20.0 (theirs) | ✓ 10 × (10 … 10) | 7 × "
         "| 50% of the product rate |  |"
     )
     assert "100 Gflop/s (float64)" in lines[-1]
     assert "10 GB/s from memory, 100 from cache" in lines[-1]
-    assert "| d | 10 … 1000 | 0.100 … 0.110 | 0.02 ± 0.01 | 0 |" in records.growth_table(record)
+    assert "| d | 10 … 1000 | 0.100 … 0.110 | 0.02 ± 0.01 | 0 |" in tables.growth_table(record)
 
 
 @pytest.mark.parametrize(("x", "text"), [(0.01234, "0.0123"), (1.0, "1.00"), (56.78, "56.8"), (1234.0, "1234")])
 def test_milliseconds_have_three_digits(x, text):
-    assert records.milliseconds(x) == text
+    assert tables.milliseconds(x) == text
 
 
 def test_the_limit_is_the_larger_of_products_and_traffic():
@@ -123,3 +126,66 @@ def test_the_machine_gives_a_plain_file_name():
     found = machine()
     assert found["cores"] >= 1
     assert found["versions"]["numpy"]
+
+
+def test_each_row_keeps_the_session_that_it_was_measured_in():
+    old = made("A", others=0.5)
+    both = records.merged(old, made("Q", others=0.25, grown=False), ["A", "H", "Q"])
+    assert [(row["work"], row["session"]) for row in both["rows"]] == [("A", 0), ("Q", 1)]
+    assert both["rows"][0] == old["rows"][0]
+    assert [one["session"] for one in both["growth"]] == [0]
+    lines = tables.table(both).splitlines()
+    assert lines[-2].startswith("- A: Imagined")
+    assert "other programs had up to 50% of the processors" in lines[-2]
+    assert lines[-1].startswith("- Q: Imagined")
+    assert "up to 25%" in lines[-1]
+    assert old == made("A", others=0.5)
+
+
+def test_a_row_that_is_measured_again_takes_its_place():
+    old = records.merged(made("Q"), made("A", grown=False), ["A", "Q"])
+    assert [row["work"] for row in old["rows"]] == ["A", "Q"]
+    new = records.merged(old, made("A", own=1.0, grown=False), ["A", "Q"])
+    assert [row["implementations"][0]["median_ms"] for row in new["rows"]] == [pytest.approx(1.0), pytest.approx(2.0)]
+    assert len(new["sessions"]) == 2  # the one of the first A is gone
+    assert [row["session"] for row in new["rows"]] == [1, 0]
+
+
+def test_rows_that_are_no_more_go_with_their_session():
+    found = records.merged(made("A", grown=False), made("Q"), ["Q"])
+    assert [(row["work"], row["session"]) for row in found["rows"]] == [("Q", 0)]
+    assert [one["session"] for one in found["growth"]] == [0]
+    assert len(found["sessions"]) == 1
+
+
+def test_the_ratio_is_also_given_by_round():
+    record = made()
+    ours, _, theirs = record["rows"][0]["implementations"]
+    theirs["rounds_ms"] = [10 * x for x in reversed(ours["rounds_ms"])]
+    s = tables.summary(record["rows"][0])
+    assert (s.least, s.most) == (pytest.approx(9.0), pytest.approx(10 / 0.9))
+
+
+def test_others_are_what_the_cores_did_less_what_this_process_did(monkeypatch):
+    now, rest = [0.0], [100.0]
+    monkeypatch.setattr(bench_machine.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(bench_machine.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(bench_machine, "_rest", lambda: rest[0])
+    others = Others()
+    now[0], rest[0] = 10.0, 105.0
+    assert others.share == pytest.approx(0.25)
+    rest[0] = None
+    assert others.share is None
+
+
+def test_what_this_process_does_is_not_of_others(tmp_path):
+    """Three seconds of others in the kernel's counters, idle and waiting left out."""
+    stat = tmp_path / "stat"
+    ticks = round((sum(os.times()[:4]) + 3) * os.sysconf("SC_CLK_TCK"))
+    stat.write_text(f"cpu  {ticks} 0 0 999999 888888 0 0 0 0 0\ncpu0 1 2 3\n", encoding="ascii")
+    before = sum(os.times()[:4])
+    found = bench_machine._rest(stat)
+    after = sum(os.times()[:4])
+    assert found is not None
+    assert ticks / os.sysconf("SC_CLK_TCK") - after <= found <= ticks / os.sysconf("SC_CLK_TCK") - before
+    assert bench_machine._rest(tmp_path / "nothing") is None

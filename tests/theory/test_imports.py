@@ -83,6 +83,7 @@ LAYERS = {
 """What a folder of sims/ may not import of sims/; an engine serves studies, and knows none. "" are its own modules."""
 
 DYNAMIC = {
+    "benchmarks/works/__init__.py",
     "lemmascope/cli/catalogue.py",
     "lemmascope/cli/fields.py",
     "lemmascope/cli/main.py",

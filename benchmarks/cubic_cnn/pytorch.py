@@ -6,34 +6,17 @@ __all__ = ["PYTORCH_PEERS", "Torch"]
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 
-from lemmascope.benchmarks.peers.choice import LAYOUTS, fastest, missing
-from lemmascope.benchmarks.protocol import Cost, Run, weight_space_cost
-from lemmascope.benchmarks.work import Inputs, Work
-
-Loop = Callable[[int], np.ndarray]
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    if count == before:
-        yield
-        return
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+from lemmascope.benchmarks.cubic_cnn.own import weight_space_cost
+from lemmascope.benchmarks.cubic_cnn.work import LAYOUTS, CubicCNN, Inputs
+from lemmascope.benchmarks.libraries import Loop, fastest, missing, on_threads
+from lemmascope.benchmarks.protocol import Cost, Run
 
 
 def _autograd(network: Any) -> Callable[[int], list[Any]]:
@@ -121,7 +104,6 @@ class Torch:
     way: str
     tuned: bool = False
     unrolled: int = 1
-    peer = True
     library = "torch"
 
     @property
@@ -142,10 +124,6 @@ class Torch:
         if (absent := missing("torch")) is None and self.way == "compile" and compiler is None:
             return "torch.compile needs a C++ compiler: install g++ or clang++"
         return absent
-
-    def supports(self, work: Work) -> bool:
-        """Every work."""
-        return True
 
     def prepare(self, inputs: Inputs) -> Run:
         """Tensors, compilation and, if tuned, the choice of layout and threads."""
@@ -168,19 +146,19 @@ class Torch:
     def _loop(self, inputs: Inputs, layout: str, threads: int, unrolled: int) -> Loop:
         import torch
 
-        from lemmascope.benchmarks.peers.torch_network import Network
+        from lemmascope.benchmarks.cubic_cnn.torch_network import Network
 
         network = Network(inputs, layout, separated=self.tuned)
         make = {"autograd": _autograd, "hand": _by_hand}.get(self.way)
         loop = make(network) if make is not None else _compiled(network, unrolled)
 
         def run(iterations: int) -> np.ndarray:
-            with _threads(threads):
+            with on_threads(threads):
                 return torch.stack(loop(iterations)).permute(2, 3, 0, 1).numpy()
 
         return run
 
-    def cost(self, work: Work) -> Cost:
+    def cost(self, work: CubicCNN) -> Cost:
         """Two products with the patches, shared by the cores."""
         p = work.parameters
         return weight_space_cost(work, rows=p.N * (p.P - self.tuned), cores=os.cpu_count() or 1)

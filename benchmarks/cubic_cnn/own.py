@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Reference", "coefficient_system", "exact_system", "time_reference"]
+__all__ = ["Reference", "coefficient_system", "exact_system", "time_reference", "weight_space_cost"]
 
 import time
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from lemmascope.benchmarks.protocol import Cost, Run, weight_space_cost
-from lemmascope.benchmarks.work import STUDY, Inputs, Work
+from lemmascope.benchmarks.cubic_cnn.work import STUDY, CubicCNN, Inputs
+from lemmascope.benchmarks.protocol import Cost, Run
 from lemmascope.sims.cubic_cnn.problems import LawProblem
 from lemmascope.sims.seeds import streams
 from lemmascope.theory.cubic_cnn.coefficients import CoefficientSystem
@@ -21,6 +21,13 @@ from lemmascope.theory.cubic_cnn.model import log1p_exp
 from lemmascope.theory.cubic_cnn.parameters import Parameters
 from lemmascope.theory.cubic_cnn.weights import WeightSystem
 from lemmascope.theory.optimizers import MomentumAverage
+
+
+def weight_space_cost(work: CubicCNN, *, rows: int, cores: int) -> Cost:
+    """Two products with a (rows, d) matrix of patches; it is read twice, the weights and buffer read and written."""
+    p, S, A = work.parameters, work.seeds, len(work.cells)
+    patches, state = 8.0 * S * rows * p.d, 8.0 * S * A * p.m * p.d
+    return Cost(flops=4.0 * S * rows * A * p.m * p.d, bytes=2 * patches + 4 * state, resident=patches / cores)
 
 
 def coefficient_system(inputs: Inputs) -> CoefficientSystem:
@@ -71,7 +78,7 @@ class Reference:
 
     representation: str = "coefficients"
     cores: int = 1
-    peer = False
+    library = ""
 
     @property
     def name(self) -> str:
@@ -86,10 +93,6 @@ class Reference:
     def available(self) -> None:
         """Always."""
 
-    def supports(self, work: Work) -> bool:
-        """Every work."""
-        return True
-
     def prepare(self, inputs: Inputs) -> Run:
         """Form K, or stack X."""
         system: Any
@@ -99,7 +102,7 @@ class Reference:
             system = WeightSystem(inputs.X, inputs.y, inputs.W_0, inputs.w_star, lam=0.0, signal_patches=1)
         return Run(lambda T: _trajectory(system, inputs.y, inputs.small, inputs.eta, inputs.gamma, T))
 
-    def cost(self, work: Work) -> Cost:
+    def cost(self, work: CubicCNN) -> Cost:
         """K is read once an iteration, or X twice; the coordinates and their buffer are read and written."""
         p, S, A = work.parameters, work.seeds, len(work.cells)
         if self.representation == "weights":

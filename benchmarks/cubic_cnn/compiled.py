@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from lemmascope.benchmarks.own import Reference, coefficient_system, exact_system
-from lemmascope.benchmarks.protocol import Cost, Run, weight_space_cost
-from lemmascope.benchmarks.work import Inputs, Work
+from lemmascope.benchmarks.cubic_cnn.own import Reference, coefficient_system, exact_system, weight_space_cost
+from lemmascope.benchmarks.cubic_cnn.work import CubicCNN, Inputs
+from lemmascope.benchmarks.protocol import Cost, Run
 from lemmascope.sims.cubic_cnn.backends.compiled import CompiledKernel, unavailable
 from lemmascope.sims.cubic_cnn.backends.kernel import TRACED, Start
 from lemmascope.sims.cubic_cnn.cost import choose_representation, costs, lay_out
@@ -96,7 +96,7 @@ class Compiled:
     """
 
     cores: int = os.cpu_count() or 1
-    peer = False
+    library = ""
     name = "compiled"
     formulation = "one product with K, or one pass over the noise patches, as the cost model says"
 
@@ -104,11 +104,7 @@ class Compiled:
         """Without Numba, why not."""
         return unavailable()
 
-    def supports(self, work: Work) -> bool:
-        """Every work."""
-        return True
-
-    def representation(self, work: Work) -> str:
+    def representation(self, work: CubicCNN) -> str:
         """What `simulate` would take for a long run."""
         return choose_representation(
             LawProblem(work.parameters), asked="auto", all_linear=True, optimizers=len(work.cells), iterations=10_000
@@ -128,7 +124,7 @@ class Compiled:
             system = WeightSystem(inputs.X, inputs.y, inputs.W_0, inputs.w_star, lam=0.0, signal_patches=1)
         return Run(_runner(system, inputs.small, inputs.eta, inputs.gamma, problem, self.cores), f"{name}")
 
-    def cost(self, work: Work) -> Cost:
+    def cost(self, work: CubicCNN) -> Cost:
         """K is read once an iteration, or the noise patches; the state stays in cache."""
         p, S, A = work.parameters, work.seeds, len(work.cells)
         if self.representation(work) == "weights":

@@ -1,19 +1,22 @@
-"""What a tuned form chooses: among variants of one formulation, the one that a short measurement finds fastest."""
+"""The peers' libraries: which are there, and what a tuned form chooses by a short measurement."""
 
 from __future__ import annotations
 
-__all__ = ["LAYOUTS", "fastest", "missing"]
+__all__ = ["LIBRARIES", "Loop", "double", "fastest", "missing", "on_threads"]
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 
-LAYOUTS = ("X·Wᵀ", "W·Xᵀ")
-"""The skinny product of patches and weights, patch-major with Wᵀ (d, m) as the state, or neuron-major with W (m, d)."""
+LIBRARIES = ("torch", "jax")
 
 STEPS, SECONDS, REPEATS = 8, 0.15, 3
+
+Loop = Callable[[int], np.ndarray]
 
 
 def missing(library: str) -> str | None:
@@ -25,7 +28,7 @@ def missing(library: str) -> str | None:
     return None if found else f"{library} is not installed: pip install 'lemmascope[peers]'"
 
 
-def fastest(variants: Mapping[str, Callable[[int], np.ndarray]]) -> str:
+def fastest(variants: Mapping[str, Loop]) -> str:
     """The name of the variant whose `STEPS` iterations take least, the best of several; all compiled before."""
     if len(variants) == 1:
         return next(iter(variants))
@@ -41,3 +44,26 @@ def fastest(variants: Mapping[str, Callable[[int], np.ndarray]]) -> str:
             best[name], spent = min(best[name], took), spent + took
         rounds += 1
     return min(best, key=lambda name: best[name])
+
+
+def double() -> AbstractContextManager[Any]:
+    """JAX in double precision for what runs inside, and for nothing else in the process."""
+    import jax
+
+    return jax.enable_x64(True)
+
+
+@contextmanager
+def on_threads(count: int) -> Iterator[None]:
+    """PyTorch on so many threads, for what runs inside."""
+    import torch
+
+    before = torch.get_num_threads()
+    if count == before:
+        yield
+        return
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -6,23 +6,16 @@ __all__ = ["JAX_PEERS", "Jax"]
 
 import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from lemmascope.benchmarks.peers.choice import LAYOUTS, fastest, missing
-from lemmascope.benchmarks.protocol import Cost, Run, weight_space_cost
-from lemmascope.benchmarks.work import Inputs, Work
-
-
-def _double() -> AbstractContextManager[Any]:
-    """Double precision for what runs inside, and for nothing else in the process."""
-    import jax
-
-    return jax.enable_x64(True)
+from lemmascope.benchmarks.cubic_cnn.own import weight_space_cost
+from lemmascope.benchmarks.cubic_cnn.work import LAYOUTS, CubicCNN, Inputs
+from lemmascope.benchmarks.libraries import double, fastest, missing
+from lemmascope.benchmarks.protocol import Cost, Run
 
 
 def _scan(
@@ -117,7 +110,6 @@ class Jax:
     mapped: bool
     tuned: bool = False
     platform: str = "cpu"
-    peer = True
     library = "jax"
 
     @property
@@ -142,10 +134,6 @@ class Jax:
         except RuntimeError as error:
             return f"JAX finds no {self.platform}: {str(error).splitlines()[0]}"
         return None
-
-    def supports(self, work: Work) -> bool:
-        """Every work."""
-        return True
 
     def prepare(self, inputs: Inputs) -> Run:
         """Arrays on the device and, if tuned, the choice of layout, unrolling and gradient."""
@@ -187,7 +175,7 @@ class Jax:
             return jnp.moveaxis(one(data, V_0, eta, gap), (2, 3), (0, 1))
 
         jitted = jax.jit(all_of, static_argnames="iterations")
-        with _double(), jax.default_device(device):
+        with double(), jax.default_device(device):
             data = {
                 "rows": rows,
                 "w_star": inputs.w_star,
@@ -198,12 +186,12 @@ class Jax:
             arguments = jax.device_put((data, W, *rates), device)
 
         def run(iterations: int) -> np.ndarray:
-            with _double(), jax.default_device(device):
+            with double(), jax.default_device(device):
                 return np.asarray(jitted(*arguments, iterations=iterations))
 
         return run
 
-    def cost(self, work: Work) -> Cost:
+    def cost(self, work: CubicCNN) -> Cost:
         """Two products with the patches, shared by the cores."""
         p = work.parameters
         cores = os.cpu_count() or 1

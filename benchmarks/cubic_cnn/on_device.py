@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from lemmascope.benchmarks.compiled import MANY, memoryless_rates
+from lemmascope.benchmarks.cubic_cnn.compiled import MANY, memoryless_rates
+from lemmascope.benchmarks.cubic_cnn.jax_scan import JAX_PEERS
+from lemmascope.benchmarks.cubic_cnn.own import coefficient_system
+from lemmascope.benchmarks.cubic_cnn.work import CubicCNN, Inputs
 from lemmascope.benchmarks.limits import Limits
-from lemmascope.benchmarks.own import coefficient_system
-from lemmascope.benchmarks.peers.jax_scan import JAX_PEERS
 from lemmascope.benchmarks.protocol import Cost, Run
-from lemmascope.benchmarks.work import Inputs, Work
 from lemmascope.sims.cubic_cnn.backends.cuda import CudaKernel, CupyRuntime, Runtime
 from lemmascope.sims.cubic_cnn.backends.device import Unavailable, device_bandwidth, device_product_rate, find_device
 from lemmascope.sims.cubic_cnn.backends.kernel import Start
@@ -31,7 +31,7 @@ class OnDevice:
 
     runtime: Runtime | None = None
     threads: int = 512
-    peer = False
+    library = ""
     name = "CUDA kernel through CuPy"
     formulation = "one product with K, a whole run in one kernel"
 
@@ -44,10 +44,6 @@ class OnDevice:
         except Unavailable as error:
             return str(error)
         return None
-
-    def supports(self, work: Work) -> bool:
-        """Every work."""
-        return True
 
     def prepare(self, inputs: Inputs) -> Run:
         """Form K on the host and carry it over; compile."""
@@ -77,7 +73,7 @@ class OnDevice:
 
         return Run(run, f"{kernel.group} cells a block")
 
-    def cost(self, work: Work) -> Cost:
+    def cost(self, work: CubicCNN) -> Cost:
         """K is read once an iteration by each block of cells; what stays in shared memory is not counted."""
         p, S, A = work.parameters, work.seeds, len(work.cells)
         gram = 8.0 * S * p.n**2

@@ -14,8 +14,7 @@ import numpy as np
 import torch
 from torch.nn.functional import logsigmoid
 
-from lemmascope.benchmarks.peers.choice import LAYOUTS
-from lemmascope.benchmarks.work import Inputs
+from lemmascope.benchmarks.cubic_cnn.work import LAYOUTS, Inputs
 
 Tensor = Any
 

@@ -1,0 +1,1 @@
+"""The implementations of the central network's works: this project's, PyTorch's and JAX's."""
