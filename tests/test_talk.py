@@ -138,19 +138,19 @@ def test_a_verdict_that_changes_is_seen_on_it(tmp_path):
     path.write_text(json.dumps(sealed(saved)), encoding="utf-8")
     page = tmp_path / "docs" / "explanation" / "talk.md"
     made = found(Saved(tmp_path), page, "temperature.limit", "temperature.cnn")
-    assert "| 0.5, in [0.98, 1.02] | **REFUTED, not as expected** |" in made
+    assert "| 0.5<br>in [0.98, 1.02] | **REFUTED, not as expected** |" in made
     assert "| – | INCONCLUSIVE, as expected |" in made
     tallied = sections(Saved(tmp_path), page)
-    assert tallied.count("1 **REFUTED, not as expected**") == 2
-    assert "1 INCONCLUSIVE, as expected" in tallied
+    assert tallied.count("1\u00a0**REFUTED, not as expected**") == 2
+    assert "1\u00a0INCONCLUSIVE, as expected" in tallied
 
 
 def test_cases_of_a_claim_and_optimizers_are_counted():
     made = found(Saved(), PAGE, "gaussian.momentum_does_not_help", "rescaled_average", "no_momentum")
     lines = made.splitlines()[2:]
-    assert re.search(r"\| [\d.]+ to [\d.]+, in \[0\.97, 1\.03\] \| \d+ \w+", lines[0])
-    assert re.search(r"\| true of MomentumVelocity; .*\| \d+ ✓<br>\d+ ✗ \|", lines[1])
-    assert re.search(r"\| true of all but \S.*\| \d+ ✓<br>\d ✗ \|", lines[2])
+    assert re.search(r"\| [\d.]+ to [\d.]+<br>in \[0\.97, 1\.03\] \| \d+\s\w+", lines[0])
+    assert re.search(r"\| true of MomentumVelocity; .*\| \d+\s✓<br>\d+\s✗ \|", lines[1])
+    assert re.search(r"\| true of all but \S.*\| \d+\s✓<br>\d\s✗ \|", lines[2])
 
 
 def test_the_readme_and_the_first_page_lead_to_it():

@@ -73,7 +73,7 @@ def _numbers(each: Sequence[dict[str, Any]]) -> str:
         return "–"
     ends = " to ".join(dict.fromkeys(number(values[k]) for k in (0, -1)))
     bounds = {bound(v) for v in each if v["computed"] is not None}
-    return f"{ends}, {bounds.pop()}" if len(bounds) == 1 and "–" not in bounds else ends
+    return f"{ends}\n{bounds.pop()}" if len(bounds) == 1 and "–" not in bounds else ends
 
 
 def _verdicts(each: Sequence[dict[str, Any]]) -> tuple[str, ...]:
@@ -92,7 +92,7 @@ def _verdicts(each: Sequence[dict[str, Any]]) -> tuple[str, ...]:
 def _counted(verdicts: Sequence[str]) -> str:
     """Each verdict, with how often it occurs where there are several."""
     counts = Counter(verdicts)
-    return "<br>".join(f"{count} {one}" if len(verdicts) > 1 else one for one, count in counts.items())
+    return "<br>".join(f"{count}\u00a0{one}" if len(verdicts) > 1 else one for one, count in counts.items())
 
 
 def _known(saved: Saved, page: Path, name: str) -> Named:
