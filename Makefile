@@ -5,7 +5,7 @@ BIN     = $(VENV)/bin
 
 # On Linux the package index has PyTorch with CUDA, some gigabytes; PIP_EXTRA_INDEX_URL=… or TORCH=… name a CPU build.
 TORCH  ?= torch==2.13.0
-PEERS   = tests/benchmarks/test_peers.py tests/proofs_check/test_conformance_peers.py
+PEERS   = tests/benchmarks/test_peers.py tests/benchmarks/test_studies_works.py tests/proofs_check/test_conformance_peers.py
 
 LINKS   = $(addprefix lemmascope/,theory sims proofs_check benchmarks)
 

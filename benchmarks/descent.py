@@ -23,18 +23,22 @@ Start = Mapping[str, np.ndarray]
 Loss = Callable[[Any, Any], Any]
 """(parameters by name, number of the step) ↦ the loss that this step descends."""
 
+Seen = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
+
 
 def column(theta: Mapping[str, Any]) -> np.ndarray:
     """All parameters, (n, 1)."""
     return np.concatenate([np.asarray(x, dtype=np.float64).reshape(-1) for x in theta.values()])[:, None]
 
 
-def in_torch(start: Start, loss: Loss, eta: float, gamma: float, *, compiled: bool = False) -> Run:
-    """Eager, or with the loss compiled; on one thread or on the library's number, as a short measurement prefers."""
-    import torch
+def in_torch(start: Start, loss: Loss, eta: float, gamma: float, seen: Seen = dict) -> Run:
+    """On one thread or on the library's number, as a short measurement prefers.
 
-    if compiled:
-        loss = torch.compile(loss)
+    Args:
+        start, loss, eta, gamma: what is descended, and how.
+        seen: from the parameters at the end to those that are compared, where the library has others.
+    """
+    import torch
 
     def on(threads: int) -> Loop:
         def run(iterations: int) -> np.ndarray:
@@ -48,7 +52,7 @@ def in_torch(start: Start, loss: Loss, eta: float, gamma: float, *, compiled: bo
                             average[name].lerp_(x.grad, 1 - gamma)
                             x.sub_(average[name], alpha=eta)
                             x.grad = None
-                return column({name: x.detach() for name, x in theta.items()})
+                return column(seen({name: x.detach().numpy() for name, x in theta.items()}))
 
         return run
 

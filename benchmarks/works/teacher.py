@@ -132,7 +132,7 @@ def _torch(inputs: Inputs, *, compiled: bool = False) -> Run:
         # Not softplus, which is cut off at 20, where it is wrong by 2e-9.
         return -torch.nn.functional.logsigmoid(y * _outputs(inputs.network, theta, X, torch.relu, torch.cat)).mean()
 
-    return in_torch(inputs.start, loss, inputs.eta, inputs.gamma, compiled=compiled)
+    return in_torch(inputs.start, torch.compile(loss) if compiled else loss, inputs.eta, inputs.gamma)
 
 
 def _jax(inputs: Inputs) -> Run:

@@ -83,7 +83,8 @@ class Chains(Work):
         problem = Quadratic(np.geomspace(*CURVATURES, self.width), xi - xi.mean(axis=0))
         chain = Chain((1 - self.mu) * self.B * self.eta_0, self.mu, self.B, "with replacement", 0, 1, 1)
         index = rng("minibatches").integers(0, self.samples, (BLOCK, self.chains, self.B))
-        return Inputs(problem, chain, index, (index.swapaxes(0, 1) + 0.5) / self.samples)
+        uniform = np.ascontiguousarray((index.swapaxes(0, 1) + 0.5) / self.samples)  # chain by chain, as it is drawn
+        return Inputs(problem, chain, index, uniform)
 
 
 def _cost(work: Chains) -> Cost:

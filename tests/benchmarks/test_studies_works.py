@@ -83,6 +83,14 @@ def test_all_agree_on_a_small_work(work, way):
 
 
 @pytest.mark.parametrize("work", OTHERS, ids=lambda work: work.name)
+def test_this_projects_loop_agrees_at_full_size(work):
+    inputs = work.draw()
+    reference, ours = (way.prepare(inputs)(work.iterations) for way in work.implementations if not way.library)
+    difference, quantity = compare(ours, reference, work.recorded)
+    assert difference <= work.tolerance, quantity
+
+
+@pytest.mark.parametrize("work", OTHERS, ids=lambda work: work.name)
 def test_one_that_computes_something_else_is_not_timed(work):
     """Planted: another learning rate, by one part in a million."""
     reference = work.implementations[0]
