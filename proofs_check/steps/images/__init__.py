@@ -1,0 +1,1 @@
+"""The proof steps about convolutional networks on images, a chapter a file."""
