@@ -1,0 +1,1 @@
+"""Trajectories with their radius (`reference`), and exact ones in ball arithmetic (`balls`)."""

@@ -1,0 +1,190 @@
+"""The bounds that a radius is made of, each against what it bounds."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from lemmascope.sims.cubic_cnn.certificate.problem import certifiable
+from lemmascope.sims.cubic_cnn.problems import LawProblem
+from lemmascope.sims.seeds import streams
+from lemmascope.theory.cubic_cnn import quantities
+from lemmascope.theory.cubic_cnn.certificate import accuracy
+from lemmascope.theory.cubic_cnn.certificate.curvature import Ball, curvature, steepest
+from lemmascope.theory.cubic_cnn.certificate.products import inner_product_error
+from lemmascope.theory.cubic_cnn.certificate.quantities import hitting
+from lemmascope.theory.cubic_cnn.certificate.radius import growth, norms, spectral
+from lemmascope.theory.cubic_cnn.certificate.residual import errors, residual
+from lemmascope.theory.cubic_cnn.certificate.rounding import eigenvalue_above, gamma, norm
+from lemmascope.theory.cubic_cnn.certificate.window import Window, join, look
+from lemmascope.theory.cubic_cnn.curvature import hessian
+from lemmascope.theory.cubic_cnn.parameters import Parameters
+
+LAW = Parameters(d=14, N=6, P=3, m=3, alpha=2.0, beta=0.4, mu=0.4, sigma=0.4, sigma_0=0.3)
+
+
+def seen(seed=0, in_weights=True, lam=0.0):
+    """A problem, its window of one iteration at the initial weights, and these."""
+    found = LawProblem(LAW).draw(streams(0, "bounds", seed))
+    problem = certifiable(found, lam, in_weights=in_weights)
+    theta = problem.system.initial(1)
+    view, _ = problem.system.evaluate(theta)
+    Xi, state = view.Xi[0, 0].reshape(LAW.m, -1), theta[0, 0]
+    window = look(problem.data, Xi, view.c[0, 0], view.ell[0, 0], state, 0 * state, np.zeros(4))
+    return found, problem.data, window
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_eigenvalue_is_bounded_tightly(seed):
+    rng = np.random.default_rng(seed)
+    M = rng.standard_normal((12, 12))
+    A = M + M.T
+    top = np.linalg.eigvalsh(A)[-1]
+    found = eigenvalue_above(A)
+    assert top <= found <= top + 1e-8 * norm(A)
+    assert eigenvalue_above(A, 0.5) >= top + 0.5
+    least = -eigenvalue_above(-A)
+    assert least <= np.linalg.eigvalsh(A)[0]
+    assert eigenvalue_above(np.zeros((0, 0))) == -math.inf
+
+
+@pytest.mark.parametrize("d", [3, 40, 1000])
+def test_inner_products_are_looked_at_exactly(d):
+    rng = np.random.default_rng(d)
+    Y, Z = rng.standard_normal((2, d)), 10 * rng.standard_normal((3, d))
+    found = Y @ Z.T
+    bound = inner_product_error(Y, Z, found)
+    for a in range(2):
+        for b in range(3):
+            exact = sum((Fraction(x) * Fraction(z) for x, z in zip(Y[a], Z[b], strict=True)), Fraction(0))
+            off = abs(exact - Fraction(found[a, b]))
+            assert off <= Fraction(bound[a, b])
+            assert bound[a, b] <= float(off) + 1e-5 * gamma(d) * np.sum(np.abs(Y[a] * Z[b])) + 1e-280
+    assert np.all(inner_product_error(Y, Z, found + 1e-9) >= 0.99e-9)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("radius", [0.0, 1e-3, 1e-2])
+@pytest.mark.parametrize("in_weights", [False, True])
+def test_the_hessian_in_a_ball_is_within_its_bounds(seed, radius, in_weights):
+    found, data, window = seen(seed, in_weights)
+    bent = curvature(data, window, errors(data, window), Ball(radius, radius, radius))
+    rng = np.random.default_rng(seed)
+    w = found.sample.w_star
+    for _ in range(5):
+        move = rng.standard_normal((LAW.m, LAW.d))
+        W = found.W_0 + radius * move / np.linalg.norm(move)
+        H = hessian(W, found.sample.X, found.sample.y)
+        values = np.linalg.eigvalsh(H)
+        down = max(bent.down_signal[0], bent.down_noise[0])
+        assert -down - 1e-12 <= values[0]
+        assert values[-1] <= bent.up[0] + 1e-12
+        along = np.kron(np.eye(LAW.m), w[:, None])  # the block along w*, and the one across
+        basis = np.linalg.qr(np.concatenate([w[:, None], np.eye(LAW.d)[:, : LAW.d - 1]], axis=1))[0][:, 1:]
+        across = np.kron(np.eye(LAW.m), basis)
+        signal, noise = (np.linalg.eigvalsh(part.T @ H @ part) for part in (along, across))
+        assert -bent.down_signal[0] - 1e-12 <= signal[0]
+        assert signal[-1] <= bent.up_signal[0] + 1e-12
+        assert -bent.down_noise[0] - 1e-12 <= noise[0]
+        assert noise[-1] <= bent.up_noise[0] + 1e-12
+        assert np.linalg.norm(along.T @ H @ across, 2) <= bent.coupling[0] + 1e-12
+
+
+def test_a_window_is_bounded_by_its_maxima():
+    """One norm of the largest D bounds all; and the crude ones the sharp ones."""
+    windows = [seen(seed)[2] for seed in range(3)]
+    data = seen(0)[1]
+    both = join(windows)
+    assert both.rates.shape == (3, 4)
+    for window in windows:
+        assert steepest(data, both.rise) >= steepest(data, window.rise) * (1 - 1e-9)
+        true = max(np.linalg.eigvalsh(np.sqrt(D)[:, None] * data.K * np.sqrt(D))[-1] for D in window.rise)
+        assert true <= steepest(data, window.rise) <= 1.02 * true
+        assert steepest(data, window.rise) <= steepest(data, window.rise, sharp=False)
+
+
+def test_too_large_a_ball_is_said_to_be():
+    _, data, window = seen()
+    for radius in (1e3, math.inf):
+        assert np.all(np.isinf(curvature(data, window, errors(data, window), Ball(radius, radius, radius)).up))
+
+
+@pytest.mark.parametrize("rates", [(0, 0, 0, 0.1), (0.9, 0.1, 0.3, 0), (0.99, 0.02, 1, 0), (0.9, 0.02, 0.9, 0.02)])
+def test_growth_is_the_largest_norm_between_two_curvatures(rates):
+    memory, kappa, p, q = rates
+    found = norms(rates, np.zeros(1))
+    low, high = -0.7, 5.0
+    bound = growth(found, np.array([rates]), np.array([low]), np.array([high]))[0]
+    for j, (one, two) in enumerate(zip(found.one, found.two, strict=True)):
+        L = np.array([[one, 0], [two, 1]])
+        sizes = []
+        for h in np.linspace(low, high, 50):
+            M = np.array([[memory, kappa * h], [-p * memory, 1 - (p * kappa + q) * h]])
+            sizes.append(np.linalg.norm(L @ M @ np.linalg.inv(L), 2))
+        assert max(sizes) * (1 - 1e-12) <= bound[j] <= max(sizes) * (1 + 1e-9)
+    assert np.all(found.conversion(found) >= 0.999)
+
+
+def test_the_norm_of_a_two_by_two_matrix():
+    rng = np.random.default_rng(1)
+    for a, b, c, d in rng.standard_normal((50, 4)):
+        true = np.linalg.norm([[a, b], [c, d]], 2)
+        assert true * (1 - 1e-14) <= spectral(*map(np.asarray, (a, b, c, d))) <= true * (1 + 1e-13)
+
+
+def test_residuals_are_of_the_size_of_rounding():
+    for in_weights in (False, True):
+        _, data, window = seen(0, in_weights)
+        window = Window(**{**vars(window), "rates": np.array([[0.9, 0.1, 0.3, 0.0]])})
+        rho = residual(data, window, errors(data, window))
+        assert 0 < rho.theta[0] < 1e-12
+        assert rho.u_noise[0] <= rho.u[0] < 1e-12
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_accuracy_is_enclosed(seed):
+    """Against quasi-Monte Carlo, from small signals to large ones."""
+    rng = np.random.default_rng(seed)
+    m, Q, sigma = 6, 2, 0.3
+    M = rng.standard_normal((m, 40))
+    S = M @ M.T / 40
+    points = quantities.directions(m, Q, streams(0, "accuracy", seed)("directions"))
+    spread = math.sqrt(accuracy.second_moment(S, 0.0, sigma, Q))
+    for c in (0.01, 0.1, 1.0, 3.0):
+        vector = np.full(m, c) * rng.choice([-1.0, 1.0])
+        A = float(np.sum(vector**3))
+        (found,), (error,) = quantities.test_accuracy(S, vector, (1.0,), sigma, points)
+        low, high = accuracy.accuracy(S, 1e-9, (A - 1e-12, A + 1e-12), sigma, Q)
+        assert low - 6 * error <= found <= high + 6 * error
+        if abs(A) > 60 * spread:
+            assert high - low < 1e-3
+        if abs(A) < 1e-4 * spread:
+            assert high - low < 0.01
+    with_doubt = accuracy.accuracy(S, 0.01, (-1e-3, 1e-3), sigma, Q)
+    assert with_doubt[0] < 0.5 < with_doubt[1]
+
+
+def test_one_neuron_is_exact():
+    """P(|λ³g³| ≤ A) is known: the bound is that of its density at 0."""
+    S, A = np.array([[0.5]]), 1e-6
+    scale = 0.3 * math.sqrt(0.5)
+    true = math.erf(A ** (1 / 3) / scale / math.sqrt(2))
+    assert true <= accuracy.concentration(S, 0.0, 0.3, 1, A) <= 1.01 * true
+    assert accuracy.second_moment(S, 0.0, 0.3, 1) >= 15 * scale**6
+    assert accuracy.second_moment(S, 0.0, 0.3, 1) <= 15 * scale**6 * 1.001
+
+
+def test_neurons_that_are_one_give_no_better_bound():
+    """Nothing is known of a Gram matrix without an independent part."""
+    assert accuracy.concentration(np.ones((3, 3)), 1e-6, 0.3, 1, 1e-6) == 1.0
+    assert accuracy.concentration(np.zeros((2, 2)), 0.0, 0.3, 1, 1e-6) == 1.0
+
+
+def test_hitting_times_are_intervals():
+    values, off = np.array([0.0, 0.4, 0.8, 1.2, 1.6]), np.full(5, 0.3)
+    assert hitting(values, off, 1.0) == (2, 4)
+    assert hitting(values, 0 * off, 1.0) == (3, 3)
+    assert hitting(values, off, 1.5) == (3, None)
+    assert hitting(values, off, 3.0) == (None, None)
+    assert hitting(values, np.array([0.0, 0.0, 0.0, math.inf, math.inf]), 1.0) == (3, None)

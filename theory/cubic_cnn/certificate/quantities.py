@@ -1,0 +1,109 @@
+r"""What the theorem watches, as intervals that hold for the exact trajectory (derived).
+
+Within a W-ball of radius e around a computed state whose view is off by δΞ, δc, δm: Ξ_k is off by δΞ + ‖x_k‖e, c by δc
++ e, and y_if_i by Δ_i (`curvature.movement`). ℓ and the loss are monotone in it.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Interval", "enclose", "hitting", "signal_sum"]
+
+import math
+from typing import Any
+
+from array_api_compat import array_namespace
+
+from lemmascope.theory.cubic_cnn.certificate.curvature import Ball, movement
+from lemmascope.theory.cubic_cnn.certificate.data import Data
+from lemmascope.theory.cubic_cnn.certificate.residual import errors
+from lemmascope.theory.cubic_cnn.certificate.rounding import EXPONENTIAL, UNIT, upward
+from lemmascope.theory.cubic_cnn.certificate.window import Window
+from lemmascope.theory.cubic_cnn.model import View, log1p_exp, logistic_weight
+
+Array = Any
+Interval = tuple[float, float]
+
+FEW = 2 * EXPONENTIAL + 32 * UNIT
+"""Relative error of a computed ℓ or log(1 + e^x), and of what is added to them."""
+
+
+def _wide(low: Any, high: Any, few: float = 8 * UNIT) -> Interval:
+    """Outwards by some roundings."""
+    low, high = float(low), float(high)
+    return low - few * abs(low) - 1e-300, high + few * abs(high) + 1e-300
+
+
+def enclose(data: Data, view: View, at: Window, ball: Ball, group: Array) -> dict[str, Interval]:
+    """Intervals of what is recorded of one iteration, for the samples where ``group`` (N,) is True.
+
+    Args:
+        view: the state's (S = A = 1).
+        at: the same iteration (`window.look`). ball: where the exact state is.
+
+    Returns:
+        ``c_max``, ``Xi_abs_max``, ``memorization_min``, ``nu``, ``loss``, ``train_accuracy`` as in
+        `theory.cubic_cnn.quantities`. A group without samples gives NaN.
+    """
+    xp = array_namespace(view.margins)
+    found = errors(data, at)
+    moved = movement(data, at, found, ball)
+    m, N = at.Xi.shape[0], data.y.shape[0]
+    margins, memorization = view.margins[0, 0], view.memorization[0, 0]
+    places = xp.nonzero(group)[0]
+    Xi = xp.max(at.Xi, axis=0)
+    reach = xp.max(moved.Xi, axis=0)
+    patches = xp.nonzero(data.of_patches(xp.astype(group, xp.float64)) > 0)[0]
+    result: dict[str, Interval] = {}
+    if view.c is not None:
+        c, off = view.c[0, 0], moved.c
+        result["c_max"] = _wide(xp.max(c - off), xp.max(c + off))
+    if places.shape[0] == 0:
+        return result | dict.fromkeys(
+            ("Xi_abs_max", "memorization_min", "nu", "loss", "train_accuracy"), (math.nan, math.nan)
+        )
+    Xi, reach = xp.take(Xi, patches), xp.take(reach, patches)
+    result["Xi_abs_max"] = _wide(xp.max(Xi - reach), xp.max(Xi + reach))
+    low, high = (xp.take(margins + sign * moved.margins, places) for sign in (-1, 1))
+    less, more = (xp.take(memorization + sign * moved.memorization, places) for sign in (-1, 1))
+    result["memorization_min"] = _wide(xp.min(less), xp.min(more))
+    few = FEW + 4 * (N + m) * UNIT
+    result["nu"] = _wide(xp.sum(logistic_weight(_up(high))) / N, xp.sum(logistic_weight(_down(low))) / N, few)
+    result["loss"] = _wide(xp.sum(log1p_exp(-_up(high))) / N, xp.sum(log1p_exp(-_down(low))) / N, few)
+    right = [float(xp.sum(xp.astype(side > 0, xp.float64))) for side in (_down(low), _up(high))]
+    result["train_accuracy"] = _wide(right[0] / places.shape[0], right[1] / places.shape[0])
+    return result
+
+
+def _up(x: Array) -> Array:
+    return x + 8 * UNIT * array_namespace(x).abs(x)
+
+
+def _down(x: Array) -> Array:
+    return x - 8 * UNIT * array_namespace(x).abs(x)
+
+
+def signal_sum(data: Data, c: Array, at: Window, ball: Ball, strength: float) -> Interval:
+    """s³ Σ_r c_r³ for a signal of strength s > 0."""
+    xp = array_namespace(c)
+    moved = movement(data, at, errors(data, at), ball)
+    value = strength**3 * float(xp.sum(c * c * c))
+    size = xp.abs(c) + moved.c
+    off = upward(strength**3 * float(xp.sum(3 * size**2 * moved.c) + (c.shape[0] + 16) * UNIT * xp.sum(size**3)))
+    return _wide(value - off, value + off)
+
+
+def hitting(values: Array, off: Array, threshold: float) -> tuple[int | None, int | None]:
+    """Between which iterations a quantity first reaches a threshold: the first at which it may have, and at which it
+    has.
+
+    Args:
+        values: (T + 1,) as computed; off: (T + 1,) their distance from the exact ones, from above; infinite where not
+        known.
+
+    Returns:
+        (earliest, latest); None where it surely has not, or is not known to have, up to the last iteration.
+    """
+    xp = array_namespace(values)
+    slack = 8 * UNIT * (xp.abs(values) + off)
+    may, must = (xp.nonzero(x >= threshold)[0] for x in (values + off + slack, values - off - slack))
+    return (int(may[0]) if may.shape[0] else None), (int(must[0]) if must.shape[0] else None)

@@ -1,0 +1,126 @@
+r"""What a certificate sees of some iterations of one optimizer: entrywise maxima over them, and a few scalars each.
+
+A loop keeps maxima while it runs, and forms bounds once a window: λ_max(D^½KD^½) grows with each entry of D (it is
+λ_max(K^½DK^½), and K^½DK^½ grows in the order of symmetric matrices), so one eigenvalue bounds all of a window's.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Window", "join", "look"]
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from array_api_compat import array_namespace
+
+from lemmascope.theory.cubic_cnn.certificate.data import Data
+from lemmascope.theory.cubic_cnn.certificate.rounding import upward
+
+Array = Any
+
+PER_STEP = ("signal", "signal_down", "pull_signal", "pull_noise", "rates")
+
+
+@dataclass(frozen=True)
+class Window:
+    """R iterations of one optimizer; all but the last five are maxima over them.
+
+    Attributes:
+        rise, fall: (m, n) (6/N) ℓ_i (± y_i Ξ_rk)⁺, the parts of D.
+        Xi: (m, n) |Ξ|. ell: (N,) ℓ. c: (m,) |c|.
+        rows: (m,) ‖B_r‖, or ‖w_r‖ in weight space. b: (m,) |b|. a: |a|.
+        u, u_b, u_a: ‖·‖_F of the buffer's parts, as of the state's.
+        signal, signal_down: (R,) max_r of ± 6 c_r (1/N) Σ_i ℓ_i s_i³, or 0.
+        pull_signal, pull_noise: (R,) λ_max((1/N) Σ_i ℓ_i(1−ℓ_i) g_i g_iᵀ) from above, g_i the parts of ∇(y_i f_i)
+            along w* and across.
+        rates: (R, 4) γ, κ, p, q.
+    """
+
+    rise: Array
+    fall: Array
+    Xi: Array
+    ell: Array
+    c: Array
+    rows: Array
+    b: Array
+    a: Array
+    u: Array
+    u_b: Array
+    u_a: Array
+    signal: Array
+    signal_down: Array
+    pull_signal: Array
+    pull_noise: Array
+    rates: Array
+
+
+def look(data: Data, Xi: Array, c: Array, ell: Array, theta: Array, u: Array, rates: Array) -> Window:
+    """One iteration, as it was computed.
+
+    Args:
+        data: the problem.
+        Xi: (m, n); c: (m,), zeros where w* is not known; ell: (N,).
+        theta, u: state and buffer: (m, n + 2) in coefficient space, (m, d) in weight space.
+        rates: (4,) of the step that is taken from here.
+    """
+    xp = array_namespace(Xi)
+    N, n = data.y.shape[0], data.x.shape[0]
+    signed = data.of_patches(data.y * ell) * Xi * (6.0 / N)
+    nothing = xp.zeros_like(signed)
+    if data.in_weights:
+        own, own_u = theta, u
+        b = u_b = xp.zeros_like(c)
+        a, u_a = xp.zeros(()), xp.zeros(())
+    else:
+        own, b, a = theta[:, :n], xp.abs(theta[:, n]), xp.abs(theta[0, n + 1])
+        own_u, u_b, u_a = u[:, :n], u[:, n], xp.abs(u[0, n + 1])
+    cubed = data.strength * data.strength * data.strength
+    along = 6 * c * (xp.sum(ell * cubed) / N)
+    zero = xp.zeros((), dtype=along.dtype)
+    signal, noise = _pull(data, Xi, c, ell)
+    return Window(
+        rise=xp.where(signed > 0, signed, nothing),
+        fall=xp.where(signed < 0, -signed, nothing),
+        Xi=xp.abs(Xi),
+        ell=ell,
+        c=xp.abs(c),
+        rows=xp.sqrt(xp.sum(own * own, axis=-1)),
+        b=b,
+        a=a,
+        u=xp.sqrt(xp.sum(own_u * own_u)),
+        u_b=xp.sqrt(xp.sum(u_b * u_b)),
+        u_a=u_a,
+        signal=xp.maximum(xp.max(along), zero)[None],
+        signal_down=xp.maximum(xp.max(-along), zero)[None],
+        pull_signal=signal[None],
+        pull_noise=noise[None],
+        rates=xp.asarray(rates)[None, :],
+    )
+
+
+def join(windows: list[Window]) -> Window:
+    """The window of all their iterations, which follow each other."""
+    xp = array_namespace(windows[0].Xi)
+    found = {}
+    for field in fields(Window):
+        parts = [getattr(window, field.name) for window in windows]
+        found[field.name] = xp.concat(parts) if field.name in PER_STEP else xp.max(xp.stack(parts), axis=0)
+    return Window(**found)
+
+
+def _pull(data: Data, Xi: Array, c: Array, ell: Array) -> tuple[Array, Array]:
+    r"""λ_max of Σ_i w_i g_i g_iᵀ, w_i = ℓ_i(1 − ℓ_i)/N, for both parts of g_i, from above (derived).
+
+    g_i = 3 Σ_r e_r ⊗ (s_i³ c_r² w* + y_i Σ_j Ξ_ijr² x_ij). The signal parts all lie along one vector: 9 Σ_i w_i s_i⁶
+    Σ_r c_r⁴. The Gram matrix of the patches' parts, 9 √w_iw_i' Σ_rΞ_kr²Ξ_k'r² K_kk', is a Hadamard product with K, so
+    λ_max ≤ ‖K‖ max_k 9w_i Σ_rΞ_kr⁴ (Schur), Q-fold where a sample sums Q of them; and at most its trace,
+    Σ_i w_i (3 Σ_j ‖Ξ_ij²‖‖x_ij‖)².
+    """
+    xp = array_namespace(Xi)
+    weight = ell * (1 - ell) / data.y.shape[0]
+    quartic = c * c * c * c
+    signal = 9 * xp.sum(weight * data.strength**6) * xp.sum(quartic)
+    fourth = xp.sum(Xi * Xi * Xi * Xi, axis=0)
+    most = data.K_norm * 9 * data.Q * xp.max(data.of_patches(weight) * fourth)
+    lengths = 3 * data.by_sample(xp.sqrt(fourth) * data.x)
+    return upward(signal), upward(xp.minimum(most, xp.sum(weight * lengths * lengths)))
