@@ -1,0 +1,1 @@
+"""What a certified trajectory rests on."""

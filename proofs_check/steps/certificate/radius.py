@@ -1,0 +1,210 @@
+r"""The radius around a computed trajectory: the Hessian, what grows with D, and what one step does to a distance.
+
+**Along a line.** With z = ⟨w_r, x⟩ and ζ = ⟨v_r, x⟩ for each neuron and patch, f_i(W + sV) = Σ (z + sζ)³, so that the
+Hessian's quadratic form VᵀHV is the gradient's derivative along V, whatever the dimension. Sums over samples are
+linear, and two terms stand for any number in the square of a sum.
+
+**Same eigenvalues.** zⁿ det(zI − MᵀM) = z^d det(zI − MMᵀ), here for M = D^½X of any entries with n = 2 and d = 3.
+
+**One step** of (γ, κ, p, q) on a quadratic of curvature h is M(h), and the largest singular value s of a 2 × 2 matrix
+solves s⁴ − Fs² + det² = 0, F the sum of squares.
+"""
+
+from __future__ import annotations
+
+__all__ = ["CHAPTER", "prove_factor", "prove_hessian", "prove_majorant", "prove_monotone", "prove_singular"]
+
+from typing import Any
+
+import sympy as sp
+
+from lemmascope.proofs_check.methods.equality import equal, numerator
+from lemmascope.proofs_check.methods.monotone import nonnegative
+from lemmascope.proofs_check.methods.reals import decide
+from lemmascope.proofs_check.step import Chapter, Outcome, Planted, Step, both
+from lemmascope.theory.verdict import Kind
+
+HALF = sp.Rational(1, 2)
+
+
+def prove_hessian(six: Any = 6, square: Any = 1, penalty: Any = 1) -> Outcome:
+    """VᵀHV of one sample's loss is −Σ D ζ² + ℓ(1−ℓ)(∂_V(yf))² + λ|V|².
+
+    Args:
+        six: what stands for the 6 of D; square: before ℓ(1−ℓ); penalty: before λ.
+    """
+    y, s, lam, V = sp.symbols("y s lambda V", real=True)
+    z, zeta = sp.symbols("z_1:3", real=True), sp.symbols("zeta_1:3", real=True)
+    f = sum(((a + s * b) ** 3 for a, b in zip(z, zeta, strict=True)), sp.Integer(0))
+    # The loss log(1 + e^−yf) + λ|W + sV|²/2 has the slope −yℓf' + λ⟨W, V⟩ + λs|V|² (`cubic_cnn.gradient`).
+    slope = -y * sp.diff(f, s) / (1 + sp.exp(y * f)) + lam * s * V**2
+    found = sp.diff(slope, s).subs(s, 0)
+    ell = 1 / (1 + sp.exp(y * f.subs(s, 0)))
+    curve = sum((six * y * ell * a * b**2 for a, b in zip(z, zeta, strict=True)), sp.Integer(0))
+    along = y * sum((3 * a**2 * b for a, b in zip(z, zeta, strict=True)), sp.Integer(0))
+    stated = -curve + square * ell * (1 - ell) * along**2 + penalty * lam * V**2
+    return equal(found, stated, "VᵀHV, along any line", numerator)
+
+
+def prove_monotone(more: bool = True, power: int = 1) -> Outcome:
+    """Σ_k D_k⟨x_k, u⟩² grows with each D_k, and XᵀDX and D^½XXᵀD^½ have the same eigenvalues but for zeros.
+
+    Args:
+        more: the hypothesis D ≤ D', of the second entry too.
+        power: of z that stands between the two characteristic polynomials.
+    """
+    import z3
+
+    x_1, x_2, D_1, D_2, E_1, E_2 = z3.Reals("x_1 x_2 D_1 D_2 E_1 E_2")
+    ordered = (D_1 >= 0, D_2 >= 0, E_1 >= D_1, *((E_2 >= D_2,) if more else (E_2 >= 0,)))
+    grows = D_1 * x_1 * x_1 + D_2 * x_2 * x_2 <= E_1 * x_1 * x_1 + E_2 * x_2 * x_2
+    z = sp.Symbol("z")
+    M = sp.Matrix(2, 3, sp.symbols("M_1:7"))
+    small, large = ((z * sp.eye(A.shape[0]) - A).det() for A in (M * M.T, M.T * M))
+    return both(
+        ("grows", decide(grows, ordered, what="uᵀXᵀDXu ≤ uᵀXᵀD'Xu")),
+        ("same eigenvalues", equal(large, z**power * small, "det(z − MᵀM) = z det(z − MMᵀ)")),
+    )
+
+
+def prove_majorant(last: Any = 1, sign: Any = -1) -> Outcome:
+    """The step's differences on a quadratic are M(h)(δu, δθ).
+
+    Args:
+        last: what stands before q in the last entry. sign: of the entry pγ.
+    """
+    gamma, kappa, p, q, h = sp.symbols("gamma kappa p q h", positive=True)
+    u, theta = sp.symbols("u theta", real=True)
+    new = gamma * u + kappa * h * theta
+    after = theta - p * new - q * h * theta
+    M = sp.Matrix([[gamma, kappa * h], [sign * p * gamma, 1 - (p * kappa + last * q) * h]])
+    stated = M * sp.Matrix([u, theta])
+    return both(("u", equal(new, stated[0], "δu'")), ("θ", equal(after, stated[1], "δθ'")))
+
+
+def prove_singular(half: Any = HALF) -> Outcome:
+    """s = ½(|(a+d, b−c)| + |(a−d, b+c)|) solves s⁴ − (a²+b²+c²+d²)s² + (ad − bc)² = 0, and is not below a row's norm.
+
+    Args:
+        half: what stands for ½.
+    """
+    import z3
+
+    a, b, c, d = sp.symbols("a b c d", real=True)
+    one, two = sp.symbols("p q", nonnegative=True)
+    F, det = a**2 + b**2 + c**2 + d**2, a * d - b * c
+    squares = {one: (a + d) ** 2 + (b - c) ** 2, two: (a - d) ** 2 + (b + c) ** 2}  # F ± 2 det
+    s = half * sum((sp.sqrt(square) for square in squares.values()), sp.Integer(0))
+
+    def reduced(expression: sp.Expr) -> sp.Expr:
+        found = expression.xreplace({sp.sqrt(square): root for root, square in squares.items()})
+        for root, square in squares.items():
+            found = sp.rem(sp.expand(found), root**2 - sp.expand(square), root)
+        return sp.expand(found)
+
+    P, R, Fz, det_z = z3.Reals("p q F det")
+    roots = (P >= 0, R >= 0, Fz + 2 * det_z == P * P, Fz - 2 * det_z == R * R)
+    share = z3.Q(sp.Rational(half).p, sp.Rational(half).q)
+    # Of the two roots s² and det²/s², whose sum is F, it is the larger one.
+    larger = 2 * (share * (P + R)) * (share * (P + R)) >= Fz
+    return both(
+        ("a root", equal(s**4 - F * s**2 + det**2, sp.Integer(0), "the characteristic polynomial", reduced)),
+        ("the larger one", decide(larger, roots, what="2s² ≥ F")),
+    )
+
+
+def prove_factor(two: Any = 2, high: Any = 1) -> Outcome:
+    """e^x ≤ 1 + 2x for 0 ≤ x ≤ 1, and the logarithms of ℓ and ℓ(1 − ℓ) have derivatives of at most 1.
+
+    Args:
+        two: what stands for the 2. high: up to where.
+    """
+    x, E = sp.symbols("x E", positive=True)  # E = e^m
+    ell = 1 / (1 + E)
+
+    def slope(f: sp.Expr) -> sp.Expr:
+        return sp.diff(f, E) * E / f
+
+    return both(
+        ("1 + 2x", nonnegative(sp.log(1 + two * x) - x, x, 0, high, what=f"e^x ≤ 1 + {two}x")),
+        ("ℓ", equal(slope(ell), -(1 - ell), "(log ℓ)' = −(1 − ℓ)", numerator)),
+        ("ℓ(1 − ℓ)", equal(slope(ell * (1 - ell)), -(1 - 2 * ell), "(log ℓ(1 − ℓ))' = −(1 − 2ℓ)", numerator)),
+    )
+
+
+CHAPTER = Chapter(
+    title="A radius around a computed trajectory",
+    after=("cubic_cnn.gradient", "conventions"),
+    steps=(
+        Step(
+            id="radius.hessian",
+            statement=(
+                r"for all $W$ and $V$: $V^\top \nabla^2 L\, V = -\sum_{k,r} D_{kr}\langle x_k, v_r\rangle^2 + \frac1N"
+                r"\sum_i \ell_i(1-\ell_i)\langle \nabla(y_if_i), V\rangle^2 + \lambda\|V\|^2$ with $D_{kr} = \frac6N "
+                r"y_{i(k)}\ell_{i(k)}\Xi_{kr}$"
+            ),
+            plain="VᵀHV = −Σ D⟨x, v⟩² + (1/N) Σ ℓ(1−ℓ)⟨∇(yf), V⟩² + λ‖V‖², D = (6/N) y ℓ Ξ",
+            hypotheses=("a sample with two responses, which stand for any number: sums are linear or squared",),
+            method="the gradient's derivative along a line, by SymPy; exponentials as symbols",
+            prove=prove_hessian,
+            planted=(
+                Planted("3 for 6", {"six": 3}),
+                Planted("ℓ(1−ℓ)/4 for ℓ(1−ℓ)", {"square": sp.Rational(1, 4)}),
+                Planted("λ/2 for λ", {"penalty": sp.Rational(1, 2)}),
+            ),
+        ),
+        Step(
+            id="radius.monotone",
+            statement=(
+                r"$0 \le D \le D'$ entrywise implies $\lambda_{\max}(X^\top DX) \le \lambda_{\max}(X^\top D'X)$, and "
+                r"$\lambda_{\max}(X^\top DX) = \lambda_{\max}(D^{1/2}KD^{1/2})$"
+            ),
+            plain="λ_max(D^½KD^½) = λ_max(XᵀDX) grows with each entry of D",
+            hypotheses=("0 ≤ D ≤ D'", "two patches in three dimensions for the eigenvalues"),
+            method="quadratic forms by z3; characteristic polynomials by SymPy",
+            prove=prove_monotone,
+            planted=(
+                Planted("one entry of D' may be smaller", {"more": False}, hypothesis=True),
+                Planted("z² between the polynomials", {"power": 2}),
+            ),
+        ),
+        Step(
+            id="radius.majorant",
+            statement=(
+                r"differences of trajectories of $u' = \gamma u + \kappa\nabla$, $\theta' = \theta - pu' - q\nabla$ "
+                r"on curvature $h$ follow $\begin{pmatrix}\gamma & \kappa h\\ -p\gamma & 1-(p\kappa+q)h\end{pmatrix}$"
+            ),
+            plain="(δu, δθ)' = [[γ, κh], [−pγ, 1 − (pκ+q)h]] (δu, δθ)",
+            hypotheses=("one eigenvector of the mean Hessian, which is symmetric",),
+            method="substitution, by SymPy",
+            prove=prove_majorant,
+            planted=(Planted("without q", {"last": 0}), Planted("+pγ for −pγ", {"sign": 1})),
+        ),
+        Step(
+            id="radius.singular",
+            statement=(
+                r"the largest singular value of $\begin{pmatrix}a&b\\c&d\end{pmatrix}$ is "
+                r"$\frac12(\sqrt{(a+d)^2+(b-c)^2} + \sqrt{(a-d)^2+(b+c)^2})$"
+            ),
+            plain="‖[[a, b], [c, d]]‖ = ½(|(a+d, b−c)| + |(a−d, b+c)|)",
+            hypotheses=("real entries",),
+            method="a root of the characteristic polynomial by SymPy, the larger one by z3",
+            prove=prove_singular,
+            planted=(Planted("1 for ½", {"half": sp.Integer(1)}), Planted("⅓ for ½", {"half": sp.Rational(1, 3)})),
+        ),
+        Step(
+            id="radius.factor",
+            statement=(
+                r"$e^x \le 1 + 2x$ on $[0, 1]$; $|\frac{d}{dm}\log\ell| = 1 - \ell$ and "
+                r"$|\frac{d}{dm}\log\ell(1-\ell)| = |1 - 2\ell|$, at most 1"
+            ),
+            plain="e^x ≤ 1 + 2x on [0, 1]; |(log ℓ)'| = 1 − ℓ and |(log ℓ(1−ℓ))'| = |1 − 2ℓ|",
+            hypotheses=("0 ≤ x ≤ 1",),
+            method="log(1 + 2x) − x is concave and ≥ 0 at the ends, by z3 and balls; derivatives by SymPy",
+            prove=prove_factor,
+            planted=(Planted("1 + x", {"two": 1}), Planted("up to 2", {"high": 2}, hypothesis=True)),
+            weaker=({"two": 3},),
+            kind=Kind.BOUND,
+        ),
+    ),
+)
