@@ -272,6 +272,16 @@ def test_a_run_that_diverges_ends_and_says_so(backend):
     assert accuracy(PLAIN, found.theta, x, labels, backend=backend) == 0.1
 
 
+@pytest.mark.parametrize("backend", ["numpy", "compiled"])
+def test_parameters_that_are_not_finite_are_seen_before_a_loss_is(backend):
+    """A relu takes NaN for 0, so the next losses may be finite again."""
+    theta, x, labels = drawn(PLAIN, dtype=np.float32)
+    run = {"eta": 3e38, "gamma": 0.0, "batch": 23, "epochs": 5, "backend": backend}
+    found = train(PLAIN, theta, 100 * x, labels, order=np.random.default_rng(0), **run)
+    assert not np.isfinite(found.theta["K1"]).all()
+    assert (found.diverged, found.epochs, found.error, found.loss) == (True, 1, 0.9, np.inf)
+
+
 def test_no_epoch_leaves_the_network():
     theta, x, labels = drawn(PLAIN)
     found = train(PLAIN, theta, x, labels, eta=0.1, gamma=0.0, batch=5, epochs=0, order=np.random.default_rng(0))
