@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from strategies import instances, optimizers
 
 from lemmascope.sims.cubic_cnn.certificate import balls
+from lemmascope.sims.cubic_cnn.certificate.enclosures import enclosures
 from lemmascope.sims.cubic_cnn.certificate.problem import certifiable
 from lemmascope.sims.cubic_cnn.certificate.reference import follow
 from lemmascope.sims.cubic_cnn.problems import Drawn, LawProblem
@@ -261,3 +262,18 @@ def test_the_reference_configuration():
         followed = follow(problem, optimizer, 500, keep=(500,))
         assert 0 < followed.radius[500] < 1e-10
         assert followed.views[500].c.max() > 0.4
+
+
+def test_all_that_is_certified_of_an_iteration():
+    """On data that are learnt: momentum's test accuracy is shown to be near 1, without a test sample; and nothing is
+    known where the radius is lost.
+    """
+    p = dataclasses.replace(HEADLINE, d=150, N=60, m=6, alpha=4.0, beta=0.2, sigma=2 / math.sqrt(150))
+    problem = certifiable(LawProblem(p).draw(streams(0, "learning", 0)))
+    followed = follow(problem, MomentumAverage(0.2, 0.998), 1500, keep=(1500,))
+    found = enclosures(problem, followed, 1500, p)
+    assert all(low <= high for low, high in found.values())
+    assert found["test_accuracy_small"][0] > 0.99
+    assert found["c_max"][0] > 1 / p.beta
+    followed.radius[1500] = math.inf
+    assert enclosures(problem, followed, 1500, p)["test_accuracy_small"] == (0.0, 1.0)

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from tolerances import assert_close
 
 from lemmascope.sims.cubic_cnn.certificate.problem import certifiable
 from lemmascope.sims.cubic_cnn.problems import LawProblem
@@ -14,7 +15,7 @@ from lemmascope.theory.cubic_cnn.certificate import accuracy
 from lemmascope.theory.cubic_cnn.certificate.curvature import Ball, curvature, steepest
 from lemmascope.theory.cubic_cnn.certificate.products import inner_product_error
 from lemmascope.theory.cubic_cnn.certificate.quantities import hitting
-from lemmascope.theory.cubic_cnn.certificate.radius import growth, norms, spectral
+from lemmascope.theory.cubic_cnn.certificate.radius import growth, norms, spectral, steps
 from lemmascope.theory.cubic_cnn.certificate.residual import errors, residual
 from lemmascope.theory.cubic_cnn.certificate.rounding import eigenvalue_above, gamma, norm
 from lemmascope.theory.cubic_cnn.certificate.window import Window, join, look
@@ -157,6 +158,8 @@ def test_accuracy_is_enclosed(seed):
         (found,), (error,) = quantities.test_accuracy(S, vector, (1.0,), sigma, points)
         low, high = accuracy.accuracy(S, 1e-9, (A - 1e-12, A + 1e-12), sigma, Q)
         assert low - 6 * error <= found <= high + 6 * error
+        assert 0 <= low < 1
+        assert 0 < high <= 1
         if abs(A) > 60 * spread:
             assert high - low < 1e-3
         if abs(A) < 1e-4 * spread:
@@ -188,3 +191,35 @@ def test_hitting_times_are_intervals():
     assert hitting(values, off, 1.5) == (3, None)
     assert hitting(values, off, 3.0) == (None, None)
     assert hitting(values, np.array([0.0, 0.0, 0.0, math.inf, math.inf]), 1.0) == (3, None)
+
+
+def test_the_bounds_are_the_same_in_any_array_library():
+    """The standard's own strict implementation."""
+    import dataclasses
+
+    import array_api_strict as strict
+
+    found = LawProblem(LAW).draw(streams(0, "bounds", 0))
+    problem = certifiable(found, 0.01)
+    theta = problem.system.initial(1)
+    view, _ = problem.system.evaluate(theta)
+    rates = np.array([0.9, 0.1, 0.3, 0.0])
+    arrays = [view.Xi[0, 0].reshape(LAW.m, -1), view.c[0, 0], view.ell[0, 0], theta[0, 0], 0 * theta[0, 0], rates]
+
+    def bounds(data, arrays):
+        window = look(data, *arrays)
+        off = errors(data, window)
+        bent, rho = curvature(data, window, off, Ball(1e-6, 1e-6, 1e-6)), residual(data, window, off)
+        found = norms(tuple(float(rate) for rate in arrays[-1]), window.rates)
+        each = steps(found, window.rates, bent, rho, data.lam)
+        S = arrays[0] @ arrays[0].T
+        near = accuracy.accuracy(S, 1e-9, (1e-4, 2e-4), 0.3, 2)
+        return [*vars(bent).values(), *vars(rho).values(), *vars(each).values(), *near]
+
+    def put(x):
+        return strict.asarray(x) if isinstance(x, np.ndarray) else x
+
+    data = problem.data
+    other = dataclasses.replace(data, **{f.name: put(getattr(data, f.name)) for f in dataclasses.fields(data)})
+    for one, two in zip(bounds(data, arrays), bounds(other, [put(x) for x in arrays]), strict=True):
+        assert_close(np.asarray(two), np.asarray(one))

@@ -150,4 +150,4 @@ def accuracy(S: Array, S_error: float, A: tuple[float, float], sigma: float, Q: 
 
     above = 0.5 + 0.5 * most(high) if high > 0 else 0.5 - 0.5 * near(-high)
     below = 0.5 + 0.5 * near(low) if low > 0 else 0.5 - 0.5 * most(-low)
-    return below, above
+    return max(0.0, below - 2.0**-50), min(1.0, above + 2.0**-50)  # the roundings here, of numbers up to 1
