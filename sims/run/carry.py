@@ -110,7 +110,7 @@ def run_study(
     resume: bool = False,
     force: bool = False,
     executor: Executor | None = None,
-    dtype: str = "float64",
+    dtype: str = "",
     backend: str = "auto",
     progress: Callable[[Task[S]], None] | None = None,
     begin: Callable[[list[Task[S]]], None] | None = None,
@@ -126,7 +126,7 @@ def run_study(
         out: folder for parts and results; default none, everything stays in memory.
         resume: go on with the parts that lie there; force: replace what lies there.
         executor: where tasks run, default `Threads`; `sims.run.cluster.Dask` for a cluster. The same bits anywhere.
-        dtype, backend: what the study computes in.
+        dtype, backend: what the study computes in; default the first number type that it has.
         progress: called with each task after its part is kept; begin: before, with all that are to be computed.
         width: of the pictures, "text" or "column" (3.25 inches).
         notice: called with a sentence on what is there already, and on what was damaged and is computed again.
@@ -151,6 +151,7 @@ def run_study(
         raise InputError(
             "settings", type(settings).__name__, f"they must be a {study.settings.__name__} of {study.name}"
         )
+    dtype = dtype or study.dtypes[0]
     check_dtype(study, dtype, backend)
     registry.own_name(study)
     say = notice or (lambda sentence: None)

@@ -93,6 +93,15 @@ def test_what_is_expected_may_depend_on_the_settings():
     assert negative.as_expected
 
 
+def test_numbers_are_of_the_first_type_that_the_study_has():
+    kinds = {"one": Experiment(lambda s: {}, lambda task: xr.Dataset({"x": 1.0, "kind": task.dtype}))}
+    one = dataclasses.replace(study(claim(), dtypes=("float32", "float64")), experiments=kinds)
+    assert run_study(one).data["one"]["kind"] == "float32"
+    assert run_study(one, dtype="float64").data["one"]["kind"] == "float64"
+    with pytest.raises(InputError, match="float32, float64"):
+        run_study(one, dtype="float16")
+
+
 # --- what users do -------------------------------------------------------------------------------------------------
 
 
