@@ -7,16 +7,19 @@ recursion holds for every sequence.
 
 from __future__ import annotations
 
-__all__ = ["DTYPES", "LARGE", "STEPS", "WIDE", "Case", "cases", "elements", "large", "momenta", "rates"]
+__all__ = ["DTYPES", "LARGE", "STEPS", "WIDE", "Case", "cases", "drawn", "elements", "how", "large", "momenta", "rates"]
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import groupby
 from typing import Any, Literal
 
 import numpy as np
+from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis import strategies as st
+from hypothesis.errors import NoSuchExample
 
 DTYPES = ("float32", "float64")
 WIDTH: dict[str, Literal[32, 64]] = {"float32": 32, "float64": 64}
@@ -117,6 +120,7 @@ def _rounded(x: float, dtype: str) -> float:
     return float(np.dtype(dtype).type(x))
 
 
+@cache  # a strategy is validated when it is made
 def elements(dtype: str, *, small_integers: bool = False) -> st.SearchStrategy[float]:
     """Entries of parameters and gradients: small integers; and, unless excluded, any size, subnormal ones too."""
     integers = st.integers(-8, 8).map(float)
@@ -126,17 +130,24 @@ def elements(dtype: str, *, small_integers: bool = False) -> st.SearchStrategy[f
     return integers | st.floats(-top, top, width=WIDTH[dtype]) | st.floats(-4, 4, width=WIDTH[dtype])
 
 
+@cache
 def rates(dtype: str) -> st.SearchStrategy[float]:
     """η: powers of two and others in [2⁻²⁰, 4]."""
     powers = st.integers(-10, 2).map(lambda k: 2.0**k)
     return st.just(1.0) | powers | st.floats(2.0**-20, 4, width=WIDTH[dtype])
 
 
+@cache
 def momenta(dtype: str) -> st.SearchStrategy[float]:
     """γ in (0, 1), those in use and those close to 1 among them."""
     used = st.sampled_from([0.5, 0.25, 0.9, 0.99, 0.999]).map(lambda x: _rounded(x, dtype))
     close = st.integers(1, 20).map(lambda k: 1 - 2.0**-k)
     return used | close | st.floats(2.0**-10, 1 - 2.0**-10, width=WIDTH[dtype])
+
+
+@cache
+def _rows(dtype: str, small_integers: bool, n: int) -> st.SearchStrategy[tuple[float, ...]]:
+    return st.lists(elements(dtype, small_integers=small_integers), min_size=n, max_size=n).map(tuple)
 
 
 @st.composite
@@ -167,7 +178,7 @@ def cases(
         weight_decay: draw λ in (0, 1].
     """
     T, n = draw(st.integers(*steps)), draw(st.integers(*size))
-    row = st.lists(elements(dtype, small_integers=small_integers), min_size=n, max_size=n).map(tuple)
+    row = _rows(dtype, small_integers, n)
     gamma = draw(momenta(dtype)) if momentum else 0.0
     gradients = (draw(row),) * T if constant_gradient else tuple(draw(row) for _ in range(T))
     eta = tuple(draw(rates(dtype)) for _ in range(T)) if schedule else (draw(rates(dtype)),) * T
@@ -178,6 +189,40 @@ def cases(
     return Case(
         theta=draw(row), gradients=gradients, eta=eta, gamma=gamma, dtype=dtype, dampening=tau, weight_decay=lam
     )
+
+
+def how(examples: int, phases: Collection[Phase]) -> settings:
+    """How cases are drawn: from a fixed seed, so many."""
+    return settings(
+        max_examples=examples,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        print_blob=False,
+        suppress_health_check=list(HealthCheck),
+        phases=list(phases),
+    )
+
+
+@lru_cache(maxsize=256)
+def drawn(dtype: str, examples: int, **options: Any) -> tuple[Case, ...]:
+    """The cases that a search tries where none fails, in its order; the same for every optimizer.
+
+    To draw a case takes longer than to try it.
+
+    Args:
+        dtype, options: as of `cases`.
+        examples: how many to draw.
+    """
+    found: list[Case] = []
+
+    def kept(case: Case) -> bool:
+        found.append(case)
+        return False
+
+    with suppress(NoSuchExample):
+        find(cases(dtype, **options), kept, settings=how(examples, [Phase.generate]))
+    return tuple(found)
 
 
 @lru_cache(maxsize=256)

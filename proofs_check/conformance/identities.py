@@ -24,7 +24,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from lemmascope.proofs_check.conformance.adapters import Subject, Touched
-from lemmascope.proofs_check.conformance.case import LARGE, STEPS, WIDE, Case, cases, large
+from lemmascope.proofs_check.conformance.case import LARGE, STEPS, WIDE, Case, cases, drawn, large
 from lemmascope.proofs_check.conformance.reference import CONVENTIONS, Convention, loose, reference
 from lemmascope.theory.optimizers import MomentumAverage
 
@@ -61,6 +61,10 @@ class Identity:
     def cases(self, subject: Subject, dtype: str) -> st.SearchStrategy[Case]:
         """Cases to try; an optimizer without momentum gets γ = 0."""
         return cases(dtype, **{"momentum": subject.has("gamma"), **self.options})
+
+    def drawn(self, subject: Subject, dtype: str, examples: int) -> tuple[Case, ...]:
+        """So many of them, always the same."""
+        return drawn(dtype, examples, **{"momentum": subject.has("gamma"), **self.options})
 
     def large(self, subject: Subject, dtype: str) -> list[Case]:
         """Long and wide cases of the same kind."""

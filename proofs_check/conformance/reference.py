@@ -29,7 +29,7 @@ from __future__ import annotations
 __all__ = ["CONVENTIONS", "Convention", "loose", "reference"]
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -136,20 +136,21 @@ def reference(convention: Convention, case: Case) -> tuple[np.ndarray, np.ndarra
     """
     theta, gradients = _numbers(case, case.theta), _numbers(case, case.gradients)
     info = np.finfo(case.dtype)
-    sizes = _iterate(convention, case, abs(theta), abs(gradients), 1)
+    steps = [tuple(_number(case, x) for x in convention.recursion(case, t)) for t in range(len(gradients))]
+    sizes = _iterate(convention, case, steps, abs(theta), abs(gradients), 1)
     buffer = abs(gradients).max() * _geometric(F(case.gamma), len(gradients) + 1) * F(max(1.0, *case.eta))
     if not sizes.max() + buffer < F(float(info.max)) / 4:
         return None
     tiny = F(float(info.tiny))
-    lost = _iterate(convention, case, 0 * theta + _number(case, tiny), 0 * gradients, 1, tiny)
-    g = np.array([_relative(convention, case, t, case.dtype) for t in range(len(sizes))])[:, None]
+    lost = _iterate(convention, case, steps, 0 * theta + _number(case, tiny), 0 * gradients, 1, tiny)
+    g = _relative(convention, case, case.dtype)[:, None]
     if case.large:
-        # The reference rounds too, and so do M and Ω, by far less than 10⁻⁹ of themselves.
-        own = np.array([_relative(convention, case, t, "float64") for t in range(len(sizes))])[:, None]
-        allowed = (1 + 1e-9) * ((g + own).astype(float) * sizes + 3 * lost)
+        # The reference rounds too, and so do M, Ω and g, by far less than 10⁻⁹ of themselves.
+        own = _relative(convention, case, "float64")[:, None]
+        allowed = (1 + 1e-9) * ((g + own) * sizes + 3 * lost)
     else:
         allowed = g * sizes + (1 + g) * lost
-    return _iterate(convention, case, theta, gradients, -1), allowed
+    return _iterate(convention, case, steps, theta, gradients, -1), allowed
 
 
 def _number(case: Case, x: Fraction) -> Any:
@@ -161,29 +162,37 @@ def _numbers(case: Case, values: Any) -> np.ndarray:
 
 
 def _iterate(
-    convention: Convention, case: Case, theta: np.ndarray, gradients: np.ndarray, sign: int, feed: Fraction = ZERO
+    convention: Convention,
+    case: Case,
+    steps: Sequence[tuple[Any, ...]],
+    theta: np.ndarray,
+    gradients: np.ndarray,
+    sign: int,
+    feed: Fraction = ZERO,
 ) -> np.ndarray:
     """The recursion with every minus replaced by ``sign``, and ``feed`` added at each of its operations."""
     lam, fed = F(case.weight_decay or 0), _number(case, feed)
     coupled = _number(case, lam if convention.decay == "coupled" else ZERO)
     gamma = _number(case, F(case.gamma))
     u, rows = 0 * theta, [theta]
-    for t, row in enumerate(gradients):
-        kappa, p, q = (_number(case, x) for x in convention.recursion(case, t))
-        keep = _number(case, 1 + sign * _eta(case, t) * lam if convention.decay == "decoupled" else F(1))
+    for t, (row, (kappa, p, q)) in enumerate(zip(gradients, steps, strict=True)):
         pull = (row + coupled * theta if lam else row) + 2 * fed
         u = gamma * u + kappa * pull + 4 * fed
-        theta = keep * theta + sign * (p * u + q * pull + 2 * fed) + 2 * fed
+        kept = theta
+        if lam and convention.decay == "decoupled":
+            kept = _number(case, 1 + sign * _eta(case, t) * lam) * theta
+        theta = kept + sign * (p * u + q * pull + 2 * fed) + 2 * fed
         rows.append(theta)
     return np.stack(rows)
 
 
-def _relative(convention: Convention, case: Case, t: int, dtype: str) -> Fraction:
-    """g_n after t steps."""
-    n = F(OPERATIONS * t)
-    if convention.name == "corrected" and t:
-        n += math.ceil((1 + F(case.gamma)) / (1 - F(case.gamma)))  # at t = 1, where it is largest
-    epsilon = F(float(np.finfo(dtype).eps)) / 2
+def _relative(convention: Convention, case: Case, dtype: str) -> np.ndarray:
+    """g_n after 0, 1, …, T steps."""
+    first = 0
+    if convention.name == "corrected":
+        first = math.ceil((1 + F(case.gamma)) / (1 - F(case.gamma)))  # at t = 1, where it is largest
+    epsilon = _number(case, F(float(np.finfo(dtype).eps)) / 2)
+    n = _numbers(case, [OPERATIONS * t + first * (t > 0) for t in range(len(case.gradients) + 1)])
     return n * epsilon / (1 - n * epsilon)
 
 

@@ -9,14 +9,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from hypothesis import HealthCheck, Phase, find, settings
+from hypothesis import Phase, find
 from hypothesis.errors import NoSuchExample
 
 from lemmascope.proofs_check.conformance.adapters import Subject, Unsupported, Untried
-from lemmascope.proofs_check.conformance.case import DTYPES, Case
+from lemmascope.proofs_check.conformance.case import DTYPES, Case, how
 from lemmascope.proofs_check.conformance.identities import IDENTITIES, OF_CONVENTION, Identity
 
 EXAMPLES = 100
+KEPT = 2000
+"""Drawn cases that are kept for the next optimizer, at most; more are drawn anew for each."""
 
 
 class Mark(StrEnum):
@@ -66,15 +68,6 @@ def seek(
     missing = identity.missing(subject)
     if missing is not None:
         return Finding(identity.name, subject.name, Mark.NOT_APPLICABLE, missing)
-    how = settings(
-        max_examples=examples,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        print_blob=False,
-        suppress_health_check=list(HealthCheck),
-        phases=[Phase.generate, *([Phase.shrink] if shrink else [])],
-    )
     dtypes, tried = tuple(dtypes), 0
     untried: list[tuple[int, Case, str]] = []
 
@@ -91,10 +84,18 @@ def seek(
         return violation(case) is not None
 
     def drawn(dtype: str) -> Case | None:
+        nonlocal tried
+        first, before = None, tried
+        if examples <= KEPT:
+            first = next((case for case in identity.drawn(subject, dtype, examples) if fails(case)), None)
+            if first is None or not shrink:
+                return first
+            tried = before  # the search comes to it again, and counts
+        phases = [Phase.generate, *([Phase.shrink] if shrink else [])]
         try:
-            return find(identity.cases(subject, dtype), fails, settings=how)
+            return find(identity.cases(subject, dtype), fails, settings=how(examples, phases))
         except NoSuchExample:
-            return None
+            return first
 
     def fixed(dtype: str) -> Case | None:
         found = next((case for case in identity.large(subject, dtype) if fails(case)), None)

@@ -9,7 +9,17 @@ import pytest
 from hypothesis import Phase, assume, find, given, settings
 from hypothesis import strategies as st
 
-from lemmascope.proofs_check.conformance import CONVENTIONS, IDENTITIES, Case, Mark, Subject, conventions_of, run, seek
+from lemmascope.proofs_check.conformance import (
+    CONVENTIONS,
+    IDENTITIES,
+    Case,
+    Mark,
+    Subject,
+    conventions_of,
+    run,
+    search,
+    seek,
+)
 from lemmascope.proofs_check.conformance.assertion import assert_momentum_identities, names_of
 from lemmascope.proofs_check.conformance.case import DTYPES, cases, large
 from lemmascope.proofs_check.conformance.identities import OF_CONVENTION, STRUCTURE
@@ -119,6 +129,16 @@ def test_the_known_differences_come_out():
     decay = subjects("functions")[1]
     assert seek(IDENTITIES["weight_decay[decoupled]"], decay).mark is Mark.HOLDS
     assert seek(IDENTITIES["weight_decay[coupled]"], decay).mark is Mark.FAILS
+
+
+@pytest.mark.parametrize("identity", ["schedule[inside]", "unrolled[average]"])
+@pytest.mark.parametrize("name", ["velocity", "average", "nesterov"])
+def test_cases_that_are_kept_are_those_that_a_search_would_draw(monkeypatch, name, identity):
+    """The same finding, with the same case and count, whether cases are drawn for this optimizer or before."""
+    kept = seek(IDENTITIES[identity], OWN[name], examples=10)
+    assert kept.mark in (Mark.HOLDS, Mark.FAILS)
+    monkeypatch.setattr(search, "KEPT", 0)
+    assert seek(IDENTITIES[identity], OWN[name], examples=10) == kept
 
 
 class Average(MomentumAverage):
