@@ -17,6 +17,8 @@ SMALL = [
     for word in (f"-{name}" if len(name) == 1 else f"--{name.replace('_', '-')}", value)
 ]
 
+LITTLE = ["--memory-limit", "4"]
+
 OWN = """\
 import sys
 
@@ -113,12 +115,12 @@ def test_a_recursion_beside_another_step_is_refused_with_both_numbers(call_cli, 
     [
         (["simulate", "--iterations", "1e15"], "would take about"),
         (["simulate", "--iterations", "1e15", "--every", "1", "--yes"], "every = 1"),
-        (["simulate", "--iterations", "1e9", "--every", "100", "--whole-xi", "--yes"], "memory_limit"),
-        (["simulate", "--iterations", "1e11", "--trace", "--yes"], "memory_limit"),
+        (["simulate", "--iterations", "1e9", "--every", "100", "--whole-xi", "--yes", *LITTLE], "memory_limit"),
+        (["simulate", "--iterations", "1e11", "--trace", "--yes", *LITTLE], "memory_limit"),
         (["simulate", "--seeds", "1e18"], "seeds ="),
         (["simulate", "--log-points", "1e12"], "log_points ="),
         (["explain", "--seeds", "1e18"], "seeds ="),
-        (["explain", "-N", "1e9"], "memory_limit"),
+        (["explain", "-N", "1e9", *LITTLE], "memory_limit"),
     ],
     ids=lambda x: " ".join(x) if isinstance(x, list) else "",
 )
