@@ -30,6 +30,7 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_")))
 
 
+@cache
 def title(name: str) -> str:
     """The first line of a study's docstring, which says what it shows; read, not imported."""
     text = ast.get_docstring(ast.parse((FOLDER / f"{name}.py").read_text(encoding="utf-8"))) or ""
