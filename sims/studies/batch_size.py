@@ -10,6 +10,7 @@ from __future__ import annotations
 __all__ = ["CENTRAL", "CENTRAL_GAMMAS", "STUDY", "Settings", "gain_of", "signed"]
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,9 +117,9 @@ class Settings:
             _check_sizes(self, COUNT, own_test=False)
             network(self, (8, 8, 1), 10)
         else:
-            if not self.data:
+            if not self.data or not isinstance(self.data, str | Path):
                 raise InputError("data", self.data, "give digits, FILE.npz or a folder with CIFAR's files")
-            object.__setattr__(self, "data", str(Path(self.data).absolute()))  # for a worker in another folder
+            object.__setattr__(self, "data", os.path.abspath(self.data))  # for a worker in another folder
             if not self.data_sha256:  # what was saved is known by it, wherever its images are by now
                 object.__setattr__(self, "data_sha256", _look(self))
 
@@ -269,7 +270,7 @@ def undecided(settings: Settings) -> Mapping[str, str]:
     """A slope takes batch sizes and draws, and the end of the noise a batch of all images."""
     found: dict[str, str] = {}
     if settings.seeds < LEAST_SEEDS:
-        why = f"{settings.seeds} draws leave the interval too wide; --seeds {LEAST_SEEDS} decide"
+        why = f"{settings.seeds} draws leave the interval wide; it takes --seeds {LEAST_SEEDS} or more"
         found |= dict.fromkeys(TALK, why)
     if len(settings.batches) < LEAST_SIZES:
         found["batch.gain_grows"] = f"a slope takes {LEAST_SIZES} batch sizes or more (--batches)"
@@ -357,7 +358,8 @@ def tables(result: Result[Settings]) -> Sequence[Table]:
             ["B", "η of SGD, SGD+M", "SGD", "SGD+M", "gain", "worst training error"],
             rows,
             f"Mean over {s.seeds} draws on {tested} test images, {s.epochs} epochs; gain with its 95 % interval. Each "
-            f"draw takes the η of its best validation accuracy (×: how many do){margin}.",
+            "draw takes the η of its best validation accuracy, of those that train to error 0 if any does (×: how many "
+            f"do){margin}.",
             values,
         ),
         Table(
@@ -378,7 +380,12 @@ def summary(result: Result[Settings]) -> Sequence[str]:
     each = slope(gain_of(cells, (0.0, s.gamma))).values
     theirs = slope(gain_of(result.data["central"], (CENTRAL_GAMMAS[0], CENTRAL_GAMMAS[-1]), "small")).values
     chance = float(cells["permuted"].mean())
+    left = int((cells["error"] > 0).any(["optimizer", "batch"]).sum())
+    out = (
+        f"{left} of {each.size} draws keep a training error above 0 somewhere: they are in the tables, not in verdicts."
+    )
     return [
+        *([out] if left else []),
         f"Gain per doubling of B: {signed(*interval(each))} on the images, negative on {int((each < 0).sum())} of "
         f"{each.size} draws; {signed(*interval(theirs))} on the central data.",
         f"On permuted labels both test at {chance:.3f}; chance is {1 / cells.attrs['classes']:.3g}.",

@@ -141,6 +141,9 @@ def test_images_of_ones_own_are_known_by_their_numbers(images, tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     settings = Settings(data="images.npz", **SMALL)
     assert settings.data == str(path)
+    assert Settings(data=f"../{tmp_path.name}/images.npz", **SMALL) == settings
+    with pytest.raises(InputError, match="give digits"):
+        Settings(data=3)
     assert len(settings.data_sha256) == 64
     write(1)
     other = Settings(data="images.npz", **SMALL)

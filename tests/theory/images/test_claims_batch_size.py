@@ -113,6 +113,14 @@ def test_a_draw_that_is_not_fitted_is_left_out_and_few_of_them_decide_nothing():
     grows = CLAIMS["gain_grows"].judge(evidence)
     assert (grows.status, grows.seeds) == (Status.INCONCLUSIVE, helps.seeds)
     assert "takes 8 draws, and 7 are left" in grows.reason
+    assert CLAIMS["not_noise"].judge(evidence).status is Status.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("name", ["momentum_helps", "gain_grows", "not_noise"])
+def test_two_optimizers_that_are_one_gain_nothing(name):
+    found = CLAIMS[name].judge(of_images(growing(0, noise=0)))
+    assert found.status is Status.INCONCLUSIVE
+    assert "as if both were one optimizer" in found.reason
 
 
 def test_every_draw_of_the_central_data_gains_at_every_size():

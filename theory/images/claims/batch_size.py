@@ -12,7 +12,8 @@ Evidence by role:
              ``weak``, the gain of a smaller γ
 
 A slope is that of least squares on log₂ B, one a seed: per doubling of B. Means over seeds have Student t intervals of
-95 %, and an interval is held against a bound as a whole.
+95 %, and an interval is held against a bound as a whole. A draw that trains with an error above 0 is left out, and the
+draws that an interval takes are counted after it.
 
 Three statements are not as they first come to mind. With labels permuted for *both* optimizers the gain is 0, and an
 interval about 0 neither lies above 0 nor below: such a control decides nothing, so labels are permuted for SGD+M alone.
@@ -80,6 +81,8 @@ def _planted(gain: Any, per_doubling: float) -> Any:
 def _estimate(values: Any, what: str, lower: float, upper: float = math.inf, *, least: int = 3) -> Estimate:
     mean, low, high = interval(values.values)
     count = int(values.size)
+    alike = "no draw differs from 0, as if both were one optimizer" if low == high == lower == 0 else ""
+    few = f"an interval takes {least} draws, and {count} are left" if count < least else ""
     return Estimate(
         mean,
         low,
@@ -89,7 +92,7 @@ def _estimate(values: Any, what: str, lower: float, upper: float = math.inf, *, 
         counts=(count,),
         by_seed={"seed": [float(s) for s in values["seed"].values], what: [float(x) for x in values.values]},
         says=f"{what} {mean:+.4f} [{low:+.4f}, {high:+.4f}] over {count} draws".replace("-", "−"),
-        undecided="" if count >= least else f"an interval takes {least} draws, and {count} are left",
+        undecided=few or alike,
     )
 
 
@@ -112,7 +115,7 @@ def gain_grows(evidence: Evidence, *, planted: float | None = None) -> Estimate:
 
 def not_noise(evidence: Evidence) -> Estimate:
     """The gain at the largest batch size, all of the images."""
-    return _estimate(evidence["gain"].isel(batch=-1), "gain", 0.0)
+    return _estimate(evidence["gain"].isel(batch=-1), "gain", 0.0, least=LEAST_SEEDS)
 
 
 def full_batch_is_gd(evidence: Evidence, *, at: str = "full") -> Measurement:
