@@ -33,7 +33,7 @@ COUNT = 1797
 
 TALK = ("batch.momentum_helps", "batch.gain_grows", "batch.not_noise")
 """What the talk says of deep networks on CIFAR. No theory says it of other images, so it is an open question there:
-whatever comes out is as expected. On digits eight draws leave it INCONCLUSIVE for the most part; see the page."""
+whatever comes out is as expected. On digits eight draws leave it INCONCLUSIVE for the most part, and thirty do not."""
 
 CENTRAL = Parameters(
     d=500, N=200, P=2, m=10, alpha=5.0, beta=0.1, mu=0.2, sigma=2 / math.sqrt(500), sigma_0=0.5 / math.sqrt(500)
@@ -432,8 +432,8 @@ STUDY = Study(
     subject="images",
     message=(
         "On the central data momentum's gain is the same at every batch size, one half of all small-margin samples, "
-        "and needs no noise. On 200 digits it is below one per cent, and falls as the batch grows: what the talk "
-        "shows on CIFAR-10 is not seen there."
+        "and needs no noise. On 200 digits it is about a per cent at small batches, falls as the batch grows, and is "
+        "not seen at full batch: the opposite of what the talk shows on CIFAR-10."
     ),
     settings=Settings,
     experiments={
