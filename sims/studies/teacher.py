@@ -1,10 +1,9 @@
 """Does momentum always help? ReLU students and teachers on Gaussian data, and data with a shared feature beside them.
 
 For each student and teacher of {1-MLP, 2-MLP, 1-CNN, 2-CNN}: Gaussian inputs, labels by the sign of the teacher about
-its
-median, full-batch training of GD and GD+M from the same weights, each at the learning rate that a common rule chooses
-on
-draws of its own. Then the same kind of network on data of the central theorem's law, where one feature is shared.
+its median, full-batch training of GD and GD+M from the same weights, each at the learning rate that a common rule
+chooses on draws of its own. Then the same kind of network on data of the central theorem's law, where one feature is
+shared.
 """
 
 from __future__ import annotations
@@ -64,7 +63,7 @@ class Settings:
     test: int = option(5000, "Test samples.", tiny=2000)
     gamma: float = option(0.9, "Momentum of GD+M, average form.")
     contrast_seeds: int = option(8, "Draws of the contrast.", tiny=3, quick=4, full=30)
-    contrast_epochs: int = option(1000, "Steps of the contrast.", tiny=250)
+    contrast_epochs: int = option(1000, "Steps of the contrast.", tiny=250, quick=500)
     bias: bool = option(True, "Biases in the contrast's networks; without, hidden weights are drawn N(0, 1/q).")
 
     def __post_init__(self) -> None:
@@ -129,6 +128,14 @@ def _slope(
 
 # --- Gaussian data --------------------------------------------------------------------------------------------------
 
+AT_ONCE = 500
+"""Samples whose outputs are computed at a time: their activations stay in the cache."""
+
+
+def _outputs(one: Network, theta: Mapping[str, np.ndarray], X: np.ndarray) -> np.ndarray:
+    """f (N,)."""
+    return np.concatenate([output(one, theta, X[first : first + AT_ONCE]) for first in range(0, len(X), AT_ONCE)])
+
 
 def _draw(task: Task[Settings], what: str, seed: int) -> dict[str, Any]:
     """Teacher, data and initial weights of one draw of a cell."""
@@ -136,12 +143,12 @@ def _draw(task: Task[Settings], what: str, seed: int) -> dict[str, Any]:
     dtype = np.dtype(task.dtype)
     teacher = network(task.at["teacher"], TEACHERS)
     weights = teacher.initial(task.rng(f"{cell} teacher", seed).standard_normal)
-    median = float(np.median(output(teacher, weights, task.rng(f"{cell} median", seed).standard_normal((MEDIAN, D)))))
+    median = float(np.median(_outputs(teacher, weights, task.rng(f"{cell} median", seed).standard_normal((MEDIAN, D)))))
     rng = task.rng(f"{cell} inputs", seed)
 
     def labelled(count: int) -> tuple[np.ndarray, np.ndarray]:
         X = rng.standard_normal((count, D))
-        y = np.where(output(teacher, weights, X) > median, 1.0, -1.0)
+        y = np.where(_outputs(teacher, weights, X) > median, 1.0, -1.0)
         return X.astype(dtype), y.astype(dtype)
 
     student = network(task.at["student"], WIDTHS[task.at["student"]])
@@ -150,21 +157,25 @@ def _draw(task: Task[Settings], what: str, seed: int) -> dict[str, Any]:
 
 
 def _accuracy(one: Network, theta: Mapping[str, np.ndarray], data: tuple[np.ndarray, np.ndarray]) -> float:
-    found = output(one, theta, data[0]) * data[1]
+    found = _outputs(one, theta, data[0]) * data[1]
     return float(np.mean(found > 0))
 
 
-def _fit(task: Task[Settings], at: Mapping[str, Any], eta: float, gamma: float) -> tuple[float, float, float]:
-    """Test accuracy, training error, and that after `EARLY` epochs."""
-    from lemmascope.sims import stopping
-    from lemmascope.sims.teacher.loop import train
+def _fitted(
+    task: Task[Settings], draws: Sequence[Mapping[str, Any]], rules: Sequence[tuple[float, float]]
+) -> np.ndarray:
+    """Test accuracy, training error, and that after `EARLY` epochs, of each draw by each (rate, momentum)."""
+    from lemmascope.sims.teacher.runs import train_all
 
-    stopping.check()
-    epochs = task.settings.epochs
-    theta, (early, error) = train(
-        at["student"], at["start"], *at["train"], eta=eta, gamma=gamma, epochs=epochs, early=EARLY
+    X, y = (np.stack([at["train"][k] for at in draws]) for k in range(2))
+    one, starts, epochs = draws[0]["student"], [at["start"] for at in draws], task.settings.epochs
+    found = train_all(one, starts, X, y, rules, epochs=epochs, early=EARLY, backend=task.backend)
+    return np.array(
+        [
+            [(_accuracy(one, theta, at["test"]), error, early) for theta, (early, error) in runs]
+            for at, runs in zip(draws, found, strict=True)
+        ]
     )
-    return _accuracy(at["student"], theta, at["test"]), error, early
 
 
 def chosen(accuracy: np.ndarray, error: np.ndarray) -> int:
@@ -188,10 +199,11 @@ def cell(task: Task[Settings]) -> xr.Dataset:
     s = task.settings
     gammas = momenta(s, task.at["student"], task.at["teacher"])
     tuning = [_draw(task, "tuning", seed) for seed in range(TUNING)]
-    held = np.array([[[_fit(task, at, eta, gamma) for eta in RATES] for at in tuning] for gamma in gammas])
+    tried = _fitted(task, tuning, [(eta, gamma) for gamma in gammas for eta in RATES])
+    held = tried.reshape(TUNING, len(gammas), len(RATES), -1).swapaxes(0, 1)  # optimizers, draws, rates
     rates = [RATES[chosen(one[..., 0], one[..., 1])] for one in held]
     draws = [_draw(task, "draw", seed) for seed in range(s.seeds)]
-    found = np.array([[_fit(task, at, eta, gamma) for at in draws] for eta, gamma in zip(rates, gammas, strict=True)])
+    found = _fitted(task, draws, list(zip(rates, gammas, strict=True))).swapaxes(0, 1)
     full = {
         "accuracy": (("optimizer", "seed"), found[..., 0]),
         "error": (("optimizer", "seed"), found[..., 1]),
@@ -231,8 +243,7 @@ def fresh(sample: Any, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray
 
 def contrast(task: Task[Settings]) -> xr.Dataset:
     """One network on one draw of data with a shared feature, over rates and momenta."""
-    from lemmascope.sims import stopping
-    from lemmascope.sims.teacher.loop import train
+    from lemmascope.sims.teacher.runs import train_all
 
     s, p, dtype = task.settings, SHARED, np.dtype(task.dtype)
     sample = draw_sample(p, lambda name: task.rng(f"shared {name}"))
@@ -245,19 +256,22 @@ def contrast(task: Task[Settings]) -> xr.Dataset:
     X, y = np.asarray(sample.X).reshape(p.N, -1).astype(dtype), np.asarray(sample.y).astype(dtype)
     sets = [fresh(sample, task.rng(f"shared {what}")) for what in ("held out", "test")]
     gammas = (0.0, STRONG)
-    shape = (len(gammas), len(CONTRAST_RATES))
-    found = {name: np.empty(shape) for name in ("error", "small_held", "small", "large")}
-    for j, gamma in enumerate(gammas):
-        for k, eta in enumerate(CONTRAST_RATES):
-            stopping.check()
-            theta, (_, found["error"][j, k]) = train(
-                one, start, X, y, eta=eta, gamma=gamma, epochs=s.contrast_epochs, bias=s.bias
-            )
-            for what, (at, labels, small) in zip(("_held", ""), sets, strict=True):
-                right = output(one, theta, at.reshape(FRESH, -1).astype(dtype)) * labels > 0
-                found[f"small{what}"][j, k] = right[small].mean()
-                if not what:
-                    found["large"][j, k] = right[~small].mean()
+    rules = [(eta, gamma) for gamma in gammas for eta in CONTRAST_RATES]
+    rest: dict[str, Any] = {"epochs": s.contrast_epochs, "bias": s.bias, "backend": task.backend}
+    (runs,) = train_all(one, [start], X[None], y[None], rules, **rest)
+    rows: dict[str, list[float]] = {
+        "error": [error for _, (_, error) in runs],
+        "small_held": [],
+        "small": [],
+        "large": [],
+    }
+    for theta, _ in runs:
+        for what, (at, labels, small) in zip(("_held", ""), sets, strict=True):
+            right = _outputs(one, theta, at.reshape(FRESH, -1).astype(dtype)) * labels > 0
+            rows[f"small{what}"].append(right[small].mean())
+            if not what:
+                rows["large"].append(right[~small].mean())
+    found = {name: np.reshape(values, (len(gammas), len(CONTRAST_RATES))) for name, values in rows.items()}
     return xr.Dataset(
         {name: (("optimizer", "rate"), x) for name, x in found.items()},
         {"optimizer": list(gammas), "rate": list(CONTRAST_RATES)},
@@ -426,8 +440,10 @@ def summary(result: Result[Settings]) -> Sequence[str]:
 
 
 def resolve(backend: str) -> str:
-    """There is one: machine code."""
-    return "compiled" if backend == "auto" else backend
+    """What "auto" stands for."""
+    from lemmascope.sims.teacher import runs
+
+    return runs.resolve(backend)
 
 
 STUDY = Study(
@@ -469,6 +485,6 @@ STUDY = Study(
     ),
     seconds=90,
     dtypes=("float64", "float32"),
-    backends=("auto", "compiled"),
+    backends=("auto", "compiled", "numpy", "cupy"),
     resolve=resolve,
 )

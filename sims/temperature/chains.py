@@ -24,6 +24,9 @@ Array = Any
 BLOCK = 4096
 """Steps whose minibatches are drawn at a time, at most."""
 
+DRAWS = 2**18
+"""Numbers that are drawn at a time, about: they stay in the processor's cache."""
+
 BACKENDS = ("auto", "compiled", "numpy", "cupy")
 
 
@@ -70,12 +73,15 @@ def run(
     engine: Any = kind(problem, chain, len(rngs), np if xp is None else xp)
     out = np.empty((len(rngs), chain.samples))
     done, row = 0, 0
-    block = max(1, min(BLOCK, 2**22 // (B * len(rngs))))
+    block = max(1, min(BLOCK, DRAWS // (B * len(rngs)), chain.steps))
+    room = np.empty(len(rngs) * block * B)
     with np.errstate(over="ignore", invalid="ignore"):
         while done < chain.steps:
             stopping.check()
             steps = min(block, chain.steps - done)
-            uniform = np.stack([rng.random((steps, B)) for rng in rngs])
+            uniform = room[: len(rngs) * steps * B].reshape(len(rngs), steps, B)
+            for rng, draws in zip(rngs, uniform, strict=True):
+                rng.random(out=draws)
             seen = engine.advance(done, uniform)
             out[:, row : row + seen.shape[1]] = seen
             done, row = done + steps, row + seen.shape[1]

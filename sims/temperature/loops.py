@@ -59,7 +59,7 @@ def _quadratic(h, xi, eta, mu, sampling, start, burn_in, every, uniform, order, 
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _regression(X, r, eta, mu, sampling, start, burn_in, every, uniform, order, e, v, out):
+def _regression(X, r, H, eta, mu, sampling, start, burn_in, every, uniform, order, e, v, out):
     N, d = X.shape
     chains, steps, B = uniform.shape
     n, g = N // B, np.empty(d)
@@ -69,12 +69,12 @@ def _regression(X, r, eta, mu, sampling, start, burn_in, every, uniform, order, 
             past = start + t - burn_in
             if past >= 0 and past % every == 0:
                 loss = 0.0
-                for i in range(N):
-                    fit = 0.0
+                for i in range(d):
+                    slope = 0.0
                     for c in range(d):
-                        fit += X[i, c] * e[k, c]
-                    loss += fit * fit
-                out[k, row] = loss / (2 * N)
+                        slope += H[i, c] * e[k, c]
+                    loss += slope * e[k, i]
+                out[k, row] = loss / 2
                 row += 1
             first = B * ((start + t) % n) if sampling == RESHUFFLED else 0
             g[:] = 0.0
@@ -162,7 +162,7 @@ class Compiled:
         if isinstance(problem, Quadratic):
             self.loop, data = _quadratic, (problem.h, problem.xi)
         elif isinstance(problem, Regression):
-            self.loop, data = _regression, (problem.X, problem.r)
+            self.loop, data = _regression, (problem.X, problem.r, problem.X.T @ problem.X / problem.samples)
         else:
             self.loop, data = _cubic_cnn, (problem.X, problem.y, float(problem.lam), problem.W, float(problem.least))
         self.data = tuple(np.ascontiguousarray(x, dtype=np.float64) if isinstance(x, np.ndarray) else x for x in data)

@@ -13,10 +13,10 @@ F (N, P' h) the last A of each sample. Logistic loss L = (1/N) Σ log(1 + e^{−
 relu' is 1 on z > 0 and 0 at 0.
 
 **Balance** (derived; exact for any activation pattern). For every hidden unit r of a layer ⟨w_r, ∇w_r⟩ + b_r ∇b_r = Σ
-outgoing
-weight · its gradient, over all positions: both are Σ over rows of D_r · z_r, as relu(z) = 1[z > 0] z.
+outgoing weight · its gradient, over all positions: both are Σ over rows of D_r · z_r, as relu(z) = 1[z > 0] z.
 
-Arrays of any library of the standard; leading axes are not batched: one network a call.
+Arrays of any library of the standard. `output` and `gradient` take many networks of one architecture at once: leading
+axes of the parameters, of X and of y are broadcast against each other, (draws, 1, N, d) against (draws, rates, q, h).
 """
 
 from __future__ import annotations
@@ -98,82 +98,83 @@ def _relu(z: Array) -> Array:
 
 
 def _hidden(network: Network, theta: Params, X: Array) -> tuple[Array, list[tuple[Array, Array]]]:
-    """F (N, P' h), and of each layer its inputs and activations as rows."""
+    """F (…, N, P' h), and of each layer its inputs and activations as rows."""
     xp = array_namespace(X)
-    N = X.shape[0]
-    rows = xp.reshape(X, (N * network.positions, network.inputs))
-    A = _relu(rows @ theta["W"] + theta["b"])
+    N = X.shape[-2]
+    rows = xp.reshape(X, (*X.shape[:-2], N * network.positions, network.inputs))
+    A = _relu(rows @ theta["W"] + theta["b"][..., None, :])
     layers = [(rows, A)]
     if network.layers == 2:
         joined = _joined(network, A, N)
-        A = _relu(joined @ theta["U"] + theta["e"])
+        A = _relu(joined @ theta["U"] + theta["e"][..., None, :])
         layers.append((joined, A))
-    return xp.reshape(A, (N, network.out)), layers
+    return xp.reshape(A, (*A.shape[:-2], N, network.out)), layers
 
 
 def _joined(network: Network, A: Array, N: int) -> Array:
-    """(N P', k h) neighbouring positions side by side."""
+    """(…, N P', k h) neighbouring positions side by side."""
     xp = array_namespace(A)
-    P, k, h = network.positions, network.neighbours, network.width
-    at = xp.reshape(A, (N, P, h))
-    parts = [at[:, j : P - k + 1 + j, :] for j in range(k)]
-    return xp.reshape(xp.concat(parts, axis=2), (N * (P - k + 1), k * h))
+    P, k, h, batch = network.positions, network.neighbours, network.width, A.shape[:-2]
+    at = xp.reshape(A, (*batch, N, P, h))
+    parts = [at[..., j : P - k + 1 + j, :] for j in range(k)]
+    return xp.reshape(xp.concat(parts, axis=-1), (*batch, N * (P - k + 1), k * h))
+
+
+def _read(F: Array, theta: Params) -> Array:
+    """F v + c, (…, N)."""
+    return (F @ theta["v"][..., None])[..., 0] + theta["c"]
 
 
 def output(network: Network, theta: Params, X: Array) -> Array:
-    """f (N,), for X (N, P q)."""
-    return _hidden(network, theta, X)[0] @ theta["v"] + theta["c"][0]
+    """f (…, N), for X (…, N, P q)."""
+    return _read(_hidden(network, theta, X)[0], theta)
 
 
 def pattern(network: Network, theta: Params, X: Array) -> Array:
-    """Which hidden units are active, on every row of every layer, in one vector of booleans."""
+    """Which hidden units of one network are active, on every row of every layer, in one vector of booleans."""
     xp = array_namespace(X)
     return xp.concat([xp.reshape(A > 0, (-1,)) for _, A in _hidden(network, theta, X)[1]])
 
 
 def loss(network: Network, theta: Params, X: Array, y: Array) -> float:
-    """The mean logistic loss."""
+    """The mean logistic loss of one network."""
     xp = array_namespace(X)
     return float(xp.mean(log1p_exp(-y * output(network, theta, X))))
 
 
 def gradient(network: Network, theta: Params, X: Array, y: Array, *, masked: bool = True) -> dict[str, Array]:
-    """∇L, in the structure of the parameters.
+    """∇L, in the structure of the parameters, with the leading axes of all arguments.
 
     Args:
         masked: whether D is masked by the activations; without, it is the planted error.
     """
     xp = array_namespace(X)
-    N, (F, layers) = X.shape[0], _hidden(network, theta, X)
-    g = -y * logistic_weight(y * (F @ theta["v"] + theta["c"][0])) / N
-    found = {"v": xp.matrix_transpose(F) @ g, "c": xp.reshape(xp.sum(g), (1,))}
-    pull = xp.reshape(g[:, None] * theta["v"][None, :], (-1, network.width))
+    N, (F, layers) = X.shape[-2], _hidden(network, theta, X)
+    g = -y * logistic_weight(y * _read(F, theta)) / N
+    found = {"v": (xp.matrix_transpose(F) @ g[..., None])[..., 0], "c": xp.sum(g, axis=-1, keepdims=True)}
+    pull = xp.reshape(g[..., None] * theta["v"][..., None, :], (*g.shape[:-1], -1, network.width))
     for (weight, bias), (rows, A) in zip([("W", "b"), ("U", "e")][: network.layers][::-1], layers[::-1], strict=True):
         D = xp.where(A > 0, pull, xp.zeros_like(pull)) if masked else pull
-        found |= {weight: xp.matrix_transpose(rows) @ D, bias: xp.sum(D, axis=0)}
+        found |= {weight: xp.matrix_transpose(rows) @ D, bias: xp.sum(D, axis=-2)}
         if weight == "U":
             pull = _returned(network, D @ xp.matrix_transpose(theta["U"]), N)
     return found
 
 
 def _returned(network: Network, pull: Array, N: int) -> Array:
-    """What reaches each position of the first layer from (N P', k h): the parts added where they came from."""
+    """What reaches each position of the first layer from (…, N P', k h): the parts added where they came from."""
     xp = array_namespace(pull)
-    P, k, h = network.positions, network.neighbours, network.width
-    parts = xp.reshape(pull, (N, P - k + 1, k, h))
-    total = xp.zeros((N, P, h), dtype=pull.dtype)
+    P, k, h, batch = network.positions, network.neighbours, network.width, pull.shape[:-2]
+    parts = xp.reshape(pull, (*batch, N, P - k + 1, k, h))
+    total = xp.zeros((*batch, N, P, h), dtype=pull.dtype)
     for j in range(k):
-        padded = [
-            xp.zeros((N, j, h), dtype=pull.dtype),
-            parts[:, :, j, :],
-            xp.zeros((N, k - 1 - j, h), dtype=pull.dtype),
-        ]
-        total = total + xp.concat(padded, axis=1)
-    return xp.reshape(total, (N * P, h))
+        before, after = (xp.zeros((*batch, N, many, h), dtype=pull.dtype) for many in (j, k - 1 - j))
+        total = total + xp.concat([before, parts[..., j, :], after], axis=-2)
+    return xp.reshape(total, (*batch, N * P, h))
 
 
 def balance(network: Network, theta: Params, grad: Params) -> Array:
-    """Of every hidden unit, ⟨w, ∇w⟩ + b∇b less its outgoing weights times their gradients (layers · h,)."""
+    """Of every hidden unit of one network (layers · h,), ⟨w, ∇w⟩ + b∇b less Σ outgoing weight · its gradient."""
     xp = array_namespace(theta["W"])
     h = network.width
 

@@ -1,8 +1,13 @@
 """The compiled training loop against the reference gradients."""
 
+import hashlib
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import lemmascope.sims.teacher
 from lemmascope.sims.teacher.loop import train
 from lemmascope.theory.teacher.networks import NETWORKS, gradient, output
 
@@ -55,3 +60,11 @@ def test_a_run_that_diverges_has_an_error():
     network, theta, X, y = drawn("2-MLP")
     _, (_, error) = train(network, theta, X, y, eta=1e300, gamma=0.0, epochs=5)
     assert error > 0
+
+
+def test_machine_code_on_disk_is_of_these_texts():
+    """Numba's cache does not look at files that a function's own file imports: their version must stand in it."""
+    folder = Path(lemmascope.sims.teacher.__file__).parent
+    digest = hashlib.sha256((folder / "tiles.py").read_bytes()).hexdigest()[:12]
+    (named,) = re.findall(r'^BUILT_ON = "(\w+)"', (folder / "loop.py").read_text(encoding="utf-8"), re.MULTILINE)
+    assert named == digest, f"tiles.py has changed: set BUILT_ON = {digest!r} in loop.py"
