@@ -36,6 +36,7 @@ __all__ = ["CHAPTER", "SIZES", "System", "commutes", "noise", "orthogonal", "sig
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -83,20 +84,24 @@ class System:
         """(P − 1, m)."""
         return self.noise[i] * self.W.T
 
-    def output(self, i: int) -> sp.Expr:
+    @cached_property
+    def output(self) -> list[sp.Expr]:
         """f(X_i), from the patches."""
         d = self.W.cols
-        patch = sp.Matrix(1, d, [self.y[i] * self.strength[i]] + [0] * (d - 1))
-        return sp.Add(*(z**3 for z in sp.Matrix.vstack(patch, self.noise[i]) * self.W.T))
+        signals = [sp.Matrix(1, d, [y * s] + [0] * (d - 1)) for y, s in zip(self.y, self.strength, strict=True)]
+        patches = [sp.Matrix.vstack(one, noise) for one, noise in zip(signals, self.noise, strict=True)]
+        return [sp.Add(*(z**3 for z in X * self.W.T)) for X in patches]
 
-    def ell(self, i: int) -> sp.Expr:
+    @cached_property
+    def ell(self) -> list[sp.Expr]:
         """ℓ_i."""
-        return 1 / (1 + sp.exp(self.y[i] * self.output(i)))
+        return [1 / (1 + sp.exp(y * f)) for y, f in zip(self.y, self.output, strict=True)]
 
     def share(self, power: Any = 3) -> sp.Expr:
         """(1/N) Σ_i ℓ_i s_i³."""
-        return sp.Add(*(self.ell(i) * s**power for i, s in enumerate(self.strength))) / len(self.y)
+        return sp.Add(*(ell * s**power for ell, s in zip(self.ell, self.strength, strict=True))) / len(self.y)
 
+    @cached_property
     def patches(self) -> list[tuple[int, sp.Matrix, sp.Matrix]]:
         """Sample, x_k and Ξ_k of every noise patch."""
         return [
@@ -110,7 +115,7 @@ class System:
             1,
             self.W.cols,
             [
-                sp.Add(*(self.y[i] * self.ell(i) * sp.diff(self.output(i), w) for i in range(N))) / N - self.lam * w
+                sp.Add(*(self.y[i] * self.ell[i] * sp.diff(self.output[i], w) for i in range(N))) / N - self.lam * w
                 for w in self.W[r, :]
             ],
         )
@@ -120,12 +125,12 @@ class System:
         cubes = sp.Add(*(c**3 for c in self.W[:, 0]))
         for i, (y, s) in enumerate(zip(self.y, self.strength, strict=True)):
             noise = y * sp.Add(*(z**3 for z in self.Xi(i)))
-            yield f"margin of sample {i}", y * self.output(i), s**power * cubes + noise
+            yield f"margin of sample {i}", y * self.output[i], s**power * cubes + noise
 
     def signal(self, factor: Any, penalty: Any, power: Any, leak: Any) -> Iterator[tuple[str, sp.Expr, sp.Expr]]:
         """Of −⟨∇_{w_r} L, w*⟩ for each neuron; ``leak`` times the part that τ adds."""
         for r, c in enumerate(self.W[:, 0]):
-            more = sp.Add(*(self.y[i] * self.ell(i) * x[0] * xi[r] ** 2 for i, x, xi in self.patches())) / len(self.y)
+            more = sp.Add(*(self.y[i] * self.ell[i] * x[0] * xi[r] ** 2 for i, x, xi in self.patches)) / len(self.y)
             right = factor * c**2 * self.share(power) - penalty * self.lam * c + 3 * leak * more
             yield f"signal gradient of neuron {r}", self.minus_gradient(r)[0], right
 
@@ -133,15 +138,15 @@ class System:
         """Of −⟨∇_{w_r} L, x_k⟩ for each neuron and noise patch, likewise."""
         for r, c in enumerate(self.W[:, 0]):
             left = self.minus_gradient(r)
-            for k, (_, x, xi) in enumerate(self.patches()):
-                pull = sp.Add(*(x.dot(other) * self.y[i] * self.ell(i) * z[r] ** 2 for i, other, z in self.patches()))
+            for k, (_, x, xi) in enumerate(self.patches):
+                pull = sp.Add(*(x.dot(other) * self.y[i] * self.ell[i] * z[r] ** 2 for i, other, z in self.patches))
                 right = factor * pull / len(self.y) - penalty * self.lam * xi[r] + 3 * leak * c**2 * self.share() * x[0]
                 yield f"noise gradient of neuron {r} at patch {k}", left.dot(x), right
 
 
 def labels(expression: sp.Expr) -> sp.Expr:
     """A normal form for polynomials with y_i² = 1, each ℓ a symbol of its own."""
-    heads = {e: sp.Symbol(f"ell({e})") for e in expression.atoms(sp.Pow) if e.exp == -1 and e.base.has(sp.exp)}
+    heads = {e: sp.Dummy("ell") for e in expression.atoms(sp.Pow) if e.exp == -1 and e.base.has(sp.exp)}
     polynomial = sp.expand(expression.xreplace(heads))
     return sp.expand(polynomial.replace(_is_label, lambda power: power.base ** (power.exp % 2)))
 
