@@ -5,6 +5,7 @@ import dataclasses
 import json
 import pickle
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import xarray as xr
 from figure_checks import faults
 
 from lemmascope.sims import pictures, registry
+from lemmascope.sims.figures import common
 from lemmascope.sims.run.carry import Compute, judge_again, run_study
 from lemmascope.sims.run.cluster import Dask
 from lemmascope.sims.run.parts import decode, encode
@@ -35,14 +37,33 @@ every = pytest.mark.parametrize("which", NAMES, ids=named)
 RUNS: dict[str, tuple] = {}
 
 
+FIGURES: dict[str, list] = {}
+
+
 @pytest.fixture
 def ran(which, tmp_path_factory):
-    """The study, its settings and its one result at size tiny, kept in a folder."""
+    """The study, its settings and its one result at size tiny, kept in a folder; not to be changed."""
     if which not in RUNS:
         study = registry.find(which)
         settings, out = settings_of(study.settings, "tiny"), tmp_path_factory.mktemp(study.name) / "results"
-        RUNS[which] = study, settings, out, run_study(study, settings, out=out, executor=Threads(2))
+        with pytest.MonkeyPatch.context() as patch:
+            FIGURES[which] = drawn(patch)
+            RUNS[which] = study, settings, out, run_study(study, settings, out=out, executor=Threads(2))
     return RUNS[which]
+
+
+def drawn(patch):
+    """A list to which each figure is added that is saved from now on."""
+    found, save = [], common.save
+    patch.setattr(common, "save", lambda figure, *rest: found.append(figure) or save(figure, *rest))
+    return found
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A worker in a process of its own."""
+    with Dask("local:1") as found:
+        yield found
 
 
 @every
@@ -123,17 +144,19 @@ def test_every_claim_has_a_control_that_is_refuted(which, ran):
 
 
 @every
-def test_parts_are_the_same_again_here_and_on_a_cluster(which, ran):
+def test_parts_are_the_same_again_here_and_on_a_cluster(which, ran, cluster, tmp_path, monkeypatch):
     """Lost and damaged parts are computed again, to the same bits, in threads and in other processes."""
-    study, settings, out, result = ran
+    study, settings, kept, result = ran
+    out = shutil.copytree(kept, tmp_path / "results")
+    monkeypatch.setattr(pictures, "save", lambda *_: [])  # which have been drawn once
     tasks = [task for some in experiment_tasks(study, settings, 0).values() for task in some]
     by_experiment = {}
     for task in sorted(tasks, key=lambda task: task.cost):
         by_experiment.setdefault(task.experiment, task.key)  # the shortest of each
-    files = {json_key(file): file for file in (out / "parts").glob("*.npz")}
+    files = parts_in(out)
     assert set(files) == {task.key for task in tasks}
     before = {key: files[key].read_bytes() for key in by_experiment.values()}
-    for executor in (Threads(1), Dask("local:1")):
+    for executor in (Threads(1), cluster):
         spoilt, *lost = [files[key] for key in before]
         content = bytearray(spoilt.read_bytes())
         content[content.index(b'"key"')] ^= 16  # among the data: a bit of the archive's padding changes nothing
@@ -153,11 +176,20 @@ def test_parts_are_the_same_again_here_and_on_a_cluster(which, ran):
         assert any(json_key_of(before, spoilt, files) in sentence and "damaged" in sentence for sentence in said)
         assert sorted(computed) == sorted(before)
         for key, content in before.items():
-            of = labels(files[key])["of"]
-            xr.testing.assert_identical(decode(files[key].read_bytes(), key, of), decode(content, key, of))
+            xr.testing.assert_identical(part(files[key], key), decode(content, key, labels(files[key])["of"]))
         assert again.verdicts == result.verdicts or same(again.verdicts, result.verdicts)
         for name, data in result.data.items():
             xr.testing.assert_identical(again.data[name], data)
+
+
+def parts_in(out):
+    """The file of each task."""
+    return {json_key(file): file for file in (out / "parts").glob("*.npz")}
+
+
+def part(file, key):
+    """What is kept of a task."""
+    return decode(file.read_bytes(), key, labels(file)["of"])
 
 
 def labels(file):
@@ -223,14 +255,13 @@ def test_tables_and_summary_can_be_shown(ran):
 
 @every
 def test_another_root_is_another_draw(which, ran):
-    study, settings, _, result = ran
-    tasks = experiment_tasks(study, settings, 1)
+    study, settings, out, result = ran
+    tasks, files = experiment_tasks(study, settings, 1), parts_in(out)
     drawn = 0
-    for name, experiment in study.experiments.items():
-        if name in tasks:
-            task = min(tasks[name], key=lambda task: task.cost)
-            zero = next(t for t in experiment_tasks(study, settings, 0)[name] if t.key == task.key)
-            drawn += not experiment.compute(task).drop_attrs().identical(experiment.compute(zero).drop_attrs())
+    for name, some in tasks.items():
+        task = min(some, key=lambda task: task.cost)
+        zero = part(files[task.key], task.key)
+        drawn += not study.experiments[name].compute(task).drop_attrs().identical(zero.drop_attrs())
     assert drawn or all("seed" not in one.dims for one in result.data.values())
 
 
@@ -308,9 +339,11 @@ def test_a_store_is_what_it_was_made_for(tmp_path):
 def test_each_picture_is_readable_at_both_widths(which, ran, width, tmp_path, monkeypatch):
     """No text smaller than 6 points, on other text or outside; in a column 3.25 inches wide, as it is saved."""
     *_, result = ran
-    saved = []
-    monkeypatch.setattr("lemmascope.sims.figures.common.save", lambda figure, *rest: saved.append(figure) or [])
-    pictures.save(result, tmp_path, width)
+    saved = FIGURES[which]
+    if width != "text":  # as the run drew them
+        saved = []
+        monkeypatch.setattr(common, "save", lambda figure, *rest: saved.append(figure) or [])
+        pictures.save(result, tmp_path, width)
     assert saved
     for figure in saved:
         assert width == "text" or figure.get_figwidth() == 3.25

@@ -138,6 +138,27 @@ def test_a_draw_is_balanced_and_its_own():
     assert not np.array_equal(one["train"][0], tuning["train"][0])
 
 
+def test_outputs_in_parts_are_those_at_once():
+    at = teacher._draw(experiment_tasks(STUDY, Settings(networks=("2-CNN",), samples=20), 3)["cells"][0], "draw", 0)
+    X = np.random.default_rng(0).standard_normal((2 * teacher.AT_ONCE + 7, teacher.D))
+    found = teacher._outputs(at["student"], at["start"], X)
+    assert np.allclose(found, teacher.output(at["student"], at["start"], X), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("experiment", ["cells", "contrast"])
+def test_arrays_find_what_machine_code_finds(experiment):
+    settings = Settings(
+        networks=("1-CNN",), seeds=2, contrast_seeds=2, epochs=50, contrast_epochs=50, samples=60, test=300
+    )
+    compiled, arrays = (
+        STUDY.experiments[experiment].compute(experiment_tasks(STUDY, settings, 3, backend=backend)[experiment][0])
+        for backend in ("compiled", "numpy")
+    )
+    calm = {"rate": [0.3, 1.0]} if experiment == "cells" else {"rate": [0.1, 0.5]}
+    for name in ("tuning_accuracy", "tuning_error") if experiment == "cells" else ("error", "small", "large"):
+        xr.testing.assert_allclose(compiled[name].sel(calm), arrays[name].sel(calm), atol=0.005)
+
+
 def test_the_talks_table():
     assert TALK[2][2] == 1.00
     assert abs(np.mean(TALK) - 0.99875) < 1e-9

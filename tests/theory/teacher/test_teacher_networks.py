@@ -66,6 +66,24 @@ def test_it_runs_on_any_library_of_the_standard(name):
         assert_close(np.asarray(strict[key]), value)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_many_networks_at_once_are_each_as_alone(name):
+    """(draws, 1, N, d) against parameters (draws, rates, …)."""
+    draws, rates = 2, 3
+    problems = [[drawn(name, 10 * s + r) for r in range(rates)] for s in range(draws)]
+    network = problems[0][0][0]
+    theta = {key: np.array([[one[1][key] for one in row] for row in problems]) for key in problems[0][0][1]}
+    X, y = (np.array([row[0][k] for row in problems])[:, None] for k in (2, 3))
+    outputs, slopes = output(network, theta, X), gradient(network, theta, X, y)
+    assert outputs.shape == (draws, rates, X.shape[2])
+    for s, r in np.ndindex(draws, rates):
+        one = {key: x[s, r] for key, x in theta.items()}
+        assert_close(outputs[s, r], output(network, one, X[s, 0]))
+        for key, value in gradient(network, one, X[s, 0], y[s, 0]).items():
+            assert slopes[key].shape == theta[key].shape
+            assert_close(slopes[key][s, r], value)
+
+
 def test_positions_must_divide_the_inputs():
     with pytest.raises(ValueError, match="5 positions"):
         NETWORKS(3, 12, 5)
