@@ -95,7 +95,7 @@ class Settings:
     x_range: tuple[float, float] | None = option(None, "From and to (of 1 − γ for gamma).")
     y_range: tuple[float, float] | None = option(None, "From and to.")
     cells: int = option(16, "Cells a side.", tiny=8, quick=8, full=32)
-    seeds: int = option(3, "Draws of data and weights.", quick=2, full=10)
+    seeds: int = option(3, "Draws of data and weights.", tiny=2, quick=2, full=10)
     eta: float = option(0.1, "Learning rate, where it is no axis.")
     gamma: float = option(0.999, "Momentum, where it is no axis.")
     parameters: Parameters = option(HEADLINE, "Data law and network, where they are no axis.", tiny=SMALL, quick=SMALL)

@@ -58,11 +58,11 @@ class Settings:
     dimensions: tuple[int, ...] = option(
         DIMENSIONS,
         "Dimensions d, five or more, up to 1e12.",
-        tiny=(10**3, 10**4, 10**6, 10**9, 10**12),
+        tiny=(10**3, 10**4, 10**5, 10**6, 10**12),
         quick=(10**3, 10**5, 10**7, 10**9, 10**12),
     )
-    seeds: int = option(20, "Draws at each dimension; 15 or more for a verdict.", tiny=3, quick=4, full=100)
-    N: int = option(40, "Samples.", tiny=12)
+    seeds: int = option(20, "Draws at each dimension; 15 or more for a verdict.", tiny=2, quick=4, full=100)
+    N: int = option(40, "Samples.", tiny=8)
     exact: bool = option(False, "Compute every iteration; takes days beyond d = 1e4.")
 
     def __post_init__(self) -> None:
