@@ -13,7 +13,8 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from itertools import groupby
+from itertools import accumulate, groupby, pairwise
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
@@ -40,8 +41,12 @@ class Case:
         gradients: ∇_0, …, ∇_{T−1}, n numbers each.
         eta: η_0, …, η_{T−1}; all the same for a constant learning rate.
         gamma: γ in [0, 1).
-        dtype: ``"float32"`` or ``"float64"``.
-        dampening, weight_decay: options, None where they are not given to the optimizer.
+        dtype: ``"float32"``, ``"float64"``, ``"float16"`` or ``"bfloat16"``.
+        dampening, weight_decay, maximize: options, None where they are not given to the optimizer.
+        arrays: shapes of the parameter arrays into which the n coordinates are laid, one after the other, each in C
+            order; () for one flat vector.
+        momenta: γ_0, …, γ_{T−1} where momentum changes, γ_0 being ``gamma``; None where it is constant.
+        missing: (step, array): in that step that array has no gradient. It does not move then, nor does its buffer.
     """
 
     theta: tuple[float, ...]
@@ -51,6 +56,30 @@ class Case:
     dtype: str = "float64"
     dampening: float | None = None
     weight_decay: float | None = None
+    maximize: bool | None = None
+    arrays: tuple[tuple[int, ...], ...] = ()
+    momenta: tuple[float, ...] | None = None
+    missing: frozenset[tuple[int, int]] = frozenset()
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Of the parameter arrays; one vector where ``arrays`` does not say."""
+        return self.arrays or ((len(self.theta),),)
+
+    @property
+    def spans(self) -> tuple[slice, ...]:
+        """The coordinates of each parameter array."""
+        edges = [0, *accumulate(prod(shape) for shape in self.shapes)]
+        return tuple(slice(a, b) for a, b in pairwise(edges))
+
+    def split(self, row: np.ndarray) -> list[np.ndarray]:
+        """n coordinates as parameter arrays."""
+        return [row[span].reshape(shape) for span, shape in zip(self.spans, self.shapes, strict=True)]
+
+    @property
+    def gammas(self) -> tuple[float, ...]:
+        """γ_0, …, γ_{T−1}."""
+        return self.momenta or (self.gamma,) * len(self.gradients)
 
     @property
     def constant(self) -> bool:
@@ -104,7 +133,7 @@ class Case:
 
     def options(self) -> dict[str, Any]:
         """The options that are set."""
-        names = ("dampening", "weight_decay")
+        names = ("dampening", "weight_decay", "maximize")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
 
