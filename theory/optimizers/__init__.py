@@ -11,7 +11,7 @@ Such an optimizer commutes with every linear map, so it may run on the coefficie
 W, and on several seeds at once; one that is not, or does not say so (Adam, sign descent, gradient clipping), runs in
 weight space only and is given one seed's weights at a time.
 
-The linear ones are in `momentum`.
+The linear ones are in `momentum`; Adam and its kin in `adaptive`, `sign`, `schedule_free` and `projected`.
 """
 
 from __future__ import annotations
@@ -19,17 +19,43 @@ from __future__ import annotations
 __all__ = [
     "FORMS",
     "GD",
+    "SGDP",
+    "AMSGrad",
+    "AdaBelief",
+    "AdaMomentum",
+    "Adagrad",
+    "Adam",
+    "AdamP",
+    "AdamW",
+    "Adamax",
+    "Lion",
     "MomentumAverage",
     "MomentumVelocity",
+    "NAdam",
     "Nesterov",
     "Optimizer",
     "PiecewiseConstant",
+    "RMSprop",
+    "ScheduleFreeAdamW",
+    "ScheduleFreeSGD",
+    "SignSGD",
     "average_form",
     "describe",
     "is_linear",
     "recursion_of",
 ]
 
+from lemmascope.theory.optimizers.adaptive import (
+    AdaBelief,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdaMomentum,
+    AdamW,
+    AMSGrad,
+    NAdam,
+    RMSprop,
+)
 from lemmascope.theory.optimizers.base import Optimizer, PiecewiseConstant, is_linear, recursion_of
 from lemmascope.theory.optimizers.momentum import (
     FORMS,
@@ -40,3 +66,6 @@ from lemmascope.theory.optimizers.momentum import (
     average_form,
     describe,
 )
+from lemmascope.theory.optimizers.projected import SGDP, AdamP
+from lemmascope.theory.optimizers.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
+from lemmascope.theory.optimizers.sign import Lion, SignSGD
