@@ -6,11 +6,14 @@ __all__ = ["as_evidence", "judge", "unjudged"]
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lemmascope.theory.claim import Claim, Evidence
 from lemmascope.theory.errors import InputError
 from lemmascope.theory.verdict import Status, Verdict
+
+if TYPE_CHECKING:
+    from lemmascope.theory.sequential import Plan
 
 Controls = Mapping[str, Callable[[Any, Sequence[Any]], Any]]
 
@@ -50,6 +53,7 @@ def judge(
     expected: Mapping[str, Status | None] | None = None,
     *,
     undecided: Mapping[str, str] | None = None,
+    plan: Plan | None = None,
     failures: list[str] | None = None,
 ) -> tuple[Verdict, ...]:
     """Judge every claim on all evidence that it concerns, and its control.
@@ -65,6 +69,7 @@ def judge(
         expected: statuses that are expected here and differ from the claim's own, by id; None: an open question, of
             which whatever comes out is as expected, its control being REFUTED.
         undecided: why the sizes of this evidence decide nothing, by id: such a claim is INCONCLUSIVE, as expected.
+        plan: a sequential test, by which claims and controls with a probability are decided (`Claim.judge`).
         failures: where it is given, a claim that fails is INCONCLUSIVE, why is added here, and the others are judged.
 
     Raises:
@@ -77,14 +82,14 @@ def judge(
                 continue
             failed = False
             try:
-                verdict = claim.judge(one)
+                verdict = claim.judge(one, plan=plan)
             except (Exception, SystemExit) as error:
                 if failures is None:
                     raise
                 verdict, failed = unjudged(claim, _told(error, failures), one.label), True
             if claim.control is not None:
                 try:
-                    status = _control_status(claim, verdict, one, everyone, controls or {})
+                    status = _control_status(claim, verdict, one, everyone, controls or {}, plan)
                 except (Exception, SystemExit) as error:
                     if failures is None:
                         raise
@@ -135,7 +140,7 @@ def _left_open(verdict: Verdict, why: str) -> Verdict:
 
 
 def _control_status(
-    claim: Claim, verdict: Verdict, one: Evidence, everyone: Sequence[Evidence], controls: Controls
+    claim: Claim, verdict: Verdict, one: Evidence, everyone: Sequence[Evidence], controls: Controls, plan: Plan | None
 ) -> str:
     """How the claim's control came out."""
     assert claim.control is not None
@@ -143,7 +148,7 @@ def _control_status(
     if other is None:
         return "not run"
     made = claim.control.made is not None
-    return claim.judge(other, waive=made, constants=claim.control.constants).status.value
+    return claim.judge(other, waive=made, constants=claim.control.constants, plan=plan).status.value
 
 
 def _control(claim: Claim, one: Evidence, everyone: Sequence[Evidence], controls: Controls) -> Evidence | None:

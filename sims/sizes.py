@@ -6,12 +6,14 @@ __all__ = ["LONG", "Forecast", "few_seeds", "forecast", "spell_seconds", "undeci
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
+from lemmascope.sims.rounds import rounds
 from lemmascope.sims.study import Study, Task, experiment_tasks
 from lemmascope.theory.claim import Claim
 from lemmascope.theory.order import exponent_seeds
+from lemmascope.theory.sequential import Plan
 from lemmascope.theory.verdict import CONFIDENCE
 
 S = TypeVar("S")
@@ -20,13 +22,15 @@ LONG = 24 * 3600.0
 """Seconds on two cores beyond which a run is to be confirmed."""
 
 
-def few_seeds(claim: Claim) -> int:
+def few_seeds(claim: Claim, plan: Plan | None = None) -> int:
     """The fewest seeds with which a claim can hold.
 
     A probability above p takes n with (1 − 0.95)^{1/n} > p, the lower Clopper–Pearson bound of n in n; a fitted
-    exponent, what its interval takes; any other claim one.
+    exponent, what its interval takes; any other claim one. By a sequential test a probability takes its first look.
     """
     p = claim.probability
+    if plan is not None and p is not None:
+        return plan.stated(p).fewest
     of_probability = math.floor(math.log(1 - CONFIDENCE) / math.log(p)) + 1 if p else 1
     return max(of_probability, exponent_seeds(claim))
 
@@ -44,8 +48,9 @@ def undecided(study: Study[S], settings: S) -> dict[str, str]:
     axes = [one.axes(settings) for one in study.experiments.values() if one.when(settings)]
     seeds = max((_places(one["seed"]) for one in axes if "seed" in one), default=math.inf)
     flag = any(f.name == "seeds" for f in fields(study.settings))  # type: ignore[arg-type]
+    plan = study.sequential(settings)
     for claim in study.claims:
-        least = few_seeds(claim)
+        least = few_seeds(claim, plan)
         if seeds < least:
             more = f"--seeds {least} decides" if flag else f"{least} decide"
             few = f"{seeds:g} seed{'s are' if seeds > 1 else ' is'} too few, {more}"
@@ -69,6 +74,7 @@ class Forecast:
         seconds: about how long on two cores; memory: bytes of the largest task; disc: bytes of all parts. None where
             the study does not say.
         undecided: claims that it cannot decide, by id, and why.
+        least: the seconds where a sequential test decides at its first look; without one the same.
     """
 
     tasks: Mapping[str, Sequence[Task[Any]]]
@@ -76,6 +82,7 @@ class Forecast:
     memory: float | None
     disc: float | None
     undecided: Mapping[str, str]
+    least: float | None = None
 
     @property
     def count(self) -> int:
@@ -126,7 +133,9 @@ def forecast(study: Study[S], settings: S, root_seed: int = 0, **options: Any) -
         return found
     usual = experiment_tasks(study, study.settings(), root_seed)
     per_cost = study.seconds / max(sum(task.cost for some in usual.values() for task in some), 1e-300)
-    return Forecast(found.tasks, per_cost * found.cost, found.memory, found.disc, found.undecided)
+    first = next(rounds([task for some in tasks.values() for task in some], study.sequential(settings)))
+    least = per_cost * sum(task.cost for task in first)
+    return replace(found, seconds=per_cost * found.cost, least=least)
 
 
 def spell_seconds(seconds: float | None) -> str:

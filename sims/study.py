@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from lemmascope.sims.tables import Table
+    from lemmascope.theory.sequential import Plan
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -247,6 +248,11 @@ class Result(Generic[S]):
         """Whether every claim was judged, and every verdict is as expected, its control being REFUTED."""
         return not self.unjudged and all(v.as_expected for v in self.verdicts)
 
+    @property
+    def settled(self) -> bool:
+        """Whether no further draw of a sequential test could decide anything."""
+        return not any(v.sequential["open"] for v in self.verdicts if v.sequential is not None)
+
     @cached_property
     def tables(self) -> tuple[Table, ...]:
         """The study's tables; none where they fail."""
@@ -264,6 +270,10 @@ def _as_it_is(settings: Any, data: Data) -> Data:
 
 def _nothing(result: Any) -> Sequence[Any]:
     return ()
+
+
+def _at_once(settings: Any) -> Plan | None:
+    return None
 
 
 def _all_decided(settings: Any) -> Mapping[str, str]:
@@ -291,6 +301,8 @@ class Study(Generic[S]):
         undecided: from the settings to the claims that they cannot decide, by id, and why: a grid too coarse, a range
             too short, "…; --cells 16 decides". It is said before anything is computed, and their verdict is
             INCONCLUSIVE as expected. Too few seeds are known without it.
+        sequential: from the settings to a sequential test (`theory.sequential.Plan`), where they ask for one: then
+            claims with a probability are decided at its level, in the order of the seeds, and a run ends once all are.
         tables, summary: what the terminal and the page show beside the verdicts, from the result.
         pictures: a function without arguments that returns the study's pictures, for a study in one file; the house's
             own are in ``sims/figures/NAME.py``.
@@ -315,6 +327,7 @@ class Study(Generic[S]):
     derive: Callable[[S, Data], Data] = _as_it_is
     expected: Mapping[str, Status | None] | Callable[[S], Mapping[str, Status | None]] = field(default_factory=dict)
     undecided: Callable[[S], Mapping[str, str]] = _all_decided
+    sequential: Callable[[S], Plan | None] = _at_once
     tables: Callable[[Result[S]], Sequence[Table]] = _nothing
     summary: Callable[[Result[S]], Sequence[str]] = _nothing
     pictures: Callable[[], Sequence[Any]] | None = None

@@ -18,6 +18,9 @@ half unless said otherwise. With k of n seeds the one-sided 95 % Clopper–Pears
 is above, REFUTED if the upper one is below, INCONCLUSIVE otherwise. Five of five seeds give p ≥ 0.549. A quantity that
 is undefined on a seed leaves a claim INCONCLUSIVE, unless the other seeds refute it whatever is there.
 
+Draws may also be taken until such a statement is decided at a level: `theory.sequential.Plan` has the rule and its
+error, and there what is undefined counts as a failure for HOLDS and as none for REFUTED.
+
 An `Estimate` is one number of all seeds with an interval (a slope, a mean, a ratio): HOLDS if the whole interval lies
 within the bounds, REFUTED if it lies outside, INCONCLUSIVE where it reaches across an edge. It is not counted by seed.
 """
@@ -38,6 +41,8 @@ from lemmascope.theory.verdict import SOURCES, Kind, Status, Verdict, clopper_pe
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from lemmascope.theory.sequential import Plan
 
 FAMILY = "family"
 """The role of several runs taken together: only claims that are about it, and compare them, concern it."""
@@ -234,13 +239,22 @@ class Claim:
         """Whether the claim is about evidence of this role."""
         return self.about == evidence.role or (self.about == "any" and evidence.role != FAMILY)
 
-    def judge(self, evidence: Evidence, *, waive: bool = False, constants: Mapping[str, Any] | None = None) -> Verdict:
+    def judge(
+        self,
+        evidence: Evidence,
+        *,
+        waive: bool = False,
+        constants: Mapping[str, Any] | None = None,
+        plan: Plan | None = None,
+    ) -> Verdict:
         """Hold the evidence against the statement.
 
         Args:
             evidence: what it is measured on.
             waive: skip the hypotheses, for a control's evidence, which breaks one by design.
             constants: of the statement, in place of the stated ones.
+            plan: a sequential test, by which a statement with high probability is decided at the plan's level, in the
+                order of the seeds; default the bounds of Clopper and Pearson at `probability`.
 
         Raises:
             InputError: ``measure`` or a hypothesis fails on this evidence, or returns something else.
@@ -273,7 +287,7 @@ class Claim:
         with _named(self.id):
             if cases != [None]:
                 self._by_seed(evidence, [s for s in cases if s is not None], measured, constants or {})
-            return self._measured(evidence, checked, cases, measured)
+            return self._measured(evidence, checked, cases, measured, plan)
 
     def _check(self, evidence: Evidence, waive: bool) -> tuple[tuple[dict[str, Any], ...], dict[int | None, bool]]:
         """What each hypothesis says, and on which seeds (None: the one exact case) all of them hold."""
@@ -330,7 +344,12 @@ class Claim:
                 raise InputError("claim", self.id, why)
 
     def _measured(
-        self, evidence: Evidence, checked: tuple[dict[str, Any], ...], cases: list[int | None], measured: Measurement
+        self,
+        evidence: Evidence,
+        checked: tuple[dict[str, Any], ...],
+        cases: list[int | None],
+        measured: Measurement,
+        plan: Plan | None,
     ) -> Verdict:
         computed, lower, upper = (
             _by_case(x, cases, float) for x in (measured.computed, measured.lower, measured.upper)
@@ -348,12 +367,19 @@ class Claim:
         counted = f"true on {k} of {n} seeds" + (f", undefined on {len(undefined)}" if undefined else "")
         if exact:
             counted = f"exact: true in {k} of 1 case"
-        interval = None
+        interval = sequential = None
         if self.probability is None:
             # One seed is enough, whatever the others say or cannot say.
             status = Status.REFUTED if any(gap < 0 for gap in finite) else Status.HOLDS
         elif exact:
             raise InputError("claim", self.id, "it states a probability, and needs evidence with a dimension seed")
+        elif plan is not None:
+            plan = plan.stated(self.probability)
+            true = {s: None if math.isnan(gap) else gap >= 0 for s, gap in zip(cases, margins, strict=True)}
+            in_order = [true[s] for s in sorted(s for s in cases if s is not None)]
+            found = plan.decide(in_order, plan.draws - evidence.data.sizes["seed"])
+            status, sequential = found.status, plan.record(found)
+            counted = plan.says(found) + (f"; {counted}" if n > found.draws or undefined else "")
         else:
             # What is undefined may have been true or false.
             interval = clopper_pearson(k, n)[0], clopper_pearson(k + len(undefined), n)[1]
@@ -366,7 +392,7 @@ class Claim:
                 status = Status.INCONCLUSIVE
                 counted += f", which does not decide against {self.probability:g}; take more seeds"
         reason = counted
-        if undefined and status is not Status.REFUTED:
+        if undefined and status is not Status.REFUTED and sequential is None:
             status, interval = Status.INCONCLUSIVE, None
             reason = "the quantity is undefined" + ("" if exact else f" on seed {undefined[0]}")
         witness = None
@@ -391,6 +417,7 @@ class Claim:
             seeds=tuple(s for s in cases if s is not None),
             holding=tuple(s for s in holding if s is not None),
             interval=interval,
+            sequential=sequential,
             witness=witness,
             by_seed={**seeds, "computed": computed, "lower": lower, "upper": upper},
             evidence=dict(measured.evidence),

@@ -52,7 +52,9 @@ class Verdict:
         residual: largest residual (identities), or None.
         seeds: the applicable seeds; holding: those on which the statement is true. Both are empty for an exact
             statement, and ``holding`` for an estimate, which is one number of all its seeds.
-        interval: one-sided 95 % Clopper–Pearson bounds for the probability, where one is claimed.
+        interval: one-sided 95 % Clopper–Pearson bounds for the probability, where one is claimed and no plan decides.
+        sequential: of a claim that is decided draw by draw, the plan with its errors, and what it decided
+            (`theory.sequential.Plan.record`).
         hypotheses: name, statement and the number of seeds on which each holds.
         reason: one sentence.
         plain: the statement in plain text.
@@ -79,6 +81,7 @@ class Verdict:
     seeds: tuple[int, ...] = ()
     holding: tuple[int, ...] = ()
     interval: tuple[float, float] | None = None
+    sequential: dict[str, Any] | None = None
     hypotheses: tuple[dict[str, Any], ...] = ()
     witness: dict[str, Any] | None = None
     by_seed: dict[str, list[float]] = field(default_factory=dict)

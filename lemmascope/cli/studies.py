@@ -175,7 +175,10 @@ def explain(study: Study[Any], settings: Any, root_seed: int, workers: int | Non
     else:
         console.print("Memory and disc: the study does not say (Experiment(needs=…)).")
     if found.seconds is not None:
-        console.print(f"Time: about {spell_seconds(found.seconds)} on two cores.")
+        least = f"{spell_seconds(found.least)} if all is decided at the first look, at most "
+        console.print(
+            f"Time: about {least if found.least != found.seconds else ''}{spell_seconds(found.seconds)} on two cores."
+        )
     else:
         console.print("Time: the study does not say how long its default size takes (Study(seconds=…)).")
     count = len(study.claims)
@@ -239,11 +242,17 @@ def carry(
             console.print(f"Dask's dashboard: {dask.dashboard}")
         bar = around.enter_context(ExitStack())
         advance: list[Any] = []
+        plan, computed = study.sequential(settings), (0.0, 0)
 
         def begin(tasks: list[Task[Any]]) -> None:
+            nonlocal computed
+            bar.close()  # that of the round before
             if tasks:
-                there = planned.cost - sum(task.cost for task in tasks), planned.count - len(tasks)
-                advance.append(bar.enter_context(task_progress(planned.cost, planned.count, study.name, there)))
+                cost = sum(task.cost for task in tasks)
+                whole, count = (computed[0] + cost, computed[1] + len(tasks)) if plan else (planned.cost, planned.count)
+                there = whole - cost, count - len(tasks)
+                advance[:] = [bar.enter_context(task_progress(whole, count, study.name, there))]
+                computed = whole, count
 
         result = run_study(
             study,

@@ -140,7 +140,7 @@ def _shown(v: Verdict) -> str:
 
 
 def _count(v: Verdict) -> str:
-    if not v.seeds or "interval" in v.evidence:
+    if not v.seeds or "interval" in v.evidence or v.sequential is not None:
         return v.reason
     text = f"{len(v.holding)} of {len(v.seeds)} seeds"
     return text if v.interval is None else f"{text}, p ≥ {v.interval[0]:.2f} (95 %)"
@@ -160,8 +160,11 @@ def _plain_value(x: Any) -> Any:
 
 
 def verdict_json(verdict: Verdict) -> dict[str, Any]:
-    """One verdict as JSON; an infinite bound is null."""
-    return _plain_value({**asdict(verdict), "as_expected": verdict.as_expected})
+    """One verdict as JSON; an infinite bound is null. Without a sequential test its entry is absent."""
+    found = asdict(verdict)
+    if verdict.sequential is None:
+        del found["sequential"]
+    return _plain_value({**found, "as_expected": verdict.as_expected})
 
 
 def document(

@@ -23,6 +23,7 @@ from lemmascope.sims.files import CAPTION, LOCK, ResultsFolder, check_ours, writ
 from lemmascope.sims.judge import as_evidence, judge, unjudged
 from lemmascope.sims.own import BESIDE, load_source
 from lemmascope.sims.report.verdicts import verdicts_json
+from lemmascope.sims.rounds import rounds
 from lemmascope.sims.run.code import UNKNOWN, code_of, made_with
 from lemmascope.sims.run.parts import Kept, Parts, check_labelled
 from lemmascope.sims.run.provenance import machine_of
@@ -127,7 +128,8 @@ def run_study(
         resume: go on with the parts that lie there; force: replace what lies there.
         executor: where tasks run, default `Threads`; `sims.run.cluster.Dask` for a cluster. The same bits anywhere.
         dtype, backend: what the study computes in; default the first number type that it has.
-        progress: called with each task after its part is kept; begin: before, with all that are to be computed.
+        progress: called with each task after its part is kept; begin: before, with all that are to be computed; of a
+            sequential test before each round, with those of the round.
         width: of the pictures, "text" or "column" (3.25 inches).
         notice: called with a sentence on what is there already, and on what was damaged and is computed again.
 
@@ -182,12 +184,17 @@ def run_study(
                 say(f"{store.done} of {len(tasks)} parts are there already")
             elif resume:
                 say(f"there is nothing in {out} to resume; it begins anew")
-        if begin is not None:
-            begin([tasks[index] for index in parts.missing()])
-        run_tasks(Compute(study, backend), tasks, parts, executor or Threads(), progress)
-        failures: list[str] = []
-        data = _gathered(study, settings, by_experiment, parts, root_seed, failures)
-        result = _judged(study, settings, root_seed, data, failures)
+        for some in rounds(tasks, study.sequential(settings)):
+            if begin is not None:
+                missing = {parts.keys[index] for index in parts.missing()}
+                begin([task for task in some if task.key in missing])
+            run_tasks(Compute(study, backend), tasks, parts, executor or Threads(), progress, {t.key for t in some})
+            failures: list[str] = []
+            of_round = {name: [task for task in some if task.experiment == name] for name in by_experiment}
+            data = _gathered(study, settings, of_round, parts, root_seed, failures)
+            result = _judged(study, settings, root_seed, data, failures)
+            if result.settled:
+                break
         if folder is not None:
             seconds = time.monotonic() - started
             _write(folder, result, width, dtype=dtype, backend=backend, code=code, made_with=made, seconds=seconds)
@@ -262,7 +269,13 @@ def _judged(study: Study[S], settings: S, root_seed: int, data: Data, failures: 
         verdicts = tuple(unjudged(claim, "; ".join(failures)) for claim in study.claims)
     else:
         verdicts = judge(
-            study.claims, evidence, study.controls, study.expects(settings), undecided=known, failures=failures
+            study.claims,
+            evidence,
+            study.controls,
+            study.expects(settings),
+            undecided=known,
+            plan=study.sequential(settings),
+            failures=failures,
         )
     return Result(study, settings, root_seed, data, evidence or (), verdicts, known, failures)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["ClusterLost", "Executor", "Threads", "run_tasks"]
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from typing import Protocol
@@ -87,6 +87,7 @@ def run_tasks(
     parts: Parts,
     executor: Executor,
     progress: Callable[[Task], None] | None = None,
+    chosen: Collection[str] | None = None,
 ) -> None:
     """Run the tasks that the store of parts lacks; this process alone writes to it.
 
@@ -96,6 +97,7 @@ def run_tasks(
         parts: an open store.
         executor: where they run.
         progress: called with a task after its part is in the store.
+        chosen: the keys of those that are to run; default all.
 
     Raises:
         ClusterLost: the cluster ended before the study; the message says how much is kept.
@@ -103,7 +105,7 @@ def run_tasks(
     """
     if [task.key for task in tasks] != parts.keys:
         raise InputError("tasks", len(tasks), f"there must be one for each of the {len(parts.keys)} keys of the store")
-    missing = parts.missing()
+    missing = [index for index in parts.missing() if chosen is None or parts.keys[index] in chosen]
     if not missing:
         return
     todo = [tasks[index] for index in missing]

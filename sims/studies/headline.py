@@ -3,7 +3,8 @@
 GD and GD+M (momentum) train from the same data and weights. Two experiments:
 
 - ``trajectory``: GD (η = 0.1) and GD+M (η = 0.1, γ = 0.999) for 40 000 iterations on `HEADLINE`;
-- ``learning_rates``: GD at three more learning rates, and GD+M, for 11 500 iterations, on the first five seeds.
+- ``learning_rates``: GD at three more learning rates, and GD+M, for 11 500 iterations, on the first five seeds
+  (with ``--level`` on all).
 
 Every claim about trajectories is judged on one of them, each with its negative control.
 """
@@ -33,6 +34,7 @@ from lemmascope.theory.cubic_cnn.claims.readings import CHANCE, GENERALIZES
 from lemmascope.theory.cubic_cnn.parameters import HEADLINE, Parameters
 from lemmascope.theory.errors import InputError, check_number, check_size
 from lemmascope.theory.optimizers import GD, MomentumAverage, Optimizer
+from lemmascope.theory.sequential import Plan
 from lemmascope.theory.verdict import Status
 
 if TYPE_CHECKING:
@@ -49,7 +51,10 @@ SMALL = Parameters(
 class Settings:
     """What the study is run with."""
 
-    seeds: int = option(8, "Data sets and initial weights to draw; 5 or more.", tiny=5, full=40)
+    seeds: int = option(8, "Data sets and initial weights to draw; 5 or more; at most, with --level.", tiny=5, full=220)
+    level: float | None = option(
+        None, "Draw until it is decided at 95 % of each claim whether p ≥ this over the draws.", full=0.95
+    )
     iterations: int = option(40_000, "Steps of GD and GD+M.", tiny=6000, quick=6000)
     rate_iterations: int = option(11_500, "Steps at the other learning rates.", tiny=4000, quick=4000)
     eta: float = option(0.1, "Learning rate of GD and GD+M.")
@@ -63,6 +68,7 @@ class Settings:
     def __post_init__(self) -> None:
         if check_size("seeds", self.seeds) < RATE_SEEDS:
             raise InputError("seeds", self.seeds, "5 or more are needed for a verdict with high probability")
+        sequential(self)
         for name in ("iterations", "rate_iterations", "batch"):
             check_size(name, getattr(self, name))
         check_number("eta", self.eta, 0, open_low=True)
@@ -71,6 +77,11 @@ class Settings:
             check_number("rates", rate, 0, open_low=True)
         if len(set(self.rates)) < len(self.rates) or not self.rates:
             raise InputError("rates", self.rates, "give one learning rate or more, all different")
+
+
+def sequential(settings: Settings) -> Plan | None:
+    """The sequential test of each claim, where a level is asked for."""
+    return None if settings.level is None else Plan(settings.level, settings.seeds)
 
 
 def optimizers(settings: Settings, experiment: str) -> dict[str, Optimizer]:
@@ -217,7 +228,7 @@ def talk_table(trajectory: xr.Dataset) -> dict[str, dict[str, Cell]]:
 def tables(result: Result[Settings]) -> Sequence[Table]:
     """The talk's table."""
     found = talk_table(result.data["trajectory"])
-    seeds, T = result.settings.seeds, result.settings.iterations
+    seeds, T = result.data["trajectory"].sizes["seed"], result.settings.iterations
     return [
         Table(
             name="talk",
@@ -284,7 +295,7 @@ def expected(settings: Settings) -> Mapping[str, Status]:
 
 AXES: Mapping[str, Callable[[Settings], Axes]] = {
     "trajectory": lambda s: {"seed": _seeds(s.seeds, s.batch)},
-    "learning_rates": lambda s: {"seed": _seeds(min(s.seeds, RATE_SEEDS), s.batch)},
+    "learning_rates": lambda s: {"seed": _seeds(min(s.seeds, RATE_SEEDS) if s.level is None else s.seeds, s.batch)},
 }
 
 STUDY = Study(
@@ -300,6 +311,7 @@ STUDY = Study(
     claims=TRAJECTORY,
     controls=CONTROLS,
     expected=expected,
+    sequential=sequential,
     tables=tables,
     summary=summary,
     examples=(
@@ -307,6 +319,7 @@ STUDY = Study(
         "lemmascope headline --quick",
         "lemmascope headline --root-seed 1 --out results/another-root",
         "lemmascope headline --seeds 20 --out results/more-seeds",
+        "lemmascope headline --level 0.95 --seeds 220 --out results/decided",
         "lemmascope headline --dtype float32 --out results/single",
     ),
     seconds=60,
