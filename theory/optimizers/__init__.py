@@ -36,6 +36,7 @@ __all__ = [
     "Optimizer",
     "PiecewiseConstant",
     "RMSprop",
+    "Recursion",
     "ScheduleFreeAdamW",
     "ScheduleFreeSGD",
     "SignSGD",
@@ -56,7 +57,7 @@ from lemmascope.theory.optimizers.adaptive import (
     NAdam,
     RMSprop,
 )
-from lemmascope.theory.optimizers.base import Optimizer, PiecewiseConstant, is_linear, recursion_of
+from lemmascope.theory.optimizers.base import Optimizer, PiecewiseConstant, Recursion, is_linear, recursion_of
 from lemmascope.theory.optimizers.momentum import (
     FORMS,
     GD,
