@@ -1,0 +1,176 @@
+r"""What an optimizer of the Adam family is put to: a `Trial`, of numbers among which ε counts.
+
+Gradients are small integers times 1, √ε or ε, zeros among them, so that ε stands beside √v and beside v as a number of
+their own size; β₁ and β₂ differ. All numbers are of the number type, unless the optimizer takes none and has one of its
+own, which is then that of the trial.
+"""
+
+from __future__ import annotations
+
+__all__ = ["SETTINGS", "Trial", "drawn", "ladder", "trials"]
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import lru_cache
+from math import log2
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, find, settings
+from hypothesis import strategies as st
+from hypothesis.errors import NoSuchExample
+
+from lemmascope.proofs_check.conformance.case import Case
+
+SETTINGS = ("beta1", "beta2", "epsilon", "gamma", "weight_decay", "momentum_decay", "start")
+Fixed = tuple[tuple[str, float], ...]
+STEPS, WIDE = 5, 3
+WORDS = {"beta1": "β₁", "beta2": "β₂", "epsilon": "ε", "gamma": "γ", "weight_decay": "λ", "momentum_decay": "ψ",
+         "start": "v₀"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One input; its numbers are floats, which are rational.
+
+    Attributes:
+        theta: θ₀, n numbers.
+        gradients: ∇, T rows of n numbers.
+        eta: learning rates, T numbers.
+        beta1, beta2, epsilon: β₁, β₂ in [0, 1), ε ≥ 0.
+        gamma: momentum of steps γ in [0, 1), beside β₁.
+        weight_decay: λ ≥ 0.
+        momentum_decay: ψ of NAdam's schedule.
+        start: v₀ where an optimizer takes it.
+        dtype: a name of `proofs_check.conformance.formats.FORMATS`.
+    """
+
+    theta: tuple[float, ...]
+    gradients: tuple[tuple[float, ...], ...]
+    eta: tuple[float, ...]
+    beta1: float = 0.5
+    beta2: float = 0.75
+    epsilon: float = 0.25
+    gamma: float = 0.0
+    weight_decay: float = 0.0
+    momentum_decay: float = 0.0
+    start: float = 0.0
+    dtype: str = "float64"
+
+    def case(self, gamma: float = 0.0) -> Case:
+        """The same for the drivers of optimizers, and for conventions of momentum."""
+        arrays = ((1,), (len(self.theta) - 1,)) if len(self.theta) > 1 else ()
+        decay = {"weight_decay": self.weight_decay} if gamma and self.weight_decay else {}
+        return Case(self.theta, self.gradients, self.eta, gamma, self.dtype, arrays=arrays, **decay)
+
+    def text(self, shown: Sequence[str] = SETTINGS) -> str:
+        """In a line: the settings that are shown, rates, parameters and gradients."""
+
+        def row(values: Sequence[float]) -> str:
+            words = [f"{x:.6g}" for x in values]
+            return words[0] if len(words) == 1 else f"({', '.join(words)})"
+
+        eta = f"{self.eta[0]:g}" if len(set(self.eta)) == 1 else row(self.eta)
+        parts = [f"{WORDS[name]} = {getattr(self, name):.6g}" for name in SETTINGS if name in shown]
+        rows = ", ".join(row(g) for g in self.gradients)
+        return ", ".join([f"η = {eta}", *parts, f"θ₀ = {row(self.theta)}", f"∇ = {rows}"])
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """By which trials are ordered: steps, parameters, and what stands in them."""
+        numbers = [*self.theta, *self.eta, *(x for row in self.gradients for x in row)]
+        return len(self.gradients), len(self.theta), sum(x not in (0, 1) for x in numbers)
+
+
+def _fractions(*values: tuple[int, int]) -> st.SearchStrategy[float]:
+    return st.sampled_from([float(Fraction(*value)) for value in values])
+
+
+BETAS = _fractions((1, 2), (3, 4), (1, 4), (7, 8), (15, 16), (31, 32), (5, 8))
+EPSILONS = _fractions((1, 4), (1, 16), (1, 1), (1, 64), (1, 2**12))
+RATES = _fractions((1, 1), (1, 2), (1, 8), (2, 1))
+DECAYS = _fractions((1, 4), (1, 8), (1, 2))
+
+
+@st.composite
+def drawn(draw: st.DrawFn, dtype: str, fixed: Fixed = (), *, schedule: bool = False, decay: bool = False) -> Trial:
+    """Trials.
+
+    Args:
+        draw: Hypothesis's.
+        dtype: of all numbers.
+        fixed: settings that are not to be drawn, with their values.
+        schedule: a learning rate of its own for each step.
+        decay: λ > 0.
+    """
+    given = dict(fixed)
+
+    def number(name: str, strategy: st.SearchStrategy[float]) -> float:
+        return given[name] if name in given else draw(strategy)
+
+    T, n = draw(st.integers(1, STEPS)), draw(st.integers(1, WIDE))
+    epsilon = number("epsilon", EPSILONS)
+    entries = st.builds(lambda k, unit: k * unit, st.integers(-4, 4), st.sampled_from(units(epsilon)))
+    beta2 = number("beta2", BETAS)
+    return Trial(
+        theta=tuple(float(draw(st.integers(-3, 3))) for _ in range(n)),
+        gradients=tuple(tuple(draw(entries) for _ in range(n)) for _ in range(T)),
+        eta=tuple(draw(RATES) for _ in range(T)) if schedule else (draw(RATES),) * T,
+        beta1=number("beta1", BETAS.filter(lambda beta: beta != beta2)),
+        beta2=beta2,
+        epsilon=epsilon,
+        gamma=number("gamma", BETAS),
+        weight_decay=number("weight_decay", DECAYS if decay else st.just(0.0)),
+        momentum_decay=number("momentum_decay", _fractions((1, 2), (1, 1), (4, 1))),
+        start=number("start", _fractions((1, 2), (1, 1), (1, 8))),
+        dtype=dtype,
+    )
+
+
+def units(epsilon: float) -> tuple[float, ...]:
+    """1, and powers of two next to √ε and ε."""
+    k = round(log2(epsilon)) if epsilon else 0
+    return 1.0, 2.0 ** (k // 2), 2.0**k
+
+
+def ladder(dtype: str, fixed: Fixed = (), *, schedule: bool = False, decay: bool = False) -> list[Trial]:
+    """Plain ones: gradients 1, small or 0, one parameter, one to three steps."""
+    plain = replace(Trial((0.0,), ((1.0,),), (1.0,), dtype=dtype, gamma=0.5, momentum_decay=1.0, start=0.5), **dict(fixed))
+    _, root, small = units(plain.epsilon)
+    rows = [(1.0,), (root,), (small,), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0), (1.0, -1.0), (small, small), (1.0, 0.0, 0.0)]
+    if schedule:
+        rows = [row for row in rows if len(row) > 1]
+    start = (1.0,) if decay else (0.0,)
+    rates = (1.0, 0.5, 0.5) if schedule else (0.5,) * 3 if decay else (1.0,) * 3
+    changes: dict[str, Any] = {"theta": start}
+    if decay and "weight_decay" not in dict(fixed):
+        changes["weight_decay"] = 0.25
+    return [
+        replace(plain, gradients=tuple((x,) for x in row), eta=rates[: len(row)], **changes) for row in rows
+    ]
+
+
+@lru_cache(maxsize=64)
+def trials(
+    dtype: str, fixed: Fixed = (), examples: int = 40, *, schedule: bool = False, decay: bool = False
+) -> tuple[Trial, ...]:
+    """So many that are drawn from a fixed seed, after the `ladder`; the plainer come first.
+
+    Args:
+        dtype, fixed, schedule, decay: as of `drawn`.
+        examples: how many.
+    """
+    found: list[Trial] = []
+    how = settings(
+        max_examples=examples,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate],
+    )
+    with suppress(NoSuchExample):
+        find(drawn(dtype, fixed, schedule=schedule, decay=decay), lambda trial: bool(found.append(trial)), settings=how)
+    every = dict.fromkeys(ladder(dtype, fixed, schedule=schedule, decay=decay) + sorted(found, key=lambda t: t.size))
+    return tuple(trial for trial in every if not schedule or len(set(trial.eta)) > 1)
