@@ -24,6 +24,7 @@ from typing import Any
 from lemmascope.theory.errors import check_size
 
 THREADS = "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"
+DONE, TOLD, RAISED = "done", "told", "raised"
 
 
 @dataclass(frozen=True)
@@ -69,18 +70,18 @@ class Processes:
 
     def run(
         self,
-        compute: Callable[[Any], Any],
+        compute: Callable[[Any, Callable[[Any], None]], Any],
         tasks: Sequence[Any],
         done: Callable[[int, Any], None],
-        given: Callable[[int], bool] = lambda index: True,
+        told: Callable[[int, Any], None] = lambda index, what: None,
     ) -> None:
         """Compute each task, in this order as processes become free.
 
         Args:
-            compute: a module's function.
+            compute: a module's function, called with a task and a function that tells this process how far it is.
             tasks: what it is called with.
             done: called in this process with a task's index and what it returned, or `Lost`, as soon as it is there.
-            given: asked before a task is begun; False leaves it out.
+            told: called in this process with a task's index and what it tells.
 
         Raises:
             Exception: what a task raises, after which no further one begins.
@@ -89,20 +90,23 @@ class Processes:
         while todo or self._busy:
             while todo and len(self._busy) < self.workers:
                 index = todo.popleft()
-                if given(index):
-                    self._begin(index, pickle.dumps((compute, tasks[index])))
+                self._begin(index, pickle.dumps((compute, tasks[index])))
             for pipe in wait(list(self._busy)):
                 assert isinstance(pipe, Connection)
-                worker = self._busy.pop(pipe)
+                worker = self._busy[pipe]
                 try:
-                    good, result = pipe.recv()
+                    what, result = pipe.recv()
                 except (EOFError, ConnectionError):
                     worker.process.join()
+                    del self._busy[pipe]
                     pipe.close()
                     done(worker.index, Lost(_ended(worker.process.exitcode)))
                     continue
-                self._idle.append(worker)
-                if not good:
+                if what == TOLD:
+                    told(worker.index, result)
+                    continue
+                self._idle.append(self._busy.pop(pipe))
+                if what == RAISED:
                     raise result
                 done(worker.index, result)
 
@@ -161,7 +165,7 @@ def _work(pipe: Connection) -> None:
             return
         try:
             compute, task = pickle.loads(packed)
-            answer = pickle.dumps((True, compute(task)))
+            answer = pickle.dumps((DONE, compute(task, lambda how_far: pipe.send((TOLD, how_far)))))
         except BaseException as error:  # whatever a user's code raises, sys.exit among it
             answer = _packed(error)
         try:
@@ -172,8 +176,8 @@ def _work(pipe: Connection) -> None:
 
 def _packed(error: BaseException) -> bytes:
     try:
-        packed = pickle.dumps((False, error))
+        packed = pickle.dumps((RAISED, error))
         pickle.loads(packed)
     except Exception:  # an error that cannot travel is told
-        packed = pickle.dumps((False, RuntimeError(f"{type(error).__name__}: {error}")))
+        packed = pickle.dumps((RAISED, RuntimeError(f"{type(error).__name__}: {error}")))
     return packed

@@ -25,11 +25,11 @@ def wait_for(what):
         time.sleep(0.01)
 
 
-def square(x):
+def square(x, tell):
     return x * x, os.getpid()
 
 
-def dies(how):
+def dies(how, tell):
     if how == "exit":
         os._exit(3)
     if how == "signal":
@@ -37,7 +37,7 @@ def dies(how):
     return how
 
 
-def raises(what):
+def raises(what, tell):
     if what == "input":
         raise InputError("eta", 3, "it must be < 2")
     if what == "odd":
@@ -49,13 +49,13 @@ def raises(what):
     sys.exit("0")
 
 
-def prints(words):
+def prints(words, tell):
     print(words)
     os.write(1, b"below Python\n")
     return words
 
 
-def waits(folder):
+def waits(folder, tell):
     (Path(folder) / str(os.getpid())).touch()
     while True:
         time.sleep(0.01)
@@ -78,14 +78,30 @@ def test_every_task_is_computed_once_and_elsewhere(workers):
     assert not [one for one in psutil.Process().children() if one.pid in used]
 
 
-def test_a_process_serves_again_and_a_task_may_be_left_out():
-    found = {}
+def test_a_process_serves_again():
+    used = set()
     with Processes(1) as processes:
-        processes.run(square, [1, 2, 3], found.__setitem__, given=lambda k: k != 1)
-        first = {who for _, who in found.values()}
-        processes.run(square, [4], found.__setitem__)
-    assert {x for x, _ in found.values()} == {9, 16}
-    assert {who for _, who in found.values()} == first
+        for _ in range(2):
+            processes.run(square, [1, 2, 3], lambda index, result: used.add(result[1]))
+    assert len(used) == 1
+
+
+def counts(most, tell):
+    for k in range(most):
+        tell(k)
+    return "counted"
+
+
+def test_how_far_a_task_is_comes_before_its_result():
+    heard = {0: [], 1: []}
+    with Processes(2) as processes:
+        processes.run(
+            counts,
+            [3, 50],
+            lambda index, result: heard[index].append(result),
+            told=lambda index, what: heard[index].append(what),
+        )
+    assert heard == {0: [*range(3), "counted"], 1: [*range(50), "counted"]}
 
 
 @pytest.mark.parametrize(("how", "says"), [("exit", "ended with status 3"), ("signal", "was ended by SIGKILL")])
