@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lemmascope.theory.errors import InputError
     from lemmascope.theory.optimizers import GD, MomentumAverage, MomentumVelocity, Nesterov, PiecewiseConstant
     from lemmascope.theory.order import exponent_claim
+    from lemmascope.theory.sequential import Plan
     from lemmascope.theory.verdict import Kind, Status, Verdict
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "Nesterov",
     "Picture",
     "PiecewiseConstant",
+    "Plan",
     "Status",
     "Study",
     "Table",
@@ -83,6 +85,7 @@ _HOUSES = {
     "theory.errors": "InputError",
     "theory.order": "exponent_claim",
     "theory.optimizers": "GD MomentumAverage MomentumVelocity Nesterov PiecewiseConstant",
+    "theory.sequential": "Plan",
     "theory.verdict": "Kind Status Verdict",
 }
 _WHERE = {name: f"lemmascope.{module}:{name}" for module, names in _HOUSES.items() for name in names.split()} | {

@@ -124,6 +124,24 @@ class Plan:
         """
         return self._holds[-1][1] if self._holds else Fraction(0), self._refuted[-1][1]
 
+    @property
+    def rule(self) -> str:
+        """The plan and its errors in words."""
+
+        def listed(numbers: Sequence[int]) -> str:
+            return ", ".join([*map(str, numbers[:4]), *["…"] * (len(numbers) > 4)])
+
+        looks, limits = self.holds_at, self.refuted_within
+        several = [j for j, m in enumerate(limits, 1) if m >= j]
+        held, refuted = self.errors
+        holds = f"at draw {listed(looks)} with at most {listed(range(len(looks)))} failures" if looks else "at no draw"
+        within = listed([limits[j - 1] for j in several])
+        fails = f"with {listed(several)} failures within {within} draws" if several else "at no draw"
+        return (
+            f"p ≥ {self.level:g} HOLDS {holds}, and is REFUTED {fails}; after {self.draws} draws it is left open. "
+            f"Errors of each claim by itself: at most {float(held):.4f} and {float(refuted):.4f}."
+        )
+
     def stated(self, probability: float) -> Plan:
         """The plan of a statement of this probability, where that is above the level."""
         return self if probability <= self.level else replace(self, level=probability)

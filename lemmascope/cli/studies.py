@@ -277,6 +277,8 @@ def carry(
         console.print(table.caption, style="dim", end="\n" if table.caption else "")
     if result.verdicts:
         console.print("\nClaims, with the hypotheses checked and a negative control that must be REFUTED", style="bold")
+        if plan is not None and any(v.sequential for v in result.verdicts):
+            console.print(f"Decided draw by draw: {plan.rule}", style="dim")
         for line in claim_lines(result.verdicts):
             console.print(line)
     console.print()

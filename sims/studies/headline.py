@@ -13,6 +13,7 @@ from __future__ import annotations
 
 __all__ = ["COLUMNS", "STUDY", "Settings"]
 
+import itertools
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,7 @@ import xarray as xr
 from lemmascope.sims.cubic_cnn.backends.auto import resolve
 from lemmascope.sims.cubic_cnn.controls import CONTROLS
 from lemmascope.sims.cubic_cnn.evidence import family, runs
+from lemmascope.sims.rounds import ends
 from lemmascope.sims.study import Axes, Data, Experiment, Result, Study, Task, option
 from lemmascope.sims.tables import Table, number
 from lemmascope.theory.claim import Evidence
@@ -92,11 +94,14 @@ def optimizers(settings: Settings, experiment: str) -> dict[str, Optimizer]:
     return {**{f"GD {eta:g}": GD(eta) for eta in settings.rates}, "GD+M": momentum}
 
 
-def _seeds(count: int, batch: int) -> list[Any]:
-    """Seeds one by one, or ranges of them."""
+def _seeds(settings: Settings, most: int) -> list[Any]:
+    """Seeds one by one, or ranges of them within a round; at most so many where no level is to be decided."""
+    plan, batch = sequential(settings), settings.batch
+    last = [min(settings.seeds, most)] if plan is None else ends(plan)
     if batch == 1:
-        return list(range(count))
-    return [range(first, min(first + batch, count)) for first in range(0, count, batch)]
+        return list(range(last[-1]))
+    each = itertools.pairwise([0, *last])
+    return [range(i, min(i + batch, end)) for first, end in each for i in range(first, end, batch)]
 
 
 def simulated(task: Task[Settings]) -> xr.Dataset:
@@ -294,8 +299,8 @@ def expected(settings: Settings) -> Mapping[str, Status]:
 
 
 AXES: Mapping[str, Callable[[Settings], Axes]] = {
-    "trajectory": lambda s: {"seed": _seeds(s.seeds, s.batch)},
-    "learning_rates": lambda s: {"seed": _seeds(min(s.seeds, RATE_SEEDS) if s.level is None else s.seeds, s.batch)},
+    "trajectory": lambda s: {"seed": _seeds(s, s.seeds)},
+    "learning_rates": lambda s: {"seed": _seeds(s, RATE_SEEDS)},
 }
 
 STUDY = Study(

@@ -110,7 +110,9 @@ def test_looking_again_and_again_at_the_interval_of_a_fixed_number_errs_more_oft
     """The planted error: each look is that of Clopper and Pearson, as if it were the only one."""
 
     class Peeking(Plan):
-        holds_at = tuple(next(n for n in itertools.count(k + 1) if clopper_pearson(n - k, n)[0] > 0.95) for k in range(6))
+        holds_at = tuple(
+            next(n for n in itertools.count(k + 1) if clopper_pearson(n - k, n)[0] > 0.95) for k in range(6)
+        )
         refuted_within = (0,) * 300
 
     assert Peeking.holds_at[:3] == (59, 93, 124)
