@@ -1,0 +1,1 @@
+"""One file a library: it is found by being here, and defines ``DRIVER``, a `Driver`."""

@@ -1,0 +1,110 @@
+"""An object with ``init`` and ``step``, as in `theory.optimizers`, or a function ``update(params, grad, state, t)``.
+
+Each parameter array has an optimizer and a state of its own.
+"""
+
+from __future__ import annotations
+
+__all__ = ["DRIVER"]
+
+import dataclasses
+import pickle
+import reprlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lemmascope.proofs_check.conformance.adapters.driver import Arrays, Driver
+from lemmascope.proofs_check.conformance.adapters.errors import Unsupported, Untried, unchanged
+from lemmascope.proofs_check.conformance.adapters.names import attribute
+from lemmascope.proofs_check.conformance.case import Case
+
+if TYPE_CHECKING:
+    from lemmascope.proofs_check.conformance.adapters.subject import Subject
+
+FUNCTION, ATTRIBUTE = "γ as a function of t", "γ as an attribute"
+
+
+class Functional(Driver):
+    """Where η changes, the maker is given a function of t; where γ changes, one too, or an attribute is set."""
+
+    library = "numpy"
+    rank = 9
+    functions = True
+
+    def __init__(self, subject: Subject, case: Case, theta: Arrays, way: str, watched: bool) -> None:
+        super().__init__(subject, case, theta, way, watched)
+        self.optimizers = [self._made() for _ in theta]
+        self.params: list[Any] = [np.array(block) for block in theta]
+        self.states = [
+            optimizer.init(block) if hasattr(optimizer, "init") else None
+            for optimizer, block in zip(self.optimizers, self.params, strict=True)
+        ]
+
+    @classmethod
+    def recognizes(cls, made: Any) -> bool:
+        """An object with a method step, or a function."""
+        return callable(getattr(made, "step", made))
+
+    @classmethod
+    def ways(cls, subject: Subject, case: Case) -> Sequence[str]:
+        """A γ that changes is a function of t, or an attribute."""
+        return ("",) if case.momenta is None else (FUNCTION, ATTRIBUTE)
+
+    def _made(self) -> Any:
+        case = self.case
+        eta = case.eta[0] if case.constant else _of_time(case.eta)
+        gamma = _of_time(case.gammas) if self.way == FUNCTION else None
+        return self.subject.build(case, eta, gamma=gamma)
+
+    def _set_gamma(self, k: int, t: int) -> None:
+        before, now = self.case.gammas[max(t - 1, 0)], self.case.gammas[t]
+        optimizer = self.optimizers[k]
+        name = attribute(optimizer, "gamma", before)
+        if name is None:
+            raise Unsupported("takes γ as a number alone, and keeps it in no attribute that could be set")
+        if dataclasses.is_dataclass(optimizer):
+            self.optimizers[k] = dataclasses.replace(optimizer, **{name: now})  # type: ignore[type-var]
+        else:
+            setattr(optimizer, name, now)
+
+    def gradient(self, block: np.ndarray) -> np.ndarray:
+        """A copy."""
+        return np.array(block)
+
+    def step(self, t: int, gradients: list[Any]) -> None:
+        """Array by array."""
+        self.none_missing(gradients)
+        for k, gradient in enumerate(gradients):
+            if self.way == ATTRIBUTE:
+                self._set_gamma(k, t)
+            params = self.params[k]
+            before = np.array(params)
+            step = getattr(self.optimizers[k], "step", self.optimizers[k])
+            made = step(params, gradient, self.states[k], t)
+            if not isinstance(made, tuple | list) or len(made) != 2:
+                raise Untried(f"its step returns {reprlib.repr(made)}, and not the parameters and the state")
+            if self.watched:
+                unchanged(before, params, "parameters")
+            self.params[k], self.states[k] = made
+
+    def parameters(self) -> list[Any]:
+        """A masked array is kept as one."""
+        return [np.ma.array(x) if np.ma.isMaskedArray(x) else np.array(x) for x in self.params]
+
+    def reopen(self) -> None:
+        """The state, pickled; what an optimizer keeps outside of it is not in there."""
+        self.params, self.states = pickle.loads(pickle.dumps((self.params, self.states)))
+        self.optimizers = [self._made() for _ in self.params]
+
+    def write(self, array: Any, numbers: np.ndarray) -> None:
+        """In place."""
+        array[...] = numbers
+
+
+def _of_time(values: Sequence[float]) -> Any:
+    return lambda t: values[min(int(t), len(values) - 1)]
+
+
+DRIVER = Functional

@@ -1,0 +1,108 @@
+"""Keras 3's optimizers, whatever its backend: ``build``, ``apply``; a schedule sets ``learning_rate``.
+
+Keras keeps the learning rate in a variable of its ``floatx``, which is the case's number type during a run. A gradient
+may be None, but not all of them in a step.
+"""
+
+from __future__ import annotations
+
+__all__ = ["DRIVER"]
+
+import pickle
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lemmascope.proofs_check.conformance.adapters.driver import Arrays, Driver
+from lemmascope.proofs_check.conformance.adapters.errors import Unsupported
+from lemmascope.proofs_check.conformance.adapters.names import attribute
+from lemmascope.proofs_check.conformance.case import Case
+
+if TYPE_CHECKING:
+    from lemmascope.proofs_check.conformance.adapters.subject import Subject
+
+
+class Keras(Driver):
+    """One optimizer over all variables, which it writes to."""
+
+    library = "keras"
+
+    def __init__(self, subject: Subject, case: Case, theta: Arrays, way: str, watched: bool) -> None:
+        super().__init__(subject, case, theta, way, watched)
+        self.variables = self._variables(theta)
+        self.optimizer = self._made()
+        self.gamma = case.gamma
+
+    @classmethod
+    def recognizes(cls, made: Any) -> bool:
+        """What has build and apply, and keeps variables."""
+        return all(callable(getattr(made, name, None)) for name in ("build", "apply")) and hasattr(made, "variables")
+
+    @classmethod
+    @contextmanager
+    def around(cls, case: Case) -> Iterator[None]:
+        """New variables are of the case's number type."""
+        import keras
+
+        before = keras.config.floatx()
+        with ExitStack() as stack:
+            if keras.config.backend() == "jax":
+                import jax
+
+                stack.enter_context(jax.enable_x64(case.dtype == "float64"))
+            keras.config.set_floatx(case.dtype)
+            stack.callback(keras.config.set_floatx, before)
+            yield
+
+    def _variables(self, blocks: Arrays) -> list[Any]:
+        import keras
+
+        return [keras.Variable(block, dtype=self.case.dtype) for block in blocks]
+
+    def _made(self) -> Any:
+        optimizer = self.subject.build(self.case, self.case.eta[0])
+        optimizer.build(self.variables)
+        return optimizer
+
+    def gradient(self, block: np.ndarray) -> Any:
+        """A tensor of the backend."""
+        import keras
+
+        return keras.ops.convert_to_tensor(block, dtype=self.case.dtype)
+
+    def step(self, t: int, gradients: list[Any]) -> None:
+        """A momentum that changes is set as an attribute."""
+        if all(gradient is None for gradient in gradients):
+            raise Unsupported("refuses a step without any gradient")
+        if not self.case.constant:
+            self.optimizer.learning_rate = self.case.eta[t]
+        if self.case.momenta is not None:
+            name = attribute(self.optimizer, "gamma", self.gamma)
+            if name is None:
+                raise Unsupported("keeps no momentum in an attribute")
+            self.gamma = self.case.gammas[t]
+            setattr(self.optimizer, name, self.gamma)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Gradients do not exist for variables")
+            self.optimizer.apply(gradients, self.variables)
+
+    def parameters(self) -> list[Any]:
+        """As NumPy arrays."""
+        import keras
+
+        return [np.array(keras.ops.convert_to_numpy(variable)) for variable in self.variables]
+
+    def reopen(self) -> None:
+        """``save_own_variables``, pickled, and ``load_own_variables``."""
+        store: dict[str, Any] = {}
+        self.optimizer.save_own_variables(store)
+        store, blocks = pickle.loads(pickle.dumps((store, self.parameters())))
+        self.variables = self._variables(blocks)
+        self.optimizer = self._made()
+        self.optimizer.load_own_variables(store)
+
+
+DRIVER = Keras
