@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from lemmascope.theory.claim import FAMILY, Claim, Control, Estimate, Evidence, Hypothesis, Measurement
 from lemmascope.theory.errors import InputError
+from lemmascope.theory.sequential import Plan
 from lemmascope.theory.verdict import SOURCES, Kind, Status, clopper_pearson
 
 
@@ -210,6 +211,56 @@ def test_a_seed_without_a_number_leaves_probability_open():
     verdict = claim_of(0, 5, probability=0.5).judge(evidence_of([1] * 20 + [math.nan]))
     assert verdict.status is UNDECIDED
     assert verdict.interval is None
+
+
+# --- decided draw by draw ------------------------------------------------------------------------------------------
+
+PLAN = Plan(0.5, 20)  # HOLDS at draw 5, 10, … with at most 0, 1, … failures; REFUTED by 2 failures in 2 draws
+
+
+@pytest.mark.parametrize(
+    ("values", "status", "reason"),
+    [
+        ([1] * 5, HOLDS, "true on 5 of the first 5 draws: p ≥ 0.5, error at most 0.05"),
+        ([1] * 5 + [9] * 2, HOLDS, "true on 5 of the first 5 draws: p ≥ 0.5, error at most 0.05; true on 5 of 7 seeds"),
+        ([9] + [1] * 9, HOLDS, "true on 9 of the first 10 draws: p ≥ 0.5, error at most 0.05"),
+        ([9] * 5, REFUTED, "false on 5 of the first 5 draws: p < 0.5, error at most 0.05"),
+        ([1, 9] * 4, UNDECIDED, "true on 4 of 8 draws, which leaves open whether p ≥ 0.5; 19 decide"),
+        ([math.nan] + [1] * 9, HOLDS, "true on 9 of the first 10 draws: p ≥ 0.5, error at most 0.05; true on 9 of 10"),
+        ([math.nan] * 20, UNDECIDED, "true on 0 of 20 draws, which leaves open whether p ≥ 0.5"),
+    ],
+)
+def test_a_plan_decides_a_probability(values, status, reason):
+    verdict = claim_of(0, 5, probability=0.4).judge(evidence_of(values), plan=PLAN)
+    assert verdict.status is status
+    assert verdict.reason.startswith(reason)
+    assert verdict.interval is None
+    assert verdict.sequential["decided"] == (status is not UNDECIDED)
+    assert (verdict.witness is not None) == (status is REFUTED)
+
+
+def test_draws_are_taken_in_the_order_of_their_seeds():
+    """Seeds 0 to 4 are true, and decide; in the order of the data the first two are false, and more would be needed."""
+    values, seeds = [9, 9, 1, 1, 1, 1, 1], [6, 5, 4, 3, 2, 1, 0]
+    verdict = claim_of(0, 5, probability=0.4).judge(evidence_of(values, seeds=seeds), plan=PLAN)
+    assert (verdict.status, verdict.sequential["draws"]) == (HOLDS, 5)
+
+
+def test_draws_that_meet_no_hypothesis_are_no_draws_of_the_plan():
+    """Of 7 seeds 5 meet it and decide; the others count among those that are spent."""
+    claim = claim_of(0, 5, probability=0.4, assumes=(at_least(0),))
+    verdict = claim.judge(evidence_of([-1, 1, 1, -1, 1, 1, 1]), plan=PLAN)
+    assert (verdict.status, verdict.sequential["draws"], verdict.seeds) == (HOLDS, 5, (1, 2, 4, 5, 6))
+    spent = claim.judge(evidence_of([-1] * 16 + [1] * 4), plan=PLAN)
+    assert (spent.status, spent.sequential["open"]) == (UNDECIDED, False)
+    assert claim.judge(evidence_of([-1] * 15 + [1] * 4), plan=PLAN).sequential["open"]
+
+
+def test_a_plan_holds_a_higher_probability_to_itself_and_leaves_the_certain_alone():
+    values = [1] * 6
+    assert claim_of(0, 5, probability=0.6).judge(evidence_of(values), plan=PLAN).sequential["level"] == 0.6
+    certain = claim_of(0, 5).judge(evidence_of(values), plan=PLAN)
+    assert (certain.status, certain.sequential) == (HOLDS, None)
 
 
 @pytest.mark.parametrize(

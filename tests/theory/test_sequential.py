@@ -245,6 +245,12 @@ def test_what_is_recorded_and_said():
     assert PUBLISHED.says(waits) == (
         "true on 60 of 61 draws, which leaves open whether p ≥ 0.95; 163 decide with no further failure"
     )
+    assert PUBLISHED.rule == (
+        "p ≥ 0.95 HOLDS at draw 59, 163, 220 with at most 0, 1, 2 failures, and is REFUTED with 2, 3, 4, 5, … failures "
+        "within 5, 11, 19, 26, … draws; after 220 draws it is left open. Errors of each claim by itself: at most "
+        "0.0495 and 0.0478."
+    )
+    assert "HOLDS at no draw, and is REFUTED at no draw" in Plan(0.95, 1).rule
     assert PUBLISHED.says(given_up) == "true on 150 of 154 draws, which leaves open whether p ≥ 0.95"
 
 
