@@ -35,7 +35,7 @@ class Functional(Driver):
 
     def __init__(self, subject: Subject, case: Case, theta: Arrays, way: str, watched: bool) -> None:
         super().__init__(subject, case, theta, way, watched)
-        self.optimizers = [self._made() for _ in theta]
+        self._make()
         self.params: list[Any] = [np.array(block) for block in theta]
         self.states = [
             optimizer.init(block) if hasattr(optimizer, "init") else None
@@ -52,22 +52,23 @@ class Functional(Driver):
         """A γ that changes is a function of t, or an attribute."""
         return ("",) if case.momenta is None else (FUNCTION, ATTRIBUTE)
 
-    def _made(self) -> Any:
+    def _make(self) -> None:
         case = self.case
         eta = case.eta[0] if case.constant else _of_time(case.eta)
         gamma = _of_time(case.gammas) if self.way == FUNCTION else None
-        return self.subject.build(case, eta, gamma=gamma)
+        self.optimizers = [self.subject.build(case, eta, gamma=gamma) for _ in case.shapes]
+        self.gammas = [case.gamma for _ in case.shapes]
 
     def _set_gamma(self, k: int, t: int) -> None:
-        before, now = self.case.gammas[max(t - 1, 0)], self.case.gammas[t]
-        optimizer = self.optimizers[k]
-        name = attribute(optimizer, "gamma", before)
+        optimizer, now = self.optimizers[k], self.case.gammas[t]
+        name = attribute(optimizer, "gamma", self.gammas[k])
         if name is None:
             raise Unsupported("takes γ as a number alone, and keeps it in no attribute that could be set")
         if dataclasses.is_dataclass(optimizer):
             self.optimizers[k] = dataclasses.replace(optimizer, **{name: now})  # type: ignore[type-var]
         else:
             setattr(optimizer, name, now)
+        self.gammas[k] = now
 
     def gradient(self, block: np.ndarray) -> np.ndarray:
         """A copy."""
@@ -96,7 +97,7 @@ class Functional(Driver):
     def reopen(self) -> None:
         """The state, pickled; what an optimizer keeps outside of it is not in there."""
         self.params, self.states = pickle.loads(pickle.dumps((self.params, self.states)))
-        self.optimizers = [self._made() for _ in self.params]
+        self._make()
 
     def write(self, array: Any, numbers: np.ndarray) -> None:
         """In place."""

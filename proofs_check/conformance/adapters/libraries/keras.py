@@ -34,7 +34,6 @@ class Keras(Driver):
         super().__init__(subject, case, theta, way, watched)
         self.variables = self._variables(theta)
         self.optimizer = self._made()
-        self.gamma = case.gamma
 
     @classmethod
     def recognizes(cls, made: Any) -> bool:
@@ -65,6 +64,7 @@ class Keras(Driver):
     def _made(self) -> Any:
         optimizer = self.subject.build(self.case, self.case.eta[0])
         optimizer.build(self.variables)
+        self.gamma = self.case.gamma
         return optimizer
 
     def gradient(self, block: np.ndarray) -> Any:

@@ -23,6 +23,7 @@ import numpy as np
 
 from lemmascope.proofs_check.conformance.adapters.driver import Arrays, Driver
 from lemmascope.proofs_check.conformance.adapters.errors import NotDriven, NoWay
+from lemmascope.proofs_check.conformance.adapters.names import NAMES
 from lemmascope.proofs_check.conformance.case import Case
 
 if TYPE_CHECKING:
@@ -105,11 +106,13 @@ class Optax(Driver):
     def step(self, t: int, gradients: list[Any]) -> None:
         """Updates are added, and rounded to the type of the parameters."""
         self.none_missing(gradients)
+        if self.number:
+            self.optimizer = self._made(t)
+            now = {"eta": self.case.eta[t], "gamma": self.case.gammas[t]}
+            self.state = _injected(self.state, now, self.case.dtype)
         if self.how == ONCE:
             updates, self.state = self._once(t, gradients)
         else:
-            if self.number:
-                self.optimizer = self._made(t)
             updates, self.state = self._compiled(t)(gradients, self.state, self.params)
         pairs = zip(self.params, updates, strict=True)
         self.params = [(block + update).astype(block.dtype) for block, update in pairs]
@@ -130,7 +133,7 @@ class Optax(Driver):
         return self.update
 
     def _once(self, t: int, gradients: Any) -> Any:
-        """One program for all cases of a kind: beside shapes it is compiled for those options alone that are no numbers."""
+        """One program for all cases of a kind, compiled for shapes, and for those options that are no numbers."""
         import jax
 
         case, found = self.case, self.subject.found
@@ -168,6 +171,17 @@ def _array(values: Any, dtype: str) -> Any:
     import jax.numpy as jnp
 
     return jnp.asarray(values, dtype=dtype)
+
+
+def _injected(state: Any, now: dict[str, float], dtype: str) -> Any:
+    """The state with these settings in place of those that ``optax.inject_hyperparams`` keeps in it."""
+    if not isinstance(state, tuple) or not hasattr(state, "_replace"):
+        return tuple(_injected(part, now, dtype) for part in state) if type(state) is tuple else state
+    kept = getattr(state, "hyperparams", None)
+    if not isinstance(kept, dict):
+        return state
+    new = {name: _array(x, dtype) for setting, x in now.items() for name in NAMES[setting] if name in kept}
+    return state._replace(hyperparams={**kept, **new})
 
 
 def _power_of_two(least: int) -> int:
