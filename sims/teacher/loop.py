@@ -20,7 +20,7 @@ from lemmascope.sims.cubic_cnn.backends.machine_code import njit
 from lemmascope.sims.teacher import tiles
 from lemmascope.theory.teacher.networks import Network
 
-BUILT_ON = "596d8450115c"  # of tiles.py and `exp_minus`; see there
+BUILT_ON = "551ebf2e46c5"  # of tiles.py and `exp_minus`; see there
 BLOCK = 80
 """Samples of a block, at most: what it is worked with stays in the second cache."""
 

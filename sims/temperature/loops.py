@@ -12,8 +12,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from lemmascope.sims.cubic_cnn.backends.machine_code import njit
 from lemmascope.sims.temperature.problems import Chain, Problem, Quadratic, Regression
 from lemmascope.theory.temperature.finite_data import SAMPLINGS
 

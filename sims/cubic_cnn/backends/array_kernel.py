@@ -9,19 +9,19 @@ from dataclasses import replace
 import numpy as np
 
 from lemmascope.sims.cubic_cnn.backends.compiled import QUANTITIES
-from lemmascope.sims.cubic_cnn.backends.kernel import Start, States, Watched
-from lemmascope.theory.cubic_cnn.coefficients import CoefficientSystem
+from lemmascope.sims.cubic_cnn.backends.kernel import Seen, Start, States, Watched
+from lemmascope.theory.cubic_cnn.certificate.window import Window, join, look
+from lemmascope.theory.cubic_cnn.model import System, View
 
 
 class ArrayKernel:
-    """One seed with A optimizers in coefficient space; as `sims.cubic_cnn.backends.compiled.CompiledKernel`, without a
-    trace.
+    """One seed with A optimizers; as `sims.cubic_cnn.backends.compiled.CompiledKernel`, without a trace.
 
     Args:
         system: the seed's system, S = 1; start: thresholds, sizes and options.
     """
 
-    def __init__(self, system: CoefficientSystem, start: Start) -> None:
+    def __init__(self, system: System, start: Start) -> None:
         self.system, self.begin = system, start
         self.theta = system.initial(start.count)
         self.u = np.zeros_like(self.theta)
@@ -29,9 +29,9 @@ class ArrayKernel:
         self.dead_at, self.dead_of = np.full(start.count, -1), np.zeros(start.count, np.int64)
 
     def advance(self, start: int, stop: int, rates: np.ndarray, record: np.ndarray) -> States:
-        """See `sims.cubic_cnn.backends.kernel.Kernel.advance`; rates (A, 4)."""
+        """See `sims.cubic_cnn.backends.kernel.Kernel.advance`."""
         kept: list[tuple[np.ndarray, np.ndarray]] = []
-        gamma, kappa, p, q = (rates[:, j][None, :, None, None] for j in range(4))
+        seen = [_Looks() for _ in range(self.begin.count if self.begin.data is not None else 0)]
         times = set(record.tolist())
         for t in range(start, stop):
             view, grad = self.system.evaluate(self.theta)
@@ -47,14 +47,18 @@ class ArrayKernel:
             self._watch(t, view, alive)
             if t in times:
                 kept.append((self.theta.copy(), grad.copy()))
+            now = rates if rates.ndim == 2 else rates[t - start]
+            for a, looks in enumerate(seen):
+                looks.add(self.begin, view, a, self.theta, self.u, now[a] if t < self.begin.last else None)
             if t < self.begin.last:
+                gamma, kappa, p, q = (now[:, j][None, :, None, None] for j in range(4))
                 self.u = gamma * self.u + kappa * grad
                 self.theta = self.theta - p * self.u - q * grad
             for x in (self.theta, self.u):
                 x[:, ~alive] = 0
         empty = np.empty((0, *self.theta.shape))
         theta, grad = (np.stack([pair[j] for pair in kept]) if kept else empty for j in (0, 1))
-        return States(theta, grad, trace=None)
+        return States(theta, grad, trace=None, seen=[looks.seen() for looks in seen] or None)
 
     def _watch(self, t: int, view: object, alive: np.ndarray) -> None:
         small, (c_threshold, m_threshold) = (
@@ -86,3 +90,24 @@ class ArrayKernel:
         self.begin = replace(self.begin, count=len(members))
         self.theta, self.u, self.hits = self.theta[:, members], self.u[:, members], self.hits[:, members]
         self.dead_at, self.dead_of = self.dead_at[members], self.dead_of[members]
+
+
+class _Looks:
+    """What a certificate sees of one optimizer, iteration by iteration."""
+
+    def __init__(self) -> None:
+        self.windows: list[Window] = []
+        self.scalars: list[tuple[float, float]] = []
+
+    def add(self, begin: Start, view: View, a: int, theta: np.ndarray, u: np.ndarray, rates: np.ndarray | None) -> None:
+        """One more; ``rates`` of the step from here, or None if there is none."""
+        small, Xi = begin.small[0], view.Xi[0, a].reshape(view.Xi.shape[2], -1)
+        c = np.zeros(Xi.shape[0]) if view.c is None else view.c[0, a]
+        self.scalars.append((c.max(), view.memorization[0, a][small].min(initial=np.inf)))
+        if rates is not None and begin.data is not None:
+            self.windows.append(look(begin.data, Xi, c, view.ell[0, a], theta[0, a], u[0, a], rates))
+
+    def seen(self) -> Seen:
+        """All of them."""
+        c, memorization = np.array(self.scalars).T
+        return Seen(join(self.windows) if self.windows else None, c, memorization)

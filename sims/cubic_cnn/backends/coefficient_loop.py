@@ -27,9 +27,10 @@ from lemmascope.sims.cubic_cnn.backends.loops import (
     take_step,
 )
 from lemmascope.sims.cubic_cnn.backends.machine_code import njit
+from lemmascope.sims.cubic_cnn.backends.seen import Maxima, see_fourths, see_member, see_norms, see_row
 from lemmascope.sims.cubic_cnn.backends.tiles import ROWS, barrier, narrow_tile, outer_tile
 
-BUILT_ON = "4c84c83e2fc8"  # of loops.py and tiles.py; see there
+BUILT_ON = "f60cbff505df"  # of loops.py, seen.py and tiles.py; see there
 
 
 class CoefficientData(NamedTuple):
@@ -132,6 +133,7 @@ def coefficient_loop(
     team: int,
     data: CoefficientData,
     w: Shared,
+    seen: Maxima,
     has_feature: bool,
     rates: np.ndarray,
     record: np.ndarray,
@@ -146,7 +148,7 @@ def coefficient_loop(
     first, end = panels * member // team, panels * (member + 1) // team
     low, high = first * wide, min(n, end * wide)
     i_0, i_1 = N * member // team, N * (member + 1) // team
-    traced, decays = w.trace.size > 0, w.numbers[0] != 0
+    traced, decays, certified = w.trace.size > 0, w.numbers[0] != 0, seen.rows.size > 0
     g, room = np.empty(high - low, w.theta.dtype), np.empty((4, max(1, i_1 - i_0)))
     pace = max(1, wide * ROWS // w.theta.shape[0])  # all row tiles together bring the next panel
     kept = 0
@@ -163,10 +165,14 @@ def coefficient_loop(
             _complete_Xi(w, data.Xi_0, a, low, high)
             if traced:
                 w.peak_bits[member, a] = largest(w.Xi_bits[a * m : (a + 1) * m], low, high)
+            if certified:
+                see_fourths(w.Xi[a * m : (a + 1) * m, low:high], seen.fourth[a, low:high])
         if member == 0 and has_feature:
             _coefficients_c(w, data, n)
         barrier(w.sync, team)
         samples(w, m, Q, A, i_0, i_1, traced, room)
+        if certified:
+            see_norms(seen, w.theta, w.u, member, team, n)
         barrier(w.sync, team)
         keep = kept < record.size and record[kept] == t
         step = rates[t - start] if rates.shape[0] > 1 else rates[0]
@@ -189,7 +195,20 @@ def coefficient_loop(
                 barrier(w.sync, team)
             if member == 0:
                 look(w, a, m, t, t - start, team, has_feature, traced)
+                if certified:
+                    see_member(
+                        seen, a, m, t - start, w.cubed, w.ell[a], w.small, w.memorization[a], w.c, w.tail, w.tail_u
+                    )
             for row in range(a * m, (a + 1) * m):
+                if certified:
+                    here = slice(low, high)
+                    see_row(
+                        w.Xi[row, here],
+                        w.pull[a, here],
+                        seen.rise[row, here],
+                        seen.fall[row, here],
+                        seen.top[row, here],
+                    )
                 if keep or decays or step[a, 3] != 0:
                     _pulled(w, a, row, low, high, g)
                 if keep:

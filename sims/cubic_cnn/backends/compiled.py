@@ -15,7 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from lemmascope.sims.cubic_cnn.backends.kernel import TRACED, Start, States, Watched
+from lemmascope.sims.cubic_cnn.backends.kernel import TRACED, Seen, Start, States, Watched
+from lemmascope.theory.cubic_cnn.certificate.data import Data
+from lemmascope.theory.cubic_cnn.certificate.rounding import upward
+from lemmascope.theory.cubic_cnn.certificate.window import Window
 from lemmascope.theory.cubic_cnn.coefficients import CoefficientSystem
 from lemmascope.theory.cubic_cnn.weights import WeightSystem
 
@@ -224,6 +227,7 @@ class CompiledKernel:
         )
         rates = np.ascontiguousarray(rates if rates.ndim == 3 else rates[None], self.dtype)
         record = np.ascontiguousarray(record, np.int64)
+        maxima = self._maxima(stop - start)
 
         def send(member: int) -> None:
             self.loop(
@@ -231,6 +235,7 @@ class CompiledKernel:
                 self.team,
                 self.data,
                 w,
+                maxima,
                 rates=rates,
                 record=record,
                 start=start,
@@ -244,9 +249,57 @@ class CompiledKernel:
             with ThreadPoolExecutor(self.team) as pool:
                 for done in [pool.submit(send, member) for member in range(self.team)]:
                     done.result()
-        return States(w.theta_out[:, None], w.grad_out[:, None], w.trace[None] if steps else None)
+        seen = self._seen(maxima, rates, min(stop, self.begin.last) - start)
+        return States(w.theta_out[:, None], w.grad_out[:, None], w.trace[None] if steps else None, seen)
+
+    def _maxima(self, steps: int) -> Any:
+        """What is seen of a call, at its beginning."""
+        from lemmascope.sims.cubic_cnn.backends import seen
+
+        data = self.begin.data
+        if data is None:
+            return seen.nothing()
+        columns = _up(self.n, self.wide) + self.wide
+        return seen.nothing_yet(self.begin.count, self.m, columns, steps, data.x, data.strength)
+
+    def _seen(self, maxima: Any, rates: np.ndarray, taken: int) -> list[Seen] | None:
+        """Of each optimizer; the first ``taken`` iterations took a step."""
+        data, m = self.begin.data, self.m
+        if data is None:
+            return None
+        found = []
+        for a in range(self.begin.count):
+            rows, scalars = slice(a * m, (a + 1) * m), maxima.scalars[a]
+            own = rates[:taken, a] if len(rates) > 1 else np.repeat(rates[:, a], taken, axis=0)
+            window = None if taken < 1 else _window(data, maxima, a, rows, self.n, own)
+            found.append(Seen(window, scalars[:, 5], scalars[:, 6]))
+        return found
 
     def watched(self) -> Watched:
         """See `sims.cubic_cnn.backends.kernel.Kernel.watched`."""
         w = self.shared
         return Watched(w.T_0[None].copy(), w.T_1[None].copy(), w.dead_at[None].copy(), QUANTITIES[w.dead_of][None])
+
+
+def _window(data: Data, maxima: Any, a: int, rows: slice, n: int, rates: np.ndarray) -> Window:
+    """The window of one optimizer's rows."""
+    tails = maxima.tails[rows]
+    signal, down, sixth, most, trace = maxima.scalars[a, : len(rates), :5].T
+    return Window(
+        rise=maxima.rise[rows, :n],
+        fall=maxima.fall[rows, :n],
+        Xi=maxima.top[rows, :n],
+        ell=maxima.ell[a],
+        c=maxima.c[rows],
+        rows=np.sqrt(maxima.rows[rows]),
+        b=tails[:, 0],
+        a=tails[:, 1].max(),
+        u=np.sqrt(maxima.buffer[rows].sum()),
+        u_b=np.sqrt((tails[:, 2] ** 2).sum()),
+        u_a=tails[:, 3].max(),
+        signal=signal,
+        signal_down=down,
+        pull_signal=upward(9 * sixth),
+        pull_noise=upward(9 * np.minimum(data.K_norm * data.Q * most, trace)),
+        rates=rates,
+    )

@@ -9,12 +9,15 @@ Optimizers enter as the recursion of `theory.optimizers`: u ← γu + κ∇, θ 
 
 from __future__ import annotations
 
-__all__ = ["TRACED", "Kernel", "Start", "States", "Watched"]
+__all__ = ["TRACED", "Kernel", "Seen", "Start", "States", "Watched"]
 
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+
+from lemmascope.theory.cubic_cnn.certificate.data import Data
+from lemmascope.theory.cubic_cnn.certificate.window import Window
 
 TRACED = ("loss", "nu_1", "nu_2", "c_max", "Xi_abs_max")
 """The scalars that a kernel writes down at every iteration; with one group of samples nu_2 is 0."""
@@ -33,6 +36,7 @@ class Start:
         trace: whether to write down `TRACED` at every iteration.
         count: A, the number of optimizers.
         dtype: "float64" or "float32".
+        data: what a certificate knows of the seed's problem (S = 1), or None: the iterations are not looked at for one.
     """
 
     small: np.ndarray
@@ -43,6 +47,21 @@ class Start:
     trace: bool
     count: int
     dtype: str
+    data: Data | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Iterations of one optimizer, for its certificate.
+
+    Attributes:
+        window: those that take a step; None if there are none.
+        c_max, memorization_min: (steps,) max_r c_r, and the least y_i Σ Ξ³ of small margin, of all of them.
+    """
+
+    window: Window | None
+    c_max: np.ndarray
+    memorization_min: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -52,11 +71,13 @@ class States:
     Attributes:
         theta, grad: (k, S, A, m, width) the states and gradients, as `theory.cubic_cnn.model.System.evaluate` has them.
         trace: (S, A, steps, 5) the scalars `TRACED` of the iterations of this call, or None.
+        seen: what a certificate sees of this call's iterations, for each optimizer; or None.
     """
 
     theta: np.ndarray
     grad: np.ndarray
     trace: np.ndarray | None
+    seen: list[Seen] | None = None
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def exp_minus(x: np.ndarray, out: np.ndarray, bits: np.ndarray, turns: np.ndarra
 
     With k the integer nearest to −x / ln 2 and r = −x − k ln 2, |r| ≤ ln 2 / 2, exp(−x) = 2^k exp(r); the Taylor sum to
     r¹³ leaves 5·10⁻¹⁸, and 2^k is added to the exponent. ``bits`` and ``turn_bits`` are ``out`` and ``turns`` as
-    integers.
+    integers. In a function that may be re-associated ROUND would cancel.
     """
     for i in range(x.size):
         y = -x[i]

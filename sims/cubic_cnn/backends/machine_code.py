@@ -13,7 +13,12 @@ import numba
 
 
 def njit(**options: Any) -> Callable[[Any], Any]:
-    """`numba.njit`; what cannot be kept on disk is compiled in memory, in each process anew."""
+    """`numba.njit`; what cannot be kept on disk is compiled in memory, in each process anew.
+
+    A function is compiled with its own flags alone. Numba lets it have its first caller's where it states none, and
+    keeps that on disk for all others: one that may not be re-associated would be, if a caller that may came first.
+    """
+    options = {"fastmath": False, "error_model": "numpy"} | options
 
     def compiled(function: Any) -> Any:
         try:

@@ -30,9 +30,10 @@ from lemmascope.sims.cubic_cnn.backends.loops import (
     take_step,
 )
 from lemmascope.sims.cubic_cnn.backends.machine_code import njit
+from lemmascope.sims.cubic_cnn.backends.seen import Maxima, see_fourths, see_member, see_norms, see_row
 from lemmascope.sims.cubic_cnn.backends.tiles import ROWS, VECTOR, barrier, dot_tile, outer_tile
 
-BUILT_ON = "4c84c83e2fc8"  # of loops.py and tiles.py; see there
+BUILT_ON = "f60cbff505df"  # of loops.py, seen.py and tiles.py; see there
 SAMPLES = 32  # rows of X in a block, so that a block and the weights fit a second-level cache
 SPAN = 6144  # bytes of a row in a tile of dot products, so that the tile's rows of W stay in a first-level cache
 
@@ -47,6 +48,7 @@ class WeightData(NamedTuple):
 @njit(nogil=True, cache=True, error_model="numpy")
 def _weight_samples(
     w: Shared,
+    seen: Maxima,
     data: WeightData,
     Q: int,
     m: int,
@@ -89,6 +91,11 @@ def _weight_samples(
                 line, out = z[r], p[r]
                 for k in range(rows):
                     out[k] = pull[k] * line[k] * line[k]
+                if seen.rows.size > 0:
+                    here = slice(base, base + rows)
+                    see_row(line[:rows], pull, seen.rise[r, here], seen.fall[r, here], seen.top[r, here])
+            if seen.rows.size > 0:
+                see_fourths(z[a * m : (a + 1) * m, :rows], seen.fourth[a, base : base + rows])
         here, ahead = base * columns, (base + rows) * columns
         pace = max(1, wide * ROWS // R)
         for column in range(0, columns, wide):
@@ -137,6 +144,7 @@ def weight_loop(
     team: int,
     data: WeightData,
     w: Shared,
+    seen: Maxima,
     has_feature: bool,
     of_the_law: bool,
     Q: int,
@@ -166,7 +174,9 @@ def weight_loop(
         w.peaks[member] = 0
         for chunk in range(member, chunks, team):
             first, end = N * chunk // chunks, N * (chunk + 1) // chunks
-            _weight_samples(w, data, Q, m, chunk, first, end, z, bits, p, traced, w.peak_bits[member])
+            _weight_samples(w, seen, data, Q, m, chunk, first, end, z, bits, p, traced, w.peak_bits[member])
+        if seen.rows.size > 0:
+            see_norms(seen, w.theta, w.u, member, team, d)
         barrier(w.sync, team)
         keep = kept < record.size and record[kept] == t
         step = rates[t - start] if rates.shape[0] > 1 else rates[0]
@@ -182,6 +192,10 @@ def weight_loop(
                 barrier(w.sync, team)
             if member == 0:
                 look(w, a, m, t, t - start, team, has_feature, traced)
+                if seen.rows.size > 0:
+                    see_member(
+                        seen, a, m, t - start, w.cubed, w.ell[a], w.small, w.memorization[a], w.c, w.tail, w.tail_u
+                    )
             signal = signal_pull(w, a) if has_feature and of_the_law else 0.0
             for row in range(a * m, (a + 1) * m):
                 if dead:

@@ -334,10 +334,10 @@ def test_exp_and_log_are_correctly_rounded_to_a_few_units(values):
 def test_machine_code_on_disk_is_of_these_texts(loop):
     """Numba's cache does not look at files that a function's own file imports: their version must stand in it."""
     folder = Path(lemmascope.sims.cubic_cnn.backends.__file__).parent
-    texts = b"".join((folder / name).read_bytes() for name in ("loops.py", "tiles.py"))
+    texts = b"".join((folder / name).read_bytes() for name in ("loops.py", "seen.py", "tiles.py"))
     digest = hashlib.sha256(texts).hexdigest()[:12]
     (named,) = re.findall(r'^BUILT_ON = "(\w+)"', (folder / f"{loop}.py").read_text(encoding="utf-8"), re.MULTILINE)
-    assert named == digest, f"loops.py or tiles.py has changed: set BUILT_ON = {digest!r} in {loop}.py"
+    assert named == digest, f"loops.py, seen.py or tiles.py has changed: set BUILT_ON = {digest!r} in {loop}.py"
 
 
 # --- whose optimizers run compiled ---------------------------------------------------------------------------------

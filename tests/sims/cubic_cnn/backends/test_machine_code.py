@@ -1,10 +1,19 @@
-"""Functions as machine code: kept on disk where that is possible, and said where it is not, once."""
+"""Functions as machine code: kept on disk where that is possible, and said where it is not, once; each with its own
+flags, whoever calls it first."""
 
+import importlib
 import logging
+import os
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numba
 import pytest
+from numba.core.dispatcher import Dispatcher
 
+import lemmascope.sims
 from lemmascope.sims.cubic_cnn.backends import machine_code
 
 
@@ -42,3 +51,40 @@ def test_where_it_can_be_kept_nothing_is_said(said, monkeypatch, tmp_path):
     assert kept(3) == 6
     assert list(tmp_path.rglob("*.nbi"))
     assert not said.records
+
+
+CALLED_FIRST = """
+import numpy as np
+from lemmascope.sims.teacher import loop
+from lemmascope.sims.cubic_cnn.backends.loops import exp_minus
+y, f, g, numbers = np.ones(8), np.full(8, 0.3), np.zeros(8), np.empty((3, 8))
+loop._pulls(y, f, 1.0, 8, g, numbers, numbers.view(np.int64))  # may be re-associated, and calls exp_minus
+x, e, turns = np.array([0.3]), np.empty(1), np.empty(1)
+exp_minus(x, e, e.view(np.int64), turns, turns.view(np.int64))
+assert abs(e[0] - np.exp(-0.3)) < 1e-15, e
+assert abs(g[0] + 1 / (1 + np.exp(0.3))) < 1e-15, g
+"""
+
+
+def test_a_caller_that_may_reassociate_changes_nothing_for_others(tmp_path):
+    """Numba lets a function without flags of its own have its first caller's, and keeps that on disk."""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    for _ in range(2):  # compiled, and from the disk
+        subprocess.run([sys.executable, "-c", CALLED_FIRST], env=environment, check=True)
+
+
+def machine_code():
+    """Every function of the simulations that is compiled, by name."""
+    found = {}
+    for module in pkgutil.walk_packages([str(Path(lemmascope.sims.__path__[0]))], "lemmascope.sims."):
+        try:
+            loaded = importlib.import_module(module.name)
+        except ImportError:
+            continue  # an optional library
+        found |= {f"{x.__module__}.{x.__name__}": x for x in vars(loaded).values() if isinstance(x, Dispatcher)}
+    return found
+
+
+@pytest.mark.parametrize(("name", "function"), machine_code().items())
+def test_each_states_what_may_be_done_to_its_sums(name, function):
+    assert {"fastmath", "error_model"} <= set(function.targetoptions), name
