@@ -41,6 +41,8 @@ Array = Any
 FAINT = 2.0**-10
 """Entries of D below this part of what matters are bounded by the norm of K."""
 
+HARMLESS = 2.0**-7
+
 
 @dataclass(frozen=True)
 class Curvature:
@@ -69,16 +71,16 @@ class Ball:
     noise: float = 0.0
 
 
-def steepest(data: Data, D: Array, sharp: bool = True) -> float:
+def steepest(data: Data, D: Array, sharp: bool = True, enough: float = 0.0) -> float:
     r"""max_r λ_max(Xᵀ diag(D_r·) X) for D (m, n) ≥ 0, from above.
 
     Crude bounds, min(max_k D ‖K‖, Σ_k D‖x_k‖²), settle most rows; for the rest, rows and columns with D_k ≤ τ are split
-    off at the price of τ‖K‖, and the others bounded by a factorization.
+    off at the price of τ‖K‖, and the others bounded by a factorization. A bound of ``enough`` or less is good enough.
     """
     xp = array_namespace(D)
     crude = xp.minimum(xp.max(D, axis=-1) * data.K_norm, xp.sum(D * data.x**2, axis=-1))
     crude = upward(crude)
-    best, order = 0.0, xp.argsort(-crude)
+    best, order = enough, xp.argsort(-crude)
     if not sharp or not bool(xp.all(xp.isfinite(crude))):
         return float(xp.max(crude))
     for r in (int(j) for j in order):
@@ -93,9 +95,21 @@ def steepest(data: Data, D: Array, sharp: bool = True) -> float:
         # |fl(A) − A| ≤ γ_6 √D_kD_k' ‖x_k‖‖x_k'‖, whose norm is at most its trace.
         lengths = float(xp.sum(xp.take(row, places) * xp.take(data.x, places) ** 2))
         off = upward(gamma(6) * lengths + float(xp.max(row)) * data.K_error)
-        found = upward(max(eigenvalue_above(0.5 * (A + xp.matrix_transpose(A)), off), 0.0) + cut * data.K_norm)
+        found = upward(
+            max(eigenvalue_above(0.5 * (A + xp.matrix_transpose(A)), off, quick=True), 0.0) + cut * data.K_norm
+        )
         best = max(best, min(found, float(crude[r])))
-    return best
+    return min(best, float(xp.max(crude)))
+
+
+def _harmless(rates: Array) -> float:
+    """A curvature that changes a difference by less than a hundredth over a window, so that none need be sharper."""
+    memory, kappa, p, q = (rates[:, j] for j in range(4))
+    xp = array_namespace(rates)
+    if bool(xp.any(memory >= 1)):
+        return 0.0
+    gain = float(xp.max(p * kappa / (1 - memory) + q))
+    return HARMLESS / (rates.shape[0] * gain) if gain > 0 else 0.0
 
 
 @dataclass(frozen=True)
@@ -149,7 +163,7 @@ def curvature(data: Data, window: Window, found: Errors, ball: Ball, sharp: bool
     swing = 6 * float(xp.max(c)) * float(xp.sum(moment * (2 * moved.margins + found.ell + 4 * data.signal_error)))
     swing = swing + 6 * float(xp.max(moved.c)) * float(xp.sum(moment))
     signal, signal_down = wide * (window.signal + swing), wide * (window.signal_down + swing)
-    slope, hollow = (steepest(data, part, sharp) for part in (rise, fall))
+    slope, hollow = (steepest(data, part, sharp, _harmless(window.rates)) for part in (rise, fall))
     slip, steep = norm(data.along), max(float(xp.max(rise)), float(xp.max(fall)))
     # XᵀDX along w*, and between w* and its complement.
     touch, between = steep * slip * slip, steep * slip * math.sqrt(data.K_norm)
