@@ -65,7 +65,7 @@ class ScheduleFreeSGD(Checked):
         total = state.total + largest**2
         z = state.z - eta * (self.direction(grad, v, t) + self.weight_decay * params)
         x = average(1 - largest**2 / total, state.x, z)
-        return average(1 - self.beta1, x, z), Sequences(z, x, largest, total, v)
+        return average(self.beta1, x, z), Sequences(z, x, largest, total, v)
 
 
 @dataclass(frozen=True)

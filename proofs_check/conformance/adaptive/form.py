@@ -165,6 +165,14 @@ NAMED: dict[str, Form] = {
 }
 """Forms with a name, without decay; "AdamW" is Adam with a decay that is decoupled."""
 
+DECAYS = {
+    "coupled": "coupled decay",
+    "decoupled": "decoupled decay",
+    "unscaled": "decoupled decay without η",
+    "relative": "decoupled decay by the schedule without η",
+    "after": "decay after the step",
+    "before_outer": "decay before its momentum",
+}
 _NUMERATORS = [
     ("gradient", "none"),
     *product(("average", "nesterov"), ("none", "same")),
@@ -203,7 +211,8 @@ def forms(*, outer: bool = False, momentum_decay: bool = False, start: bool = Fa
     scheduled = [("scheduled", "none")] if momentum_decay else _SCHEDULED
     for denominator in _denominators(starts):
         for numerator, correction in (*_NUMERATORS, *scheduled):
-            yield Form(numerator, correction, **denominator)
+            if numerator != "sum" or "residual" not in denominator.get("squares", ""):  # g − m is of no use there
+                yield Form(numerator, correction, **denominator)
         yield Form("gradient", "none", **denominator, outer="schedule_free")
         if outer:
             for kind in ("outside", "inside", "average", "nesterov", "nesterov_inside"):
@@ -215,15 +224,13 @@ def forms(*, outer: bool = False, momentum_decay: bool = False, start: bool = Fa
 
 def named(form: Form) -> str:
     """The name of the nearest of `NAMED`, and in words on which axes the form differs from it."""
-    bare = form.without()
+    bare = replace(form.without(), numerator="scheduled_torch") if form.numerator == "scheduled" else form.without()
     nearest = min(NAMED, key=lambda name: len(bare.differs(NAMED[name])))
     words = [AXES[axis][getattr(bare, axis)] for axis in bare.differs(NAMED[nearest])]
-    decoupled = form.decay == "decoupled"
-    if form.decay not in ("none", "decoupled"):
-        words.append(AXES["decay"][form.decay])
     if form.rate != "followed":
         words.append(AXES["rate"][form.rate])
-    name = {"Adam": "AdamW", "NAdam": "NAdamW"}.get(nearest, nearest) if decoupled else nearest
-    if decoupled and name == nearest and nearest != "schedule-free AdamW":
-        words.append("decoupled decay")
-    return f"{name}, but {'; '.join(words)}" if words and words != ["decoupled decay"] else " with ".join([name, *words])
+    kept = form.decay
+    if form.decay == "decoupled" and nearest in ("Adam", "NAdam"):
+        nearest, kept = f"{nearest}W", "none"
+    name = nearest if kept == "none" else f"{nearest} with {DECAYS[kept]}"
+    return f"{name}, but {'; '.join(words)}" if words else name

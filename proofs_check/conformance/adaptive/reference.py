@@ -37,13 +37,13 @@ from typing import Any
 
 from lemmascope.proofs_check.conformance.adaptive.arithmetic import Arithmetic, Exact, Number, Rounded, Undetermined
 from lemmascope.proofs_check.conformance.adaptive.form import Form
-from lemmascope.proofs_check.conformance.adaptive.trial import Trial
+from lemmascope.proofs_check.conformance.adaptive.case import AdaptiveCase
 from lemmascope.proofs_check.conformance.formats import FORMATS, Format
 
 Rows = list[list[Any]]
 
 
-def exact(form: Form, trial: Trial) -> Rows:
+def exact(form: Form, case: AdaptiveCase) -> Rows:
     """θ_0, …, θ_T, rows of n numbers: fractions, or balls of radius below 10⁻³⁰.
 
     Raises:
@@ -51,16 +51,16 @@ def exact(form: Form, trial: Trial) -> Rows:
     """
     arithmetic = Exact(form.rational)
     with arithmetic.running():
-        return iterates(form, trial, arithmetic)
+        return iterates(form, case, arithmetic)
 
 
-@lru_cache(maxsize=2**15)  # the trials are the same for every optimizer
-def enclosure(form: Form, trial: Trial) -> Rows | None:
+@lru_cache(maxsize=2**15)  # the cases are the same for every optimizer
+def enclosure(form: Form, case: AdaptiveCase) -> Rows | None:
     """Balls in which the iterates of every implementation lie; None where nothing can be said."""
-    arithmetic = _rounded(FORMATS[trial.dtype])
+    arithmetic = _rounded(FORMATS[case.dtype])
     with arithmetic.running():
         try:
-            return iterates(form, trial, arithmetic)
+            return iterates(form, case, arithmetic)
         except Undetermined:
             return None
 
@@ -88,27 +88,27 @@ class _Scalars:
     rest: Number = None
 
 
-def _scalars(form: Form, trial: Trial, a: Arithmetic) -> list[_Scalars]:
+def _scalars(form: Form, case: AdaptiveCase, a: Arithmetic) -> list[_Scalars]:
     def bias(beta: float, t: int) -> Number:
         return a.sum(1, a.given(F(1)), -a.power(F(beta), F(t)))
 
     found, one = [], a.given(F(1))
     product, total = one, F(0)
-    psi = {"scheduled_torch": 0.004, "scheduled_keras": 1.0}.get(form.numerator, trial.momentum_decay)
+    psi = {"scheduled_torch": 0.004, "scheduled_keras": 1.0}.get(form.numerator, case.momentum_decay)
 
     def mu(t: int) -> Number:
-        return a.sum(3, a.given(F(trial.beta1)) * a.sum(1, one, -a.power(F("0.96"), F(psi) * t) / 2))
+        return a.sum(3, a.given(F(case.beta1)) * a.sum(1, one, -a.power(F("0.96"), F(psi) * t) / 2))
 
-    for t, eta in enumerate(trial.eta, start=1):
-        rate = a.given(F(eta if form.rate == "followed" else trial.eta[0]))
-        one_step = _Scalars(t, rate, a.given(F(trial.eta[0])), *(bias(trial.beta1, s) for s in (t, t + 1)),
-                            bias(trial.beta2, t))  # fmt: skip
+    for t, eta in enumerate(case.eta, start=1):
+        rate = a.given(F(eta if form.rate == "followed" else case.eta[0]))
+        one_step = _Scalars(t, rate, a.given(F(case.eta[0])), *(bias(case.beta1, s) for s in (t, t + 1)),
+                            bias(case.beta2, t))  # fmt: skip
         if form.numerator.startswith("scheduled"):
             one_step.mu, one_step.mu_next = mu(t), mu(t + 1)
             one_step.product = product = a.sum(1, product * one_step.mu)
             one_step.product_next = a.sum(1, product * one_step.mu_next)
         if form.outer == "schedule_free":
-            weight = F(max(trial.eta[:t])) ** 2 if form.rate == "followed" else F(1)
+            weight = F(max(case.eta[:t])) ** 2 if form.rate == "followed" else F(1)
             total += weight
             one_step.weight, one_step.rest = a.exactly(weight / total), a.exactly(1 - weight / total)
         found.append(one_step)
@@ -128,14 +128,14 @@ class _State:
     x: Number = field(default=None)
 
 
-def iterates(form: Form, trial: Trial, a: Arithmetic) -> Rows:
+def iterates(form: Form, case: AdaptiveCase, a: Arithmetic) -> Rows:
     """θ_0, …, θ_T of the form, in the numbers of an arithmetic."""
     zero = a.exactly(F(0))
-    start = a.given(F({"one": 1, "tenth": F("0.1"), "given": F(trial.start)}.get(form.start, 0)))
-    rows = [[a.exactly(F(x)) for x in trial.theta]]
+    start = a.given(F({"one": 1, "tenth": F("0.1"), "given": F(case.start)}.get(form.start, 0)))
+    rows = [[a.exactly(F(x)) for x in case.theta]]
     states = [_State(zero, start, zero, zero, zero, x, x) for x in rows[0]]
-    step = _Step(form, trial, a)
-    for s, row in zip(_scalars(form, trial, a), trial.gradients, strict=True):
+    step = _Step(form, case, a)
+    for s, row in zip(_scalars(form, case, a), case.gradients, strict=True):
         rows.append(
             [step(s, state, theta, a.exactly(F(g))) for state, theta, g in zip(states, rows[-1], row, strict=True)]
         )
@@ -145,10 +145,10 @@ def iterates(form: Form, trial: Trial, a: Arithmetic) -> Rows:
 class _Step:
     """One step of one coordinate."""
 
-    def __init__(self, form: Form, trial: Trial, a: Arithmetic) -> None:
+    def __init__(self, form: Form, case: AdaptiveCase, a: Arithmetic) -> None:
         self.form, self.a = form, a
-        self.beta1, self.beta2, self.gamma = (a.given(F(x)) for x in (trial.beta1, trial.beta2, trial.gamma))
-        self.epsilon, self.lam = a.given(F(trial.epsilon)), a.given(F(trial.weight_decay))
+        self.beta1, self.beta2, self.gamma = (a.given(F(x)) for x in (case.beta1, case.beta2, case.gamma))
+        self.epsilon, self.lam = a.given(F(case.epsilon)), a.given(F(case.weight_decay))
 
     def __call__(self, s: _Scalars, state: _State, theta: Number, g: Number) -> Number:
         """θ after it; the state is changed."""

@@ -1,13 +1,13 @@
-r"""What an optimizer of the Adam family is put to: a `Trial`, of numbers among which ε counts.
+r"""What an optimizer of the Adam family is put to: a `AdaptiveCase`, of numbers among which ε counts.
 
 Gradients are small integers times 1, √ε or ε, zeros among them, so that ε stands beside √v and beside v as a number of
 their own size; β₁ and β₂ differ. All numbers are of the number type, unless the optimizer takes none and has one of its
-own, which is then that of the trial.
+own, which is then that of the case.
 """
 
 from __future__ import annotations
 
-__all__ = ["SETTINGS", "Trial", "drawn", "ladder", "trials"]
+__all__ = ["SETTINGS", "AdaptiveCase", "drawn", "ladder", "cases"]
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -31,7 +31,7 @@ WORDS = {"beta1": "β₁", "beta2": "β₂", "epsilon": "ε", "gamma": "γ", "we
 
 
 @dataclass(frozen=True)
-class Trial:
+class AdaptiveCase:
     """One input; its numbers are floats, which are rational.
 
     Attributes:
@@ -58,11 +58,11 @@ class Trial:
     start: float = 0.0
     dtype: str = "float64"
 
-    def case(self, gamma: float = 0.0) -> Case:
-        """The same for the drivers of optimizers, and for conventions of momentum."""
-        arrays = ((1,), (len(self.theta) - 1,)) if len(self.theta) > 1 else ()
-        decay = {"weight_decay": self.weight_decay} if gamma and self.weight_decay else {}
-        return Case(self.theta, self.gradients, self.eta, gamma, self.dtype, arrays=arrays, **decay)
+    def plain(self, gamma: float = 0.0) -> Case:
+        """The same for a driver that is given the other numbers; with γ, and decay, for a convention of momentum."""
+        arrays = ((1,), (len(self.theta) - 1,)) if len(self.theta) > 1 and not gamma else ()
+        decay = self.weight_decay if gamma and self.weight_decay else None
+        return Case(self.theta, self.gradients, self.eta, gamma, self.dtype, weight_decay=decay, arrays=arrays)
 
     def text(self, shown: Sequence[str] = SETTINGS) -> str:
         """In a line: the settings that are shown, rates, parameters and gradients."""
@@ -78,7 +78,7 @@ class Trial:
 
     @property
     def size(self) -> tuple[int, int, int]:
-        """By which trials are ordered: steps, parameters, and what stands in them."""
+        """By which cases are ordered: steps, parameters, and what stands in them."""
         numbers = [*self.theta, *self.eta, *(x for row in self.gradients for x in row)]
         return len(self.gradients), len(self.theta), sum(x not in (0, 1) for x in numbers)
 
@@ -94,8 +94,8 @@ DECAYS = _fractions((1, 4), (1, 8), (1, 2))
 
 
 @st.composite
-def drawn(draw: st.DrawFn, dtype: str, fixed: Fixed = (), *, schedule: bool = False, decay: bool = False) -> Trial:
-    """Trials.
+def drawn(draw: st.DrawFn, dtype: str, fixed: Fixed = (), *, schedule: bool = False, decay: bool = False) -> AdaptiveCase:
+    """Cases.
 
     Args:
         draw: Hypothesis's.
@@ -113,7 +113,7 @@ def drawn(draw: st.DrawFn, dtype: str, fixed: Fixed = (), *, schedule: bool = Fa
     epsilon = number("epsilon", EPSILONS)
     entries = st.builds(lambda k, unit: k * unit, st.integers(-4, 4), st.sampled_from(units(epsilon)))
     beta2 = number("beta2", BETAS)
-    return Trial(
+    return AdaptiveCase(
         theta=tuple(float(draw(st.integers(-3, 3))) for _ in range(n)),
         gradients=tuple(tuple(draw(entries) for _ in range(n)) for _ in range(T)),
         eta=tuple(draw(RATES) for _ in range(T)) if schedule else (draw(RATES),) * T,
@@ -134,9 +134,9 @@ def units(epsilon: float) -> tuple[float, ...]:
     return 1.0, 2.0 ** (k // 2), 2.0**k
 
 
-def ladder(dtype: str, fixed: Fixed = (), *, schedule: bool = False, decay: bool = False) -> list[Trial]:
+def ladder(dtype: str, fixed: Fixed = (), *, schedule: bool = False, decay: bool = False) -> list[AdaptiveCase]:
     """Plain ones: gradients 1, small or 0, one parameter, one to three steps."""
-    plain = replace(Trial((0.0,), ((1.0,),), (1.0,), dtype=dtype, gamma=0.5, momentum_decay=1.0, start=0.5), **dict(fixed))
+    plain = replace(AdaptiveCase((0.0,), ((1.0,),), (1.0,), dtype=dtype, gamma=0.5, momentum_decay=1.0, start=0.5), **dict(fixed))
     _, root, small = units(plain.epsilon)
     rows = [(1.0,), (root,), (small,), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0), (1.0, -1.0), (small, small), (1.0, 0.0, 0.0)]
     if schedule:
@@ -152,16 +152,16 @@ def ladder(dtype: str, fixed: Fixed = (), *, schedule: bool = False, decay: bool
 
 
 @lru_cache(maxsize=64)
-def trials(
+def cases(
     dtype: str, fixed: Fixed = (), examples: int = 40, *, schedule: bool = False, decay: bool = False
-) -> tuple[Trial, ...]:
+) -> tuple[AdaptiveCase, ...]:
     """So many that are drawn from a fixed seed, after the `ladder`; the plainer come first.
 
     Args:
         dtype, fixed, schedule, decay: as of `drawn`.
         examples: how many.
     """
-    found: list[Trial] = []
+    found: list[AdaptiveCase] = []
     how = settings(
         max_examples=examples,
         derandomize=True,
@@ -171,6 +171,6 @@ def trials(
         phases=[Phase.generate],
     )
     with suppress(NoSuchExample):
-        find(drawn(dtype, fixed, schedule=schedule, decay=decay), lambda trial: bool(found.append(trial)), settings=how)
-    every = dict.fromkeys(ladder(dtype, fixed, schedule=schedule, decay=decay) + sorted(found, key=lambda t: t.size))
-    return tuple(trial for trial in every if not schedule or len(set(trial.eta)) > 1)
+        find(drawn(dtype, fixed, schedule=schedule, decay=decay), lambda case: bool(found.append(case)), settings=how)
+    every = dict.fromkeys(ladder(dtype, fixed, schedule=schedule, decay=decay) + sorted(found, key=lambda one: one.size))
+    return tuple(case for case in every if not schedule or len(set(case.eta)) > 1)
