@@ -73,7 +73,7 @@ def test_a_caller_that_may_reassociate_changes_nothing_for_others(tmp_path):
         subprocess.run([sys.executable, "-c", CALLED_FIRST], env=environment, check=True)
 
 
-def machine_code():
+def compiled_functions():
     """Every function of the simulations that is compiled, by name."""
     found = {}
     for module in pkgutil.walk_packages([str(Path(lemmascope.sims.__path__[0]))], "lemmascope.sims."):
@@ -85,6 +85,6 @@ def machine_code():
     return found
 
 
-@pytest.mark.parametrize(("name", "function"), machine_code().items())
+@pytest.mark.parametrize(("name", "function"), compiled_functions().items())
 def test_each_states_what_may_be_done_to_its_sums(name, function):
     assert {"fastmath", "error_model"} <= set(function.targetoptions), name
