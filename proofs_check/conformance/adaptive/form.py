@@ -131,8 +131,10 @@ class Form:
         """The same without decay, under a rate that is followed."""
         return replace(self, decay="none", rate="followed")
 
-    def differs(self, other: Form) -> tuple[str, ...]:
-        """The axes on which two forms are not the same."""
+    def differs(self, other: object) -> tuple[str, ...]:
+        """The axes on which two forms are not the same; all, where the other is none."""
+        if not isinstance(other, Form):
+            return tuple(AXES)
         return tuple(f.name for f in fields(self) if getattr(self, f.name) != getattr(other, f.name))
 
     def formula(self) -> str:
