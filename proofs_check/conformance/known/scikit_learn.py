@@ -1,0 +1,40 @@
+"""scikit-learn's, of MLPClassifier and MLPRegressor."""
+
+from __future__ import annotations
+
+__all__ = ["LIBRARY"]
+
+from typing import Any
+
+from lemmascope.proofs_check.conformance.adapters import Subject
+from lemmascope.proofs_check.conformance.known.library import Known, Library
+
+
+def _optimizers() -> list[Known]:
+    from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
+
+    def sgd(params: Any, learning_rate: float, momentum: float) -> Any:
+        return SGDOptimizer(params, learning_rate_init=learning_rate, momentum=momentum, nesterov=False)
+
+    def nesterov(params: Any, learning_rate: float, momentum: float) -> Any:
+        return SGDOptimizer(params, learning_rate_init=learning_rate, momentum=momentum, nesterov=True)
+
+    return [
+        Known(
+            Subject(sgd, "sklearn SGD", "scikit-learn", "velocity"),
+            "momentum as a velocity",
+            None,
+            "The learning rate is inside of the velocity: under a schedule it is another algorithm than PyTorch's.",
+        ),
+        Known(Subject(nesterov, "sklearn SGD, nesterov", "scikit-learn", "nesterov"), "Nesterov's velocity"),
+        Known(
+            Subject(AdamOptimizer, "sklearn Adam", "scikit-learn"),
+            "Adam",
+            None,
+            "ε is added before the bias correction, Kingma & Ba's shorter form; its rate does not follow a schedule "
+            "that is set from outside.",
+        ),
+    ]
+
+
+LIBRARY = Library("scikit-learn", ("sklearn",), _optimizers)
