@@ -187,7 +187,7 @@ class PatchProblem:
     lam: float = 0.0
 
     def __post_init__(self) -> None:
-        check_size("m", self.m)
+        object.__setattr__(self, "m", check_size("m", self.m))
         object.__setattr__(self, "sigma_0", check_number("sigma_0", self.sigma_0, 0, open_low=True))
         object.__setattr__(self, "lam", check_number("lam", self.lam, 0))
         X = _real("X", self.X)
@@ -209,7 +209,7 @@ class PatchProblem:
             w = np.ldexp(w, -np.frexp(np.abs(w).max())[1])
             object.__setattr__(self, "w_star", w / np.linalg.norm(w))
         if self.small is not None:
-            small = np.asarray(self.small)
+            small = _unmasked("small", self.small)
             if small.shape != (N,) or not np.all((small == 0) | (small == 1)):
                 raise InputError("small", f"array of shape {small.shape}", f"it must hold N = {N} booleans")
             object.__setattr__(self, "small", small.astype(bool))
@@ -320,7 +320,7 @@ def draw(problem: Problem, rng: Streams) -> Drawn:
         for name, (array, shape) in shapes.items():
             if array is None and name in ("w_star", "strength", "signal"):
                 continue
-            if np.shape(array) != shape or not np.all(np.isfinite(array)):
+            if np.shape(array) != shape or np.ma.is_masked(array) or not np.all(np.isfinite(array)):
                 raise InputError(
                     f"{name} of {kind}", np.shape(array), f"its draw must have {shape} finite numbers there"
                 )
@@ -360,7 +360,15 @@ def _same(a: Any, b: Any) -> bool:
     return (a is None) == (b is None) and np.array_equal(a, b)
 
 
+def _unmasked(field: str, value: object) -> np.ndarray:
+    """As an array; what a mask hides is no number, and would become one."""
+    if np.ma.is_masked(value):
+        raise InputError(field, "array with masked entries", "every entry must be known")
+    return np.asarray(value)
+
+
 def _real(field: str, value: object) -> np.ndarray:
+    value = _unmasked(field, value) if np.ma.isMaskedArray(value) else value
     try:
         found = np.asarray(value)
         if found.dtype.kind == "c":

@@ -1,11 +1,15 @@
 """What can be simulated, and what is refused at the door."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from lemmascope.sims.cubic_cnn.problems import LawProblem, PatchProblem, as_problem
+from lemmascope.sims.cubic_cnn.problems import LawProblem, PatchProblem, as_problem, draw
+from lemmascope.sims.cubic_cnn.simulate import simulate
 from lemmascope.sims.seeds import streams
 from lemmascope.theory.errors import InputError
+from lemmascope.theory.optimizers import GD
 
 GOOD = {"X": np.ones((4, 2, 3)), "y": [1, -1, 1, -1], "m": 2, "sigma_0": 0.1}
 
@@ -123,3 +127,37 @@ def test_only_problems_are_problems():
     for thing in ("HEADLINE", 3, None, {"d": 500}):
         with pytest.raises(InputError, match="problem"):
             as_problem(thing)
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, np.int16])
+def test_a_whole_number_of_any_kind_is_a_python_one(kind):
+    """As it is saved with the run, and multiplied where a small type would overflow."""
+    problem = PatchProblem(**{**GOOD, "m": kind(4)})
+    assert type(problem.m) is int
+    result = simulate(problem, {"GD": GD(0.1)}, iterations=2, seeds=1)
+    assert result.sizes["neuron"] == 4
+
+
+@pytest.mark.parametrize(
+    ("field", "shape"), [("X", (4, 2, 3)), ("y", (4,)), ("w_star", (3,)), ("small", (4,))], ids=lambda x: str(x)
+)
+def test_masked_entries_are_refused(field, shape):
+    """What a mask hides would be trained on; a mask that hides nothing is no harm."""
+    value = np.ma.masked_array(np.ones(shape), mask=np.zeros(shape, dtype=bool))
+    PatchProblem(**{**GOOD, field: value})
+    value[(0,) * len(shape)] = np.ma.masked
+    with pytest.raises(InputError, match=f"^{field} = 'array with masked entries'"):
+        PatchProblem(**{**GOOD, field: value})
+
+
+def test_a_draw_with_masked_entries_is_refused():
+    class Masked(PatchProblem):
+        def draw(self, rng):
+            drawn = super().draw(rng)
+            X = np.ma.masked_array(drawn.sample.X, mask=False)
+            X[0, 0, 0] = np.ma.masked
+            return replace(drawn, sample=replace(drawn.sample, X=X))
+
+    problem = Masked(**GOOD)
+    with pytest.raises(InputError, match="finite numbers"):
+        draw(problem, streams(0, "s", 0))
