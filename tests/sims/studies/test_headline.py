@@ -9,6 +9,7 @@ from tolerances import assert_close
 
 from lemmascope.sims.cubic_cnn.evidence import runs
 from lemmascope.sims.cubic_cnn.simulate import simulate
+from lemmascope.sims.rounds import ends
 from lemmascope.sims.run.carry import run_study
 from lemmascope.sims.run.tasks import Threads
 from lemmascope.sims.schedule import Every, Logarithmic
@@ -105,6 +106,8 @@ def test_the_defaults_are_the_published_run():
     [
         ({"seeds": 4}, "5 or more"),
         ({"seeds": 5.5}, "seeds"),
+        ({"level": 1.0}, "level"),
+        ({"level": 0.95, "seeds": 10**6}, "sequential"),
         ({"iterations": 0}, "iterations"),
         ({"rate_iterations": -1}, "rate_iterations"),
         ({"batch": 0}, "batch"),
@@ -120,6 +123,26 @@ def test_settings_that_cannot_be_are_refused(given, words):
     with pytest.raises(InputError) as refused:
         Settings(**given)
     assert words in str(refused.value)
+
+
+def test_the_full_size_draws_until_each_claim_is_decided_at_nineteen_twentieths():
+    s = settings_of(Settings, "full")
+    assert (s.level, s.seeds, s.parameters) == (0.95, 220, HEADLINE)
+    plan = STUDY.sequential(s)
+    assert plan.holds_at == (59, 163, 220)
+    tasks = experiment_tasks(STUDY, s, 0)
+    assert {name: len(some) for name, some in tasks.items()} == {"trajectory": 220, "learning_rates": 220}
+
+
+@pytest.mark.parametrize("batch", [1, 8, 59, 1000])
+def test_no_part_of_several_seeds_reaches_beyond_a_round(batch):
+    s = settings_of(Settings, "full", batch=batch)
+    for name, tasks in experiment_tasks(STUDY, s, 0).items():
+        each = [list(x) if isinstance(x := task.at["seed"], range) else [x] for task in tasks]
+        assert [seed for seeds in each for seed in seeds] == list(range(220)), name
+        assert max(map(len, each)) <= batch
+        for end in ends(STUDY.sequential(s)):
+            assert not any(seeds[0] < end <= seeds[-1] for seeds in each)
 
 
 # --- a small run ---------------------------------------------------------------------------------------------------
@@ -192,6 +215,16 @@ def test_single_precision_is_another_run(small, found):
     assert again.data["trajectory"].attrs["dtype"] == "float32"
     assert_close(again.data["trajectory"].c.values, found.data["trajectory"].c.values, "trajectory", "float32")
     assert not np.array_equal(again.data["trajectory"].c, found.data["trajectory"].c)
+
+
+def test_a_level_is_decided_claim_by_claim_and_no_seed_is_drawn_after_it(small):
+    """In 60 iterations most claims do not apply; the others are decided by draw 5."""
+    found = run_study(STUDY, dataclasses.replace(small, seeds=30, level=0.5, batch=3), executor=Threads(2))
+    decided = [v.sequential for v in found.verdicts if v.sequential is not None]
+    assert decided
+    assert all(one["decided"] and one["draws"] <= 5 for one in decided)
+    assert {data.sizes["seed"] for data in found.data.values()} == {5}
+    assert "5 seeds" in STUDY.tables(found)[0].caption
 
 
 # --- the talk's table ----------------------------------------------------------------------------------------------
