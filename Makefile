@@ -7,6 +7,9 @@ BIN     = $(VENV)/bin
 TORCH  ?= torch==2.13.0
 PEERS   = tests/benchmarks/test_peers.py tests/benchmarks/test_studies_works.py tests/proofs_check/test_conformance_peers.py
 
+# Whose optimizers `lemmascope identities` shows; after PyTorch, so that none of them brings another one.
+OPTIMIZERS = torch,optax,scikit-learn,keras,torch-optimizer,pytorch-optimizer,schedulefree
+
 LINKS   = $(addprefix lemmascope/,theory sims proofs_check benchmarks)
 
 .PHONY: reproduce test test-peers docs smoke check readme clean
@@ -18,7 +21,7 @@ reproduce: $(VENV)/.run   # what is finished of it is kept: a second call goes o
 test: $(VENV)/.test $(LINKS)
 	$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
 
-test-peers: $(VENV)/.peers   # the tests that need PyTorch, JAX and optax
+test-peers: $(VENV)/.peers   # the tests that need PyTorch, JAX and other people's optimizers
 	$(BIN)/python -m pytest -n auto --peers $(PEERS) $(PYTEST_ARGS)
 
 docs: $(VENV)/.docs $(LINKS)   # the pages, in site/index.html; a warning is an error
@@ -67,9 +70,9 @@ $(VENV)/.docs: pyproject.toml | $(BIN)/python
 	@touch $@ $(VENV)/.run
 
 $(VENV)/.peers: $(VENV)/.test
-	@echo "Installing PyTorch, JAX and optax into $(VENV) …"
+	@echo "Installing PyTorch, JAX and other people's optimizers into $(VENV) …"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(TORCH)'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,peers,torch,optax]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,peers,$(OPTIMIZERS)]'
 	@touch $@
 
 clean:
