@@ -63,7 +63,7 @@ def settings_of(make: Callable[..., Any]) -> dict[str, str]:
 def attribute(thing: Any, setting: str, value: float) -> str | None:
     """The name of the attribute, or of the key, in which an object keeps a setting that is ``value`` now."""
     for name in NAMES[setting]:
-        kept = thing.get(name) if isinstance(thing, dict) else getattr(thing, name, None)
+        kept: Any = thing.get(name) if isinstance(thing, dict) else getattr(thing, name, None)
         if isinstance(kept, tuple | list) and kept:
             kept = kept[0]
         if isinstance(kept, bool | str) or callable(kept):

@@ -6,7 +6,7 @@ __all__ = ["reason"]
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lemmascope.proofs_check.conformance.adapters.errors import NotDriven, Refused, Unsupported, Untried, named
 from lemmascope.proofs_check.conformance.case import Case
@@ -41,7 +41,8 @@ def _without(subject: Subject, case: Case, refused: bool) -> Iterator[tuple[str,
         if 0 in case.eta:
             yield "η = 0", replace(case, eta=tuple(rate or 1.0 for rate in case.eta))
         for name, value in case.options().items():
-            yield f"{name} = {value}", replace(case, **{name: None})
+            without: dict[str, Any] = {name: None}
+            yield f"{name} = {value}", replace(case, **without)
     if case.dtype.endswith("float16"):
         yield case.dtype, replace(case, dtype="float32")
     if case.arrays:

@@ -1,8 +1,9 @@
 """PyTorch's optimizers: ``p.grad`` is set, then ``step()``; a schedule sets ``param_groups[…]["lr"]``, as PyTorch's do.
 
-Groups whose learning rates are multiples of η keep these multiples; a rate that is a tensor is written to. A momentum
-that changes is set in ``param_groups`` too. An optimizer that wants a closure gets one that sets the gradients and
-returns ⟨∇_t, θ⟩; one that has a training mode is put into it.
+Groups whose learning rates are multiples of η keep these multiples. A rate that is a tensor is written to; one of
+PyTorch's default type, float32, is made wide enough for parameters in float64. A momentum that changes is set in
+``param_groups`` too. An optimizer that wants a closure gets one that sets the gradients and returns ⟨∇_t, θ⟩; one that
+has a training mode is put into it.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Torch(Driver):
         super().__init__(subject, case, theta, way, watched)
         self.tensors = self.given(theta, case.dtype)
         self.optimizer = self._made(self.tensors)
-        self.rates = [] if case.constant else self._rates()
+        self.rates = [] if case.constant and not self._narrow() else self._rates()
         self.gamma = case.gamma
         needed, takes_closure = _arguments(self.optimizer.step)
         if others := [name for name in needed if name != "closure"]:
@@ -75,6 +76,11 @@ class Torch(Driver):
     def _groups(self) -> list[Any]:
         return getattr(self.optimizer, "param_groups", [self.optimizer])
 
+    def _narrow(self) -> bool:
+        """Whether a learning rate is a tensor of a smaller number type than the parameters."""
+        kept = [_value(group, name) for group in self._groups() for name in NAMES["eta"] if _has(group, name)]
+        return any(rate is not _widened(rate, self.tensors[0]) for rate in kept)
+
     def _rates(self) -> list[tuple[Any, str, float]]:
         """Where the learning rates are: a group, its key, and the multiple of η that it has."""
         eta = self.case.eta[0]
@@ -94,14 +100,18 @@ class Torch(Driver):
 
     def _set(self, t: int) -> None:
         for group, key, multiple in self.rates:
+            kept = _value(group, key)
+            wide = _widened(kept, self.tensors[0])
+            if wide is not kept:
+                _write(group, key, wide, anew=True)
             _write(group, key, multiple * self.case.eta[t])
         if self.case.momenta is not None and self.case.gammas[t] != self.gamma:
             for group in self._groups():
-                key = attribute(group, "gamma", self.gamma)
-                if key is None:
+                name = attribute(group, "gamma", self.gamma)
+                if name is None:
                     raise Unsupported("keeps no momentum in its param_groups")
-                now, kept = self.case.gammas[t], _value(group, key)
-                _write(group, key, type(kept)([now, *kept[1:]]) if isinstance(kept, tuple | list) else now)
+                now, kept = self.case.gammas[t], _value(group, name)
+                _write(group, name, type(kept)([now, *kept[1:]]) if isinstance(kept, tuple | list) else now)
             self.gamma = self.case.gammas[t]
 
     def gradient(self, block: np.ndarray) -> Any:
@@ -182,10 +192,17 @@ def _value(group: Any, key: str) -> Any:
     return group[key] if isinstance(group, dict) else getattr(group, key)
 
 
-def _write(group: Any, key: str, value: Any) -> None:
+def _widened(rate: Any, tensor: Any) -> Any:
+    """A rate that is a tensor, in the number type of the parameters if that is wider; else as it is."""
+    if callable(getattr(rate, "fill_", None)) and rate.element_size() < tensor.element_size():
+        return rate.to(tensor.dtype)
+    return rate
+
+
+def _write(group: Any, key: str, value: Any, *, anew: bool = False) -> None:
     """A tensor is written to, as PyTorch's schedulers do."""
     kept = _value(group, key)
-    if callable(getattr(kept, "fill_", None)):
+    if not anew and callable(getattr(kept, "fill_", None)):
         kept.fill_(value)
     elif isinstance(group, dict):
         group[key] = value
