@@ -59,7 +59,7 @@ MARK = b"\nlemmascope sha256 "
 
 
 def kind_of(path: Path) -> str:
-    """What file of ours it is: the name of its schema, "netcdf" for labelled data, "picture", or ""."""
+    """What file of ours it is: the name of its schema, "netcdf" for labelled data, "picture", "junit", or ""."""
     if path.name.endswith(CAPTION):
         image = path.with_name(path.name.removesuffix(CAPTION) + ".png")
         return kind_of(image) if image.is_file() else ""
@@ -71,6 +71,8 @@ def kind_of(path: Path) -> str:
         return "netcdf"
     if begin.startswith(b"\x89PNG") and b"Software\0lemmascope" in begin:
         return "picture"
+    if begin.startswith(b"<?xml") and b'<testsuites name="lemmascope ' in begin:
+        return "junit"
     if begin.startswith(b"%PDF") and b"/Creator (lemmascope)" in path.read_bytes():
         return "picture"
     found = re.match(rb'\[?\s*\{\s*"schema": "(lemmascope-[a-z-]+)/\d+"', begin)
@@ -120,7 +122,7 @@ class Output:
 
     Args:
         path: the file.
-        kind: name of the schema of JSON, "netcdf" or "picture".
+        kind: name of the schema of JSON, "netcdf", "picture" or "junit".
         field: of an error.
         refuse: called when nobody else can write it any more; raises to refuse what lies there.
 
