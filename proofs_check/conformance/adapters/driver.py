@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Arrays", "Driver", "drivers"]
+__all__ = ["Arrays", "Driver", "drivers", "first_rate"]
 
 import pkgutil
 from abc import ABC, abstractmethod
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from lemmascope.proofs_check.conformance.adapters.subject import Subject
 
 Arrays = list[np.ndarray]
+
+
+def first_rate(case: Case) -> float:
+    """The first learning rate that is not 0; makers may refuse 0, though a schedule may have it."""
+    return next(filter(None, case.eta), case.eta[0])
 
 
 class Driver(ABC):
@@ -45,6 +50,11 @@ class Driver(ABC):
 
     def __init__(self, subject: Subject, case: Case, theta: Arrays, way: str, watched: bool) -> None:
         self.subject, self.case, self.way, self.watched = subject, case, way, watched
+
+    @property
+    def eta(self) -> float:
+        """The rate with which an optimizer is made whose rate is set before each step: not 0, if another comes."""
+        return first_rate(self.case)
 
     @classmethod
     def there(cls) -> bool:

@@ -98,9 +98,13 @@ def _listed(field: str, values: Any) -> list[Any]:
     """A sequence or an array, without a mask, as a list."""
     if np.ma.isMaskedArray(values) and np.ma.is_masked(values):
         raise InputError(field, "a masked array", "no entry may be masked")
-    if isinstance(values, str) or not hasattr(values, "__len__") or np.ndim(values) == 0:
+    if isinstance(values, str) or _single(values):
         raise InputError(field, values, "it must be a sequence or an array")
     return list(values)
+
+
+def _single(value: Any) -> bool:
+    return not hasattr(value, "__len__") or getattr(value, "ndim", 1) == 0
 
 
 def _row(field: str, values: Any) -> tuple[float, ...]:
@@ -109,7 +113,7 @@ def _row(field: str, values: Any) -> tuple[float, ...]:
 
 def _each(field: str, value: Any, steps: int) -> tuple[float, ...]:
     """One number for each step."""
-    if np.ndim(value) == 0:
+    if _single(value):
         return (check_number(field, value),) * steps
     found = _row(field, value)
     if len(found) != steps:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lemmascope.proofs_check.conformance.adapters.driver import Arrays, Driver, drivers
+from lemmascope.proofs_check.conformance.adapters.driver import Arrays, Driver, drivers, first_rate
 from lemmascope.proofs_check.conformance.adapters.errors import (
     Misused,
     NoWay,
@@ -187,7 +187,7 @@ class Subject:
             if made is None or driver.wants_params:
                 try:
                     params = driver.given(self._arrays(case), case.dtype) if driver.wants_params else None
-                    made = self.build(case, case.eta[0], params)
+                    made = self.build(case, first_rate(case), params)
                 except Refused as error:
                     refused = error  # as the parameters are of another library, perhaps
                     continue

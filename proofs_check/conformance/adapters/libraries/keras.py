@@ -62,7 +62,7 @@ class Keras(Driver):
         return [keras.Variable(block, dtype=self.case.dtype) for block in blocks]
 
     def _made(self) -> Any:
-        optimizer = self.subject.build(self.case, self.case.eta[0])
+        optimizer = self.subject.build(self.case, self.eta)
         optimizer.build(self.variables)
         self.gamma = self.case.gamma
         return optimizer

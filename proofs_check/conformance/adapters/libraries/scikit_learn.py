@@ -27,7 +27,7 @@ class ScikitLearn(Driver):
     def __init__(self, subject: Subject, case: Case, theta: Arrays, way: str, watched: bool) -> None:
         super().__init__(subject, case, theta, way, watched)
         self.params = self.given(theta, case.dtype)
-        self.optimizer = subject.build(case, case.eta[0], self.params)
+        self.optimizer = subject.build(case, self.eta, self.params)
         self.gamma = case.gamma
 
     @classmethod

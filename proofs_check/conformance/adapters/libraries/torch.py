@@ -68,7 +68,7 @@ class Torch(Driver):
         return (PLAIN, CLOSURE)
 
     def _made(self, tensors: Any) -> Any:
-        optimizer = self.subject.build(self.case, self.case.eta[0], tensors)
+        optimizer = self.subject.build(self.case, self.eta, tensors)
         if callable(getattr(optimizer, "train", None)):
             optimizer.train()
         return optimizer
@@ -83,10 +83,9 @@ class Torch(Driver):
 
     def _rates(self) -> list[tuple[Any, str, float]]:
         """Where the learning rates are: a group, its key, and the multiple of η that it has."""
-        eta = self.case.eta[0]
         groups = self._groups()
-        if eta and all(attribute(group, "eta", eta) for group in groups):
-            return [(group, attribute(group, "eta", eta) or "", 1.0) for group in groups]
+        if self.eta and all(attribute(group, "eta", self.eta) for group in groups):
+            return [(group, attribute(group, "eta", self.eta) or "", 1.0) for group in groups]
         other = self.subject.build(
             self.case, 1.0, [tensor.detach().clone().requires_grad_() for tensor in self.tensors]
         )
