@@ -52,6 +52,7 @@ class Subject:
         name: of its folder; title: for a reader.
         paper: where its theorem is published.
         symbols: every symbol that a reader meets, in the order of the table.
+        others: papers of further studies of the same mathematics.
 
     Raises:
         InputError: a name that cannot be a folder's, or two symbols with one name in the code.
@@ -61,6 +62,7 @@ class Subject:
     title: str
     paper: Reference
     symbols: tuple[Symbol, ...]
+    others: tuple[Reference, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():

@@ -30,7 +30,7 @@ from lemmascope.sims.report.saved import BEGIN, ROOT, Saved, as_table, bound, ce
 from lemmascope.sims.report.verdicts import read_results
 from lemmascope.sims.study import plain, settings_of
 from lemmascope.sims.tables import number
-from lemmascope.theory.subject import Subject
+from lemmascope.theory.subject import Reference, Subject
 
 
 def _held(v: dict[str, Any]) -> str:
@@ -226,16 +226,20 @@ def symbols(saved: Saved, page: Path) -> str:
     """The symbols of every subject, with their names in the code and the paper that they are from."""
     parts = []
     for name, subject in subjects().items():
-        paper = subject.paper
-        title = f"[{paper.title}]({paper.link})" if paper.link else f"*{paper.title}*"
+        papers = (subject.paper, *subject.others)
+        cited = "; ".join(f"{one.authors}, {_titled(one)}, {one.venue} {one.year}" for one in papers)
         rows = [(cell(s.symbol), f"`{s.code}`", cell(s.shape), cell(s.meaning)) for s in subject.symbols]
         parts += [
             f"## {subject.title}",
-            f"From {paper.authors}, {title}, {paper.venue} {paper.year}. The mathematics is in `theory/{name}/`.",
+            f"From {cited}. The mathematics is in `theory/{name}/`.",
             as_table(("symbol", "in code", "shape or unit", "meaning"), rows),
         ]
-        parts += [f"```bibtex\n{paper.bibtex.strip()}\n```"] if paper.bibtex else []
+        parts += [f"```bibtex\n{one.bibtex.strip()}\n```" for one in papers if one.bibtex]
     return "\n\n".join(parts)
+
+
+def _titled(paper: Reference) -> str:
+    return f"[{paper.title}]({paper.link})" if paper.link else f"*{paper.title}*"
 
 
 def subjects() -> dict[str, Subject]:

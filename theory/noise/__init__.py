@@ -1,0 +1,57 @@
+"""Optimizers at a noisy minimum and along a valley of minima: momentum, workers, Adam."""
+
+from __future__ import annotations
+
+__all__ = ["SUBJECT"]
+
+from lemmascope.theory.subject import Reference, Subject, Symbol
+
+SUBJECT = Subject(
+    name="noise",
+    title="What momentum, workers and Adam do to a noisy minimum",
+    paper=Reference(
+        authors="Runzhe Wang, Sadhika Malladi, Tianhao Wang, Kaifeng Lyu and Zhiyuan Li",
+        title="The marginal value of momentum for small learning rate SGD",
+        venue="ICLR",
+        year=2024,
+        link="https://arxiv.org/abs/2307.15196",
+    ),
+    others=(
+        Reference(
+            authors="Aditya Cowsik, Tankut Can and Paolo Glorioso",
+            title="Flatter, faster: scaling momentum for optimal speedup of SGD",
+            venue="arXiv",
+            year=2022,
+            link="https://arxiv.org/abs/2210.16400",
+        ),
+        Reference(
+            authors="Xinran Gu, Kaifeng Lyu, Longbo Huang and Sanjeev Arora",
+            title="Why (and when) does Local SGD generalize better than SGD?",
+            venue="ICLR",
+            year=2023,
+            link="https://arxiv.org/abs/2303.01215",
+        ),
+        Reference(
+            authors="Sadhika Malladi, Kaifeng Lyu, Abhishek Panigrahi and Sanjeev Arora",
+            title="On the SDEs and scaling rules for adaptive gradient algorithms",
+            venue="NeurIPS",
+            year=2022,
+            link="https://arxiv.org/abs/2205.10287",
+        ),
+    ),
+    symbols=(
+        Symbol("η", "eta", "", "learning rate; of the form that is named beside it"),
+        Symbol("β", "beta", "", "momentum; 0 is SGD"),
+        Symbol("h", "h", "", "curvature, a mode's or across a valley"),
+        Symbol("s", "s", "", "scale of the gradient's noise"),
+        Symbol("A", "A", "(n, n)", "one step of a linear recursion, z ← Az + ξ"),
+        Symbol("W", "W", "(n, n)", "covariance of ξ"),
+        Symbol("x, y", "x, y", "(), (n,)", "along a valley and across it: its minima are y = 0"),
+        Symbol("q", "q", "", "share of x in the curvature, h = 1 + qx²"),
+        Symbol("ξ, ζ", "xi, zeta", "(n,)", "label noise of the outputs y_i and √q xy_i"),
+        Symbol("V", "V", "", "momentum's buffer of x"),
+        Symbol("Y, C, Q", "Y, C, Q", "", "Σ E y_i², Σ E y_ip_i, Σ E p_i², p the buffers of y"),
+        Symbol("u, v", "u, v", "", "parameters of the valley uv = 1"),
+        Symbol("r", "r", "", "residual on a noisy label, uv − 1 − ξ"),
+    ),
+)
