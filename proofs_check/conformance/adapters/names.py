@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["NAMES", "attribute", "settings_of"]
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from lemmascope.theory.errors import InputError
@@ -60,9 +60,9 @@ def settings_of(make: Callable[..., Any]) -> dict[str, str]:
     return known
 
 
-def attribute(thing: Any, setting: str, value: float) -> str | None:
-    """The name of the attribute, or of the key, in which an object keeps a setting that is ``value`` now."""
-    for name in NAMES[setting]:
+def attribute(thing: Any, names: Iterable[str], value: float) -> str | None:
+    """The first of the names under which an object or a dict keeps ``value``, alone or as the first of several."""
+    for name in names:
         kept: Any = thing.get(name) if isinstance(thing, dict) else getattr(thing, name, None)
         if isinstance(kept, tuple | list) and kept:
             kept = kept[0]

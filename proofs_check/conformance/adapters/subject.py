@@ -66,6 +66,11 @@ class Subject:
         """Whether ``make`` takes it."""
         return setting in self.settings
 
+    def names(self, setting: str) -> tuple[str, ...]:
+        """By which an optimizer may keep a setting: as ``make`` has it, or otherwise."""
+        own = (self.settings[setting],) if self.has(setting) else ()
+        return tuple(dict.fromkeys((*own, *NAMES[setting])))
+
     @property
     def missing_momentum(self) -> str | None:
         """That no parameter of ``make`` is a momentum, and which would be; None where one is."""

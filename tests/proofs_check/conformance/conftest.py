@@ -169,13 +169,14 @@ class Jax:
 
         def compiled(*given):
             shapes = tuple((np.shape(x), np.asarray(x).dtype) for x in leaves_of(given))
-            self.compiled += shapes not in known
-            known.add(shapes)
             self.inside.append([])
             try:
-                return function(*given)
+                found = function(*given)
             finally:
                 self.inside.pop()
+            self.compiled += shapes not in known
+            known.add(shapes)
+            return found
 
         return compiled
 

@@ -61,7 +61,7 @@ class Functional(Driver):
 
     def _set_gamma(self, k: int, t: int) -> None:
         optimizer, now = self.optimizers[k], self.case.gammas[t]
-        name = attribute(optimizer, "gamma", self.gammas[k])
+        name = attribute(optimizer, self.subject.names("gamma"), self.gammas[k])
         if name is None:
             raise Unsupported("takes γ as a number alone, and keeps it in no attribute that could be set")
         if dataclasses.is_dataclass(optimizer):

@@ -80,7 +80,7 @@ class Keras(Driver):
         if not self.case.constant:
             self.optimizer.learning_rate = self.case.eta[t]
         if self.case.momenta is not None:
-            name = attribute(self.optimizer, "gamma", self.gamma)
+            name = attribute(self.optimizer, self.subject.names("gamma"), self.gamma)
             if name is None:
                 raise Unsupported("keeps no momentum in an attribute")
             self.gamma = self.case.gammas[t]

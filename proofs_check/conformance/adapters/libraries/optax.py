@@ -23,7 +23,6 @@ import numpy as np
 
 from lemmascope.proofs_check.conformance.adapters.driver import Arrays, Driver
 from lemmascope.proofs_check.conformance.adapters.errors import NotDriven, NoWay
-from lemmascope.proofs_check.conformance.adapters.names import NAMES
 from lemmascope.proofs_check.conformance.case import Case
 
 if TYPE_CHECKING:
@@ -109,7 +108,8 @@ class Optax(Driver):
         if self.number:
             self.optimizer = self._made(t)
             now = {"eta": self.case.eta[t], "gamma": self.case.gammas[t]}
-            self.state = _injected(self.state, now, self.case.dtype)
+            named = {name: x for setting, x in now.items() for name in self.subject.names(setting)}
+            self.state = _injected(self.state, named, self.case.dtype)
         if self.how == ONCE:
             updates, self.state = self._once(t, gradients)
         else:
@@ -174,13 +174,13 @@ def _array(values: Any, dtype: str) -> Any:
 
 
 def _injected(state: Any, now: dict[str, float], dtype: str) -> Any:
-    """The state with these settings in place of those that ``optax.inject_hyperparams`` keeps in it."""
+    """The state with these numbers in place of those that ``optax.inject_hyperparams`` keeps in it."""
     if not isinstance(state, tuple) or not hasattr(state, "_replace"):
         return tuple(_injected(part, now, dtype) for part in state) if type(state) is tuple else state
     kept = getattr(state, "hyperparams", None)
     if not isinstance(kept, dict):
         return state
-    new = {name: _array(x, dtype) for setting, x in now.items() for name in NAMES[setting] if name in kept}
+    new = {name: _array(x, dtype) for name, x in now.items() if name in kept}
     return state._replace(hyperparams={**kept, **new})
 
 

@@ -52,7 +52,7 @@ class ScikitLearn(Driver):
                 if hasattr(self.optimizer, name):
                     setattr(self.optimizer, name, self.case.eta[t])
         if self.case.momenta is not None:
-            name = attribute(self.optimizer, "gamma", self.gamma) or ""
+            name = attribute(self.optimizer, self.subject.names("gamma"), self.gamma) or ""
             if not name:
                 raise Unsupported("keeps no momentum in an attribute")
             self.gamma = self.case.gammas[t]

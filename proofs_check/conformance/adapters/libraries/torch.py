@@ -20,7 +20,7 @@ import numpy as np
 
 from lemmascope.proofs_check.conformance.adapters.driver import Arrays, Driver
 from lemmascope.proofs_check.conformance.adapters.errors import NotDriven, NoWay, Unsupported
-from lemmascope.proofs_check.conformance.adapters.names import NAMES, attribute
+from lemmascope.proofs_check.conformance.adapters.names import attribute
 from lemmascope.proofs_check.conformance.case import Case
 
 if TYPE_CHECKING:
@@ -78,20 +78,23 @@ class Torch(Driver):
 
     def _narrow(self) -> bool:
         """Whether a learning rate is a tensor of a smaller number type than the parameters."""
-        kept = [_value(group, name) for group in self._groups() for name in NAMES["eta"] if _has(group, name)]
+        kept = [
+            _value(group, name) for group in self._groups() for name in self.subject.names("eta") if _has(group, name)
+        ]
         return any(rate is not _widened(rate, self.tensors[0]) for rate in kept)
 
     def _rates(self) -> list[tuple[Any, str, float]]:
         """Where the learning rates are: a group, its key, and the multiple of η that it has."""
         groups = self._groups()
-        if self.eta and all(attribute(group, "eta", self.eta) for group in groups):
-            return [(group, attribute(group, "eta", self.eta) or "", 1.0) for group in groups]
+        names = self.subject.names("eta")
+        if self.eta and all(attribute(group, names, self.eta) for group in groups):
+            return [(group, attribute(group, names, self.eta) or "", 1.0) for group in groups]
         other = self.subject.build(
             self.case, 1.0, [tensor.detach().clone().requires_grad_() for tensor in self.tensors]
         )
         found = []
         for group, one in zip(groups, getattr(other, "param_groups", [other]), strict=True):
-            key = next((name for name in NAMES["eta"] if _has(one, name)), None)
+            key = next((name for name in names if _has(one, name)), None)
             if key is None:
                 raise Unsupported("keeps no learning rate in its param_groups")
             found.append((group, key, float(_value(one, key))))
@@ -106,7 +109,7 @@ class Torch(Driver):
             _write(group, key, multiple * self.case.eta[t])
         if self.case.momenta is not None and self.case.gammas[t] != self.gamma:
             for group in self._groups():
-                name = attribute(group, "gamma", self.gamma)
+                name = attribute(group, self.subject.names("gamma"), self.gamma)
                 if name is None:
                     raise Unsupported("keeps no momentum in its param_groups")
                 now, kept = self.case.gammas[t], _value(group, name)
