@@ -21,13 +21,18 @@ class Format:
     Args:
         digits: of the significand, the leading one included.
         least, most: exponents of the smallest normal number and of the largest power of two.
-        drawn: what is drawn is at most 2^drawn, so that what a few steps make of it stays finite.
+        drawn: parameters and gradients that are drawn are at most 2^drawn, so that what a few steps make of them stays
+            finite.
+        close: momenta that are drawn are at most 1 − 2^−close.
+        weak: weight decays that are drawn are at most 2^−weak.
     """
 
     digits: int
     least: int
     most: int
     drawn: int
+    close: int = 20
+    weak: int = 0
 
     @property
     def roundoff(self) -> float:
@@ -54,8 +59,8 @@ class Format:
 
 
 FORMATS = {
-    "float16": Format(11, -14, 15, 6),
-    "bfloat16": Format(8, -126, 127, 96),
+    "float16": Format(11, -14, 15, 3, close=6, weak=3),
+    "bfloat16": Format(8, -126, 127, 96, close=7),
     "float32": Format(24, -126, 127, 96),
     "float64": Format(53, -1022, 1023, 960),
 }

@@ -2,14 +2,16 @@ r"""Conventions of momentum as data, their trajectories without rounding, and th
 
 **Recursion.** Each convention is, for a prescribed sequence of gradients,
 
-    u_{t+1} = γ u_t + κ_t ∇_t,    θ_{t+1} = (1 − δ_t) θ_t − p_t u_{t+1} − q_t ∇_t,    u_0 = 0,
+    u_{t+1} = γ_t u_t + κ_t ∇_t,    θ_{t+1} = (1 − δ_t) θ_t − p_t u_{t+1} − q_t ∇_t,    u_0 = 0,
 
-with ∇_t + λθ_t in place of ∇_t where weight decay is coupled, and δ_t = η_t λ where it is decoupled. It is
-iterated in `fractions.Fraction`, exactly: floats are rational numbers. A long or a wide case (`Case.large`) is iterated
-in float64, where the same bound holds for the reference's own rounding, and is added.
+with ∇_t + λθ_t in place of ∇_t where weight decay is coupled, δ_t = η_t λ where it is decoupled, and −∇_t in place of
+∇_t for ascent (``maximize``). An array without a gradient in a step leaves that step out, its count of steps
+included. It is iterated in `fractions.Fraction`, exactly: floats are rational numbers. A long or a wide case
+(`Case.large`) is iterated in float64, where the same bound holds for the reference's own rounding, and is added.
 
 **Kernel.** Where λ = 0, θ_t = θ_0 − Σ_{s<t} k(t, s) ∇_s with k(t, s) = q_s + κ_s Σ_{j=s}^{t−1} p_j γ^{j−s}; for a
-constant η each convention has it in closed form, a second encoding that the identities use (`Convention.kernel`).
+constant η and γ each convention has it in closed form, a second encoding that the identities use
+(`Convention.kernel`).
 
 **Bound on the rounding.** In floating point each of the four operations gives the exact result times (1 + δ), |δ| ≤ ε
 (the unit roundoff), plus an underflow ω of at most the smallest normal number, as some libraries flush subnormal
@@ -20,30 +22,35 @@ and Ω_t that recursion started from 0 and fed ω at every operation,
 
     |θ̂_t − θ_t| ≤ g_n M_t + (1 + g_n) Ω_t.
 
-Bias correction divides by 1 − γ^t, formed with a relative error of up to (1 + tγ^t)ε/(1 − γ^t): as many roundings are
-added to n. An algorithm that keeps differences of iterates in place of a buffer obeys no such bound: it cancels.
+Bias correction divides by 1 − P_t, P_t = γ_0 ⋯ γ_{t−1}, formed with a relative error of up to
+(1 + tP_t)ε/(1 − P_t): as many roundings are added to n. Where nε is ½ or more nothing is said. An algorithm that keeps
+differences of iterates in place of a buffer obeys no such bound: it cancels.
 """
 
 from __future__ import annotations
 
-__all__ = ["CONVENTIONS", "Convention", "loose", "reference"]
+__all__ = ["CONVENTIONS", "OPERATIONS", "Convention", "loose", "reference"]
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
+from itertools import accumulate
+from operator import mul
 from typing import Any
 
 import numpy as np
 
 from lemmascope.proofs_check.conformance.case import Case
+from lemmascope.proofs_check.conformance.formats import FORMATS
 
 F = Fraction
 ZERO = F(0)
 OPERATIONS = 12
 """Roundings of one term in one step, at most: coupled decay 2, γu, κ, κ∇ and their sum 4, a bias correction 2, a
 Nesterov look-ahead 2, the learning rate and the subtraction 2."""
+Steps = tuple[Fraction, Fraction, Fraction]
 
 
 @dataclass(frozen=True)
@@ -54,16 +61,27 @@ class Convention:
         name: short; what ``convention=`` takes.
         formula: its step, in symbols.
         recursion: (case, t) to (κ_t, p_t, q_t).
-        kernel: (η, γ, age) to k(t, s), where age = t − s ≥ 1, for constant η; with bias correction it depends on s
-            too, and takes (η, γ, age, s).
+        kernel: (η, γ, age, s) to k(t, s), where age = t − s ≥ 1, for constant η and γ; None where it is not said.
         decay: how weight decay enters: ``"coupled"``, ``"decoupled"``.
+        corrected: whether it divides by 1 − γ_0 ⋯ γ_t.
     """
 
     name: str
     formula: str
-    recursion: Callable[[Case, int], tuple[Fraction, Fraction, Fraction]]
-    kernel: Callable[[Fraction, Fraction, int, int], Fraction]
+    recursion: Callable[[Case, int], Steps]
+    kernel: Callable[[Fraction, Fraction, int, int], Fraction] | None = None
     decay: str = "coupled"
+    corrected: bool = False
+
+    def at(self, factor: Callable[[Fraction], Fraction], words: str) -> Convention:
+        """The same at a learning rate of factor(γ) times η, which ``words`` says; for constant γ."""
+
+        def recursion(case: Case, t: int) -> Steps:
+            kappa, p, q = self.recursion(case, t)
+            times = factor(F(case.gamma))
+            return kappa, times * p, times * q
+
+        return replace(self, name=f"{self.name} at {words}", recursion=recursion, kernel=None)
 
 
 def _geometric(gamma: Fraction, count: int) -> Fraction:
@@ -75,7 +93,16 @@ def _eta(case: Case, t: int) -> Fraction:
     return F(case.eta[t])
 
 
-def _dampened(case: Case, t: int) -> tuple[Fraction, Fraction, Fraction]:
+def _gamma(case: Case, t: int) -> Fraction:
+    return F(case.gamma if case.momenta is None else case.momenta[t])
+
+
+def _unbiased(case: Case, t: int) -> Fraction:
+    """1 − γ_0 ⋯ γ_t."""
+    return 1 - (F(case.gamma) ** (t + 1) if case.momenta is None else math.prod(map(F, case.momenta[: t + 1])))
+
+
+def _dampened(case: Case, t: int) -> Steps:
     tau = F(0) if case.dampening is None else F(case.dampening)
     return (F(1) if t == 0 else 1 - tau), _eta(case, t), F(0)
 
@@ -87,8 +114,20 @@ CONVENTIONS: dict[str, Convention] = {
         Convention(
             "average",
             "u ← γu + (1−γ)∇, θ ← θ − ηu",
-            lambda case, t: (1 - F(case.gamma), _eta(case, t), F(0)),
+            lambda case, t: (1 - _gamma(case, t), _eta(case, t), F(0)),
             lambda eta, gamma, age, s: eta * (1 - gamma**age),
+        ),
+        Convention(
+            "average_inside",
+            "u ← γu + (1−γ)η∇, θ ← θ − u (learning rate inside the average)",
+            lambda case, t: ((1 - _gamma(case, t)) * _eta(case, t), F(1), F(0)),
+            lambda eta, gamma, age, s: eta * (1 - gamma**age),
+        ),
+        Convention(
+            "seeded_average",
+            "u = ∇₀ at first, then u ← γu + (1−γ)∇, θ ← θ − ηu (dampening = γ)",
+            lambda case, t: (1 - _gamma(case, t) if t else F(1), _eta(case, t), F(0)),
+            lambda eta, gamma, age, s: eta * (1 - gamma**age if s else _geometric(gamma, age)),
         ),
         Convention(
             "velocity",
@@ -105,22 +144,33 @@ CONVENTIONS: dict[str, Convention] = {
         Convention(
             "corrected",
             "u ← γu + (1−γ)∇, θ ← θ − ηu/(1−γᵗ) (bias-corrected average)",
-            lambda case, t: (1 - F(case.gamma), _eta(case, t) / (1 - F(case.gamma) ** (t + 1)), F(0)),
+            lambda case, t: (1 - _gamma(case, t), _eta(case, t) / _unbiased(case, t), F(0)),
             lambda eta, gamma, age, s: (
                 eta * (1 - gamma) * sum(gamma ** (j - s) / (1 - gamma ** (j + 1)) for j in range(s, s + age))
             ),
+            corrected=True,
         ),
         Convention(
             "nesterov",
             "u ← γu + η∇, θ ← θ − γu − η∇ (learning rate inside)",
-            lambda case, t: (_eta(case, t), F(case.gamma), _eta(case, t)),
+            lambda case, t: (_eta(case, t), _gamma(case, t), _eta(case, t)),
             lambda eta, gamma, age, s: eta * _geometric(gamma, age + 1),
         ),
         Convention(
             "nesterov_pytorch",
             "u ← γu + ∇, θ ← θ − η(∇ + γu) (learning rate outside)",
-            lambda case, t: (F(1), _eta(case, t) * F(case.gamma), _eta(case, t)),
+            lambda case, t: (F(1), _eta(case, t) * _gamma(case, t), _eta(case, t)),
             lambda eta, gamma, age, s: eta * _geometric(gamma, age + 1),
+        ),
+        Convention(
+            "nesterov_average",
+            "u ← γu + (1−γ)∇, θ ← θ − η((1−γ)∇ + γu) (Nesterov's look-ahead of an average)",
+            lambda case, t: (
+                1 - _gamma(case, t),
+                _eta(case, t) * _gamma(case, t),
+                _eta(case, t) * (1 - _gamma(case, t)),
+            ),
+            lambda eta, gamma, age, s: eta * (1 - gamma ** (age + 1)),
         ),
     )
 }
@@ -132,21 +182,46 @@ def reference(convention: Convention, case: Case) -> tuple[np.ndarray, np.ndarra
 
     Returns:
         Two arrays (T + 1, n), of fractions, or of float64 for a large case; None where M_t or the buffer exceeds a
-        quarter of the largest number, so that a partial sum could overflow.
+        quarter of the largest number, so that a partial sum could overflow, and where nε ≥ ½.
     """
-    theta, gradients = _numbers(case, case.theta), _numbers(case, case.gradients)
-    info = np.finfo(case.dtype)
+    if not case.missing:
+        return _together(convention, case)
+    found: list[tuple[np.ndarray, np.ndarray]] = []
+    for array in range(len(case.shapes)):
+        alone = case.alone(array)
+        known = _together(convention, alone) if alone.gradients else _still(alone)
+        if known is None:
+            return None
+        steps = [int((t, array) not in case.missing) for t in range(len(case.gradients))]
+        rows = list(accumulate(steps, initial=0))
+        found.append((known[0][rows], known[1][rows]))
+    return np.concatenate([x for x, _ in found], axis=1), np.concatenate([room for _, room in found], axis=1)
+
+
+def _still(case: Case) -> tuple[np.ndarray, np.ndarray]:
+    theta = _numbers(case, [case.theta])
+    return theta, 0 * theta
+
+
+def _together(convention: Convention, case: Case) -> tuple[np.ndarray, np.ndarray] | None:
+    """`reference` where no gradient is missing."""
+    sign = -1 if case.maximize else 1
+    theta, gradients = _numbers(case, case.theta), sign * _numbers(case, case.gradients)
+    form = FORMATS[case.dtype]
+    g = _relative(convention, case, case.dtype)
+    if g is None:
+        return None
     steps = [tuple(_number(case, x) for x in convention.recursion(case, t)) for t in range(len(gradients))]
     sizes = _iterate(convention, case, steps, abs(theta), abs(gradients), 1)
-    buffer = abs(gradients).max() * _geometric(F(case.gamma), len(gradients) + 1) * F(max(1.0, *case.eta))
-    if not sizes.max() + buffer < F(float(info.max)) / 4:
+    buffer = abs(gradients).max() * _geometric(F(max(case.gammas)), len(gradients) + 1) * F(max(1.0, *case.eta))
+    if not sizes.max() + buffer < F(form.largest) / 4:
         return None
-    tiny = F(float(info.tiny))
+    tiny = F(form.tiny)
     lost = _iterate(convention, case, steps, 0 * theta + _number(case, tiny), 0 * gradients, 1, tiny)
-    g = _relative(convention, case, case.dtype)[:, None]
     if case.large:
         # The reference rounds too, and so do M, Ω and g, by far less than 10⁻⁹ of themselves.
-        own = _relative(convention, case, "float64")[:, None]
+        own = _relative(convention, case, "float64")
+        assert own is not None
         allowed = (1 + 1e-9) * ((g + own) * sizes + 3 * lost)
     else:
         allowed = g * sizes + (1 + g) * lost
@@ -170,14 +245,17 @@ def _iterate(
     sign: int,
     feed: Fraction = ZERO,
 ) -> np.ndarray:
-    """The recursion with every minus replaced by ``sign``, and ``feed`` added at each of its operations."""
+    """The recursion with every minus replaced by ``sign``, and ``feed`` added at each of its operations.
+
+    With sign = 1 the factors are taken by their size.
+    """
     lam, fed = F(case.weight_decay or 0), _number(case, feed)
     coupled = _number(case, lam if convention.decay == "coupled" else ZERO)
-    gamma = _number(case, F(case.gamma))
     u, rows = 0 * theta, [theta]
-    for t, (row, (kappa, p, q)) in enumerate(zip(gradients, steps, strict=True)):
+    for t, (row, step) in enumerate(zip(gradients, steps, strict=True)):
+        kappa, p, q = step if sign < 0 else map(abs, step)
         pull = (row + coupled * theta if lam else row) + 2 * fed
-        u = gamma * u + kappa * pull + 4 * fed
+        u = _number(case, _gamma(case, t)) * u + kappa * pull + 4 * fed
         kept = theta
         if lam and convention.decay == "decoupled":
             kept = _number(case, 1 + sign * _eta(case, t) * lam) * theta
@@ -186,28 +264,35 @@ def _iterate(
     return np.stack(rows)
 
 
-def _relative(convention: Convention, case: Case, dtype: str) -> np.ndarray:
-    """g_n after 0, 1, …, T steps."""
+def _relative(convention: Convention, case: Case, dtype: str) -> np.ndarray | None:
+    """g_n after 0, 1, …, T steps, as a column; None where nε ≥ ½."""
     first = 0
-    if convention.name == "corrected":
-        first = math.ceil((1 + F(case.gamma)) / (1 - F(case.gamma)))  # at t = 1, where it is largest
-    epsilon = _number(case, F(float(np.finfo(dtype).eps)) / 2)
-    n = _numbers(case, [OPERATIONS * t + first * (t > 0) for t in range(len(case.gradients) + 1)])
-    return n * epsilon / (1 - n * epsilon)
+    if convention.corrected:
+        products = accumulate(map(F, case.gammas), mul) if case.momenta else [F(case.gamma)]  # largest at t = 1
+        first = math.ceil(max((1 + t * P) / (1 - P) for t, P in enumerate(products, start=1)))
+    epsilon = F(FORMATS[dtype].roundoff)
+    counts = [OPERATIONS * t + first * (t > 0) for t in range(len(case.gradients) + 1)]
+    if counts[-1] * epsilon >= F(1, 2):
+        return None
+    n = _numbers(case, counts)
+    eps = _number(case, epsilon)
+    return (n * eps / (1 - n * eps))[:, None]
 
 
-def loose(case: Case, *trajectories: np.ndarray) -> np.ndarray:
+def loose(case: Case, *trajectories: np.ndarray) -> np.ndarray | None:
     """A bound on the rounding of any of the conventions, (T + 1, n), where none of them is said.
 
     g_n with n = `OPERATIONS`·T, of what is seen in the trajectories and of 2 + T times η|∇| summed, which exceeds every
-    kernel; and underflow in proportion.
+    kernel; and underflow in proportion. None where nε ≥ ½.
     """
-    info = np.finfo(case.dtype)
+    form = FORMATS[case.dtype]
     T = len(case.gradients)
-    n = OPERATIONS * (T + 1) * float(info.eps) / 2
+    n = OPERATIONS * (T + 1) * form.roundoff
+    if n >= 0.5:
+        return None
     seen = np.max([np.abs(x.astype(np.longdouble)).max(axis=0) for x in trajectories], axis=0)
     pulls = np.abs(np.array(case.gradients, dtype=np.longdouble)).sum(axis=0) * max(case.eta) * (2 + T)
     decayed = (1 + (case.weight_decay or 0) * max(case.eta)) ** T
-    floor = float(info.tiny) * OPERATIONS * (T + 1) ** 2 * max(1, max(case.eta)) * decayed
+    floor = form.tiny * OPERATIONS * (T + 1) ** 2 * max(1, max(case.eta)) * decayed
     room = (4 * n / (1 - n) * decayed * (seen + pulls) + floor).astype(float)
     return np.broadcast_to(room, (T + 1, len(case.theta)))
