@@ -7,7 +7,7 @@ own, which is then that of the case.
 
 from __future__ import annotations
 
-__all__ = ["SETTINGS", "AdaptiveCase", "drawn", "ladder", "cases"]
+__all__ = ["SETTINGS", "AdaptiveCase", "cases", "drawn", "ladder", "long"]
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -94,7 +94,9 @@ DECAYS = _fractions((1, 4), (1, 8), (1, 2))
 
 
 @st.composite
-def drawn(draw: st.DrawFn, dtype: str, fixed: Fixed = (), *, schedule: bool = False, decay: bool = False) -> AdaptiveCase:
+def drawn(
+    draw: st.DrawFn, dtype: str, fixed: Fixed = (), *, schedule: bool = False, decay: bool = False
+) -> AdaptiveCase:
     """Cases.
 
     Args:
@@ -136,7 +138,9 @@ def units(epsilon: float) -> tuple[float, ...]:
 
 def ladder(dtype: str, fixed: Fixed = (), *, schedule: bool = False, decay: bool = False) -> list[AdaptiveCase]:
     """Plain ones: gradients 1, small or 0, one parameter, one to three steps."""
-    plain = replace(AdaptiveCase((0.0,), ((1.0,),), (1.0,), dtype=dtype, gamma=0.5, momentum_decay=1.0, start=0.5), **dict(fixed))
+    plain = replace(
+        AdaptiveCase((0.0,), ((1.0,),), (1.0,), dtype=dtype, gamma=0.5, momentum_decay=1.0, start=0.5), **dict(fixed)
+    )
     _, root, small = units(plain.epsilon)
     rows = [(1.0,), (root,), (small,), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0), (1.0, -1.0), (small, small), (1.0, 0.0, 0.0)]
     if schedule:
@@ -146,16 +150,36 @@ def ladder(dtype: str, fixed: Fixed = (), *, schedule: bool = False, decay: bool
     changes: dict[str, Any] = {"theta": start}
     if decay and "weight_decay" not in dict(fixed):
         changes["weight_decay"] = 0.25
-    return [
-        replace(plain, gradients=tuple((x,) for x in row), eta=rates[: len(row)], **changes) for row in rows
-    ]
+    return [replace(plain, gradients=tuple((x,) for x in row), eta=rates[: len(row)], **changes) for row in rows]
+
+
+def long(dtype: str, fixed: Fixed = (), *, schedule: bool = False, decay: bool = False) -> list[AdaptiveCase]:
+    """Two of twelve steps and one of thirty; for what begins after some steps, or once v's average has settled."""
+    found = []
+    for steps, beta2 in ((12, 31 / 32), (12, 7 / 8), (30, 127 / 128)):
+        rows = [tuple(float((t * t + 3 * t * j + j) % 7 - 3) / 2 for j in range(2)) for t in range(1, steps + 1)]
+        one = AdaptiveCase(
+            (1.0, -2.0),
+            tuple(rows),
+            tuple(2.0 ** -(t * t % 3) if schedule else 0.5 for t in range(steps)),
+            0.75,
+            beta2,
+            1 / 16,
+            gamma=0.625,
+            weight_decay=0.125 if decay else 0.0,
+            momentum_decay=0.5,
+            start=0.5,
+            dtype=dtype,
+        )
+        found.append(replace(one, **{name: x for name, x in fixed if decay or name != "weight_decay"}))
+    return found
 
 
 @lru_cache(maxsize=64)
 def cases(
     dtype: str, fixed: Fixed = (), examples: int = 40, *, schedule: bool = False, decay: bool = False
 ) -> tuple[AdaptiveCase, ...]:
-    """So many that are drawn from a fixed seed, after the `ladder`; the plainer come first.
+    """So many that are drawn from a fixed seed, after the `ladder` and before the `long` ones; the plainer come first.
 
     Args:
         dtype, fixed, schedule, decay: as of `drawn`.
@@ -170,7 +194,9 @@ def cases(
         suppress_health_check=list(HealthCheck),
         phases=[Phase.generate],
     )
+    kind = {"schedule": schedule, "decay": decay}
     with suppress(NoSuchExample):
-        find(drawn(dtype, fixed, schedule=schedule, decay=decay), lambda case: bool(found.append(case)), settings=how)
-    every = dict.fromkeys(ladder(dtype, fixed, schedule=schedule, decay=decay) + sorted(found, key=lambda one: one.size))
+        find(drawn(dtype, fixed, **kind), lambda case: bool(found.append(case)), settings=how)
+    ordered = sorted(found, key=lambda one: one.size)
+    every = dict.fromkeys([*ladder(dtype, fixed, **kind), *ordered, *long(dtype, fixed, **kind)])
     return tuple(case for case in every if not schedule or len(set(case.eta)) > 1)

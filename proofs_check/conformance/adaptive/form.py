@@ -9,7 +9,7 @@ becomes of the step n/D. `AXES` lists every choice; `forms` all that make sense 
 
 Sources: Kingma & Ba 2015 (Adam, Adamax), Tieleman & Hinton 2012 (RMSprop), Graves 2013 (centred), Duchi et al. 2011
 (Adagrad), Dozat 2016 (NAdam), Reddi et al. 2018 (AMSGrad), Loshchilov & Hutter 2019 (decoupled decay), Zhuang et al.
-2020 (AdaBelief), Wang et al. 2021 (AdaMomentum), Bernstein et al. 2018 (signSGD), Chen et al. 2023 (Lion), Defazio et
+2020 (AdaBelief), Liu et al. 2020 (RAdam), Wang et al. 2021 (AdaMomentum), Bernstein et al. 2018 (signSGD), Chen et al. 2023 (Lion), Defazio et
 al. 2024 (schedule-free); the places of ε are those of public implementations.
 """
 
@@ -67,6 +67,11 @@ AXES: dict[str, dict[str, str]] = {
         "floor": "max(√v̂, ε)",
         "none": "there is no ε",
     },
+    "rectified": {
+        "no": "from the first step on",
+        "above_5": "n alone until the variance of v is rectified, ρ > 5, then times rₜ",
+        "above_4": "n alone until the variance of v is rectified, ρ > 4, then times rₜ",
+    },
     "start": {
         "zero": "v starts at 0",
         "one": "v starts at 1",
@@ -91,7 +96,11 @@ AXES: dict[str, dict[str, str]] = {
         "after": "θ ← (1−ηₜλ)θ after the step",
         "before_outer": "λθ is added to u, before its momentum",
     },
-    "rate": {"followed": "ηₜ", "first": "η₀ at every step: a schedule is not followed"},
+    "rate": {
+        "followed": "ηₜ",
+        "first": "η₀ at every step: a schedule is not followed",
+        "weights_ahead": "schedule-free's weights are of ηₜ₊₁, one step ahead",
+    },
 }
 """Axis → value → in words. `Form` has a field for each."""
 
@@ -107,6 +116,7 @@ class Form:
     correction_squares: str = "yes"
     maximum: str = "no"
     epsilon: str = "outside"
+    rectified: str = "no"
     start: str = "zero"
     outer: str = "plain"
     decay: str = "none"
@@ -153,6 +163,7 @@ NAMED: dict[str, Form] = {
     "NAdam": replace(ADAM, numerator="scheduled_torch", correction="none"),
     "NAdam without a schedule": replace(ADAM, numerator="nesterov", correction="ahead"),
     "AMSGrad": replace(ADAM, maximum="squares"),
+    "RAdam": replace(ADAM, rectified="above_5"),
     "AdaBelief": replace(ADAM, squares="residual", epsilon="accumulated_outside"),
     "AdaMomentum": replace(ADAM, squares="momentum", epsilon="accumulated"),
     "Adamax": replace(ADAM, memory="largest", correction_squares="no", epsilon="inside"),
@@ -219,6 +230,8 @@ def forms(*, outer: bool = False, momentum_decay: bool = False, start: bool = Fa
         if outer:
             for kind in ("outside", "inside", "average", "nesterov", "nesterov_inside"):
                 yield Form("gradient", "none", **denominator, outer=kind)
+    for rectified, epsilon in product(("above_5", "above_4"), AXES["epsilon"]):
+        yield replace(ADAM, rectified=rectified, epsilon=epsilon)
     for numerator in ("gradient", "average", "nesterov", "interpolated"):
         yield replace(SIGN, numerator=numerator)
     yield FREE

@@ -23,6 +23,9 @@ def formula(form: Form) -> str:
     else:
         parts += _squares(form, g)
         u = f"[{n}] / [{_denominator(form)}]" if " " in n or " " in _denominator(form) else f"{n}/{_denominator(form)}"
+    if form.rectified != "no":
+        parts.append(f"ρₜ > {form.rectified[-1]}")
+        u = f"rₜ·{u}"
     parts += _moved(form, u)
     if form.numerator == "interpolated":
         parts.append(f"m ← β₂m + (1−β₂){g}")

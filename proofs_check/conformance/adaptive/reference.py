@@ -13,6 +13,7 @@ look-ahead                             as m, and a product                      
 v                                      1−β₂, square, difference, product, sum                             5
 β^t                                    t products, or a function to 4 units in the last place             t+4
 1 − β^t                                difference                                                         1
+ρ_t, r_t of RAdam                      2/(1−β₂) − 1, product, quotient, sum; products, quotient, root   4, 8
 v̂, its root                            quotient; or the root of each, to 2 units in the last place        6
 + ε                                    sum, on both                                                       1
 η n/D                                  η/c₁, √c₂, its product and quotient, 1/D in two, its product with
@@ -55,9 +56,14 @@ def exact(form: Form, case: AdaptiveCase) -> Rows:
 
 
 @lru_cache(maxsize=2**15)  # the cases are the same for every optimizer
-def enclosure(form: Form, case: AdaptiveCase) -> Rows | None:
-    """Balls in which the iterates of every implementation lie; None where nothing can be said."""
-    arithmetic = _rounded(FORMATS[case.dtype])
+def enclosure(form: Form, case: AdaptiveCase, format: Format | None = None) -> Rows | None:
+    """Balls in which the iterates of every implementation lie; None where nothing can be said.
+
+    Args:
+        form, case: of which.
+        format: what is computed in; that of the case's dtype by default.
+    """
+    arithmetic = _rounded(format or FORMATS[case.dtype])
     with arithmetic.running():
         try:
             return iterates(form, case, arithmetic)
@@ -84,6 +90,7 @@ class _Scalars:
     mu_next: Number = None
     product: Number = None
     product_next: Number = None
+    rectified: Number = None
     weight: Number = None
     rest: Number = None
 
@@ -100,19 +107,39 @@ def _scalars(form: Form, case: AdaptiveCase, a: Arithmetic) -> list[_Scalars]:
         return a.sum(3, a.given(F(case.beta1)) * a.sum(1, one, -a.power(F("0.96"), F(psi) * t) / 2))
 
     for t, eta in enumerate(case.eta, start=1):
-        rate = a.given(F(eta if form.rate == "followed" else case.eta[0]))
+        rate = a.given(F(case.eta[0] if form.rate == "first" else eta))
         one_step = _Scalars(t, rate, a.given(F(case.eta[0])), *(bias(case.beta1, s) for s in (t, t + 1)),
                             bias(case.beta2, t))  # fmt: skip
         if form.numerator.startswith("scheduled"):
             one_step.mu, one_step.mu_next = mu(t), mu(t + 1)
             one_step.product = product = a.sum(1, product * one_step.mu)
             one_step.product_next = a.sum(1, product * one_step.mu_next)
+        if form.rectified != "no":
+            one_step.rectified = _rectified(case, t, int(form.rectified[-1]), a)
         if form.outer == "schedule_free":
-            weight = F(max(case.eta[:t])) ** 2 if form.rate == "followed" else F(1)
+            last = {"followed": t, "weights_ahead": t + 1}.get(form.rate, 1)
+            seen = case.eta[last - t : last] if last >= t else case.eta[:1]
+            weight = F(max(seen or case.eta[-1:])) ** 2
             total += weight
             one_step.weight, one_step.rest = a.exactly(weight / total), a.exactly(1 - weight / total)
         found.append(one_step)
     return found
+
+
+def _rectified(case: AdaptiveCase, t: int, threshold: int, a: Arithmetic) -> Number | None:
+    """r_t, or None where ρ_t is not above the threshold."""
+    two, beta2 = a.given(F(2)), F(case.beta2)
+    infinity = a.sum(3, a.quotient(two, a.sum(1, a.given(F(1)), -a.given(beta2))), a.given(F(-1)))
+    power = a.power(beta2, F(t))
+    rho = a.sum(4, infinity, -2 * t * a.quotient(power, a.sum(1, a.given(F(1)), -power)))
+    above = a.sign(rho - threshold)
+    if above != 1:
+        if above != -1:
+            raise Undetermined("a comparison of numbers that may be equal")
+        return None
+    four = a.given(F(4))
+    parts = [a.sum(1, x, -y) for x in (rho, infinity) for y in (four, two)]
+    return a.root(8, a.quotient(parts[0] * parts[1] * infinity, parts[2] * parts[3] * rho))
 
 
 @dataclass
@@ -205,7 +232,9 @@ class _Step:
         if form.memory == "centred":
             state.mean = a.mean(4, self.beta2, state.mean, g)
             v = a.sum(2, v, -a.square(state.mean))
-        return a.quotient(n, self._root(s, state, v))
+        if form.rectified == "no":
+            return a.quotient(n, self._root(s, state, v))
+        return n if s.rectified is None else a.quotient(s.rectified * n, self._root(s, state, v))
 
     def _largest(self, state: _State, g: Number) -> Number:
         a, kind, size = self.a, self.form.epsilon, self.a.absolute(g)
@@ -247,9 +276,7 @@ class _Step:
         if outer != "plain":
             u = a.sum(8, u)
             state.buffer = (
-                a.mean(5, self.gamma, state.buffer, u)
-                if outer == "average"
-                else a.sum(2, self.gamma * state.buffer, u)
+                a.mean(5, self.gamma, state.buffer, u) if outer == "average" else a.sum(2, self.gamma * state.buffer, u)
             )
             pushed = a.sum(2, self.gamma * state.buffer, u) if outer == "nesterov" else state.buffer
             move = a.sum(2, s.eta * pushed)
@@ -272,7 +299,7 @@ class _Step:
         decay = s.eta * self.lam * theta if self.form.decay == "decoupled" else 0 * theta
         state.z = a.sum(6, state.z, -decay, -move)
         state.x = a.sum(k, s.rest * state.x, s.weight * state.z)
-        y = a.sum(5, (1 - self.beta1) * state.z, self.beta1 * state.x)
+        y = a.sum(5, (1 - self.beta1) * state.z, self.beta1 * state.x) + a.slack(2, theta)
         if self.beta1 != 0:
             terms = ((1 - self.beta1) * state.z, self.beta1 * state.x, theta, move)
             state.x = state.x + a.quotient(a.slack(k, *terms), self.beta1)

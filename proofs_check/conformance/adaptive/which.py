@@ -137,7 +137,10 @@ def which(
         found.append(_Elimination(settings, dtype, examples).identify())
     best = next((one for one in found if one.names), found[0])
     if best is not found[0]:
-        note = f"its {found[0].dtype} iterates are those of no form: a part is computed in a lower precision"
+        note = (
+            f"what its {found[0].dtype} iterates have besides: a part in a lower precision, or a small constant, puts "
+            "them outside of every ball"
+        )
         best = replace(best, untold=(*best.untold, note))
     return best
 
@@ -248,7 +251,11 @@ class _Elimination:
             if alive:
                 self.untold.append(f"whether it follows a schedule ({self.reasons[before]})")
             return alive
-        return self.left([replace(one, rate=rate) for one in alive for rate in AXES["rate"]], stage)
+        pool = [replace(one, rate=rate) for one in alive for rate in AXES["rate"]]
+        left = self.left([one for one in pool if one.rate != "weights_ahead" or _free(one)], stage)
+        if not left:
+            self.untold.append("how it follows a schedule: in none of the ways that are known here")
+        return left or alive
 
     def decays(self, alive: list[Candidate]) -> list[Candidate]:
         """With weight decay, at a constant rate and with schedules."""
@@ -308,10 +315,16 @@ def _apart(form: Candidate, one: Candidate) -> tuple[str, ...]:
     return form.differs(one)
 
 
+def _free(one: Candidate) -> bool:
+    return isinstance(one, Form) and one.outer == "schedule_free"
+
+
 def _sensible(one: Candidate) -> bool:
     """Whether its decay is another than that of one more candidate."""
     if isinstance(one, Momentum):
         return one.decay in ("coupled", "decoupled")
     if one.decay == "before_outer":
         return one.outer not in ("plain", "schedule_free")
-    return one.decay != "none" and (one.outer != "schedule_free" or one.decay in ("coupled", "decoupled"))
+    if one.outer == "schedule_free":  # without a denominator they are the same
+        return one.decay == "decoupled" or (one.decay == "coupled" and one.memory != "none")
+    return one.decay != "none"
