@@ -73,6 +73,13 @@ class WithAttribute:
         return params - params.dtype.type(self.lr(t) if callable(self.lr) else self.lr) * state, state
 
 
+class WithNumbers(WithAttribute):
+    """Its learning rate is one too."""
+
+    def __init__(self, lr, momentum):
+        super().__init__(1.0 * lr, momentum)
+
+
 def of_torch(params, lr, momentum):
     return sys.modules["torch"].HeavyBall(params, lr, momentum)
 
@@ -139,6 +146,7 @@ MAKERS = {
     MomentumVelocity: "numpy",
     as_function: "numpy",
     WithAttribute: "numpy",
+    WithNumbers: "numpy",
     of_torch: "torch",
     of_torch_in_groups: "torch",
     of_torch_with_a_tensor: "torch",

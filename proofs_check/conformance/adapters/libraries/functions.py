@@ -16,18 +16,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lemmascope.proofs_check.conformance.adapters.driver import Arrays, Driver
-from lemmascope.proofs_check.conformance.adapters.errors import Unsupported, Untried, unchanged
+from lemmascope.proofs_check.conformance.adapters.errors import NoWay, Unsupported, Untried, unchanged
 from lemmascope.proofs_check.conformance.adapters.names import attribute
 from lemmascope.proofs_check.conformance.case import Case
 
 if TYPE_CHECKING:
     from lemmascope.proofs_check.conformance.adapters.subject import Subject
 
-FUNCTION, ATTRIBUTE = "γ as a function of t", "γ as an attribute"
-
 
 class Functional(Driver):
-    """Where η changes, the maker is given a function of t; where γ changes, one too, or an attribute is set."""
+    """Where η or γ change, the maker is given a function of t; where it does not take that, an attribute is set."""
 
     library = "numpy"
     rank = 9
@@ -49,26 +47,31 @@ class Functional(Driver):
 
     @classmethod
     def ways(cls, subject: Subject, case: Case) -> Sequence[str]:
-        """A γ that changes is a function of t, or an attribute."""
-        return ("",) if case.momenta is None else (FUNCTION, ATTRIBUTE)
+        """Which settings are set as attributes; others that change are functions of t."""
+        gamma = [] if case.momenta is None else ["gamma"]
+        eta = [] if case.constant else ["eta"]
+        return tuple(dict.fromkeys(" ".join(names) for names in ([], gamma, eta, [*eta, *gamma])))
 
     def _make(self) -> None:
-        case = self.case
-        eta = case.eta[0] if case.constant else _of_time(case.eta)
-        gamma = _of_time(case.gammas) if self.way == FUNCTION else None
+        """New optimizers, which have the numbers of no step yet where those are set."""
+        case, start = self.case, {"eta": self.eta, "gamma": self.case.gamma}
+        self.set = {setting: start[setting] for setting in self.way.split()}
+        eta = self.eta if case.constant or "eta" in self.set else _of_time(case.eta)
+        gamma = _of_time(case.gammas) if case.momenta is not None and "gamma" not in self.set else None
         self.optimizers = [self.subject.build(case, eta, gamma=gamma) for _ in case.shapes]
-        self.gammas = [case.gamma for _ in case.shapes]
 
-    def _set_gamma(self, k: int, t: int) -> None:
-        optimizer, now = self.optimizers[k], self.case.gammas[t]
-        name = attribute(optimizer, self.subject.names("gamma"), self.gammas[k])
-        if name is None:
-            raise Unsupported("takes γ as a number alone, and keeps it in no attribute that could be set")
-        if dataclasses.is_dataclass(optimizer):
-            self.optimizers[k] = dataclasses.replace(optimizer, **{name: now})  # type: ignore[type-var]
-        else:
-            setattr(optimizer, name, now)
-        self.gammas[k] = now
+    def _to(self, t: int) -> None:
+        """Set what is set before each step."""
+        now = {"eta": self.case.eta[t], "gamma": self.case.gammas[t]}
+        for setting, before in self.set.items():
+            for k, optimizer in enumerate(self.optimizers):
+                name = attribute(optimizer, self.subject.names(setting), before)
+                if name is None and setting == "eta":
+                    raise NoWay
+                if name is None:
+                    raise Unsupported("takes γ as a number alone, and keeps it in no attribute that could be set")
+                self.optimizers[k] = _with(optimizer, name, now[setting])
+        self.set = {setting: now[setting] for setting in self.set}
 
     def gradient(self, block: np.ndarray) -> np.ndarray:
         """A copy."""
@@ -77,9 +80,8 @@ class Functional(Driver):
     def step(self, t: int, gradients: list[Any]) -> None:
         """Array by array."""
         self.none_missing(gradients)
+        self._to(t)
         for k, gradient in enumerate(gradients):
-            if self.way == ATTRIBUTE:
-                self._set_gamma(k, t)
             params = self.params[k]
             before = np.array(params)
             step = getattr(self.optimizers[k], "step", self.optimizers[k])
@@ -102,6 +104,15 @@ class Functional(Driver):
     def write(self, array: Any, numbers: np.ndarray) -> None:
         """In place."""
         array[...] = numbers
+
+
+def _with(optimizer: Any, name: str, value: float) -> Any:
+    """The optimizer with an attribute set; another one, where it is frozen."""
+    try:
+        setattr(optimizer, name, value)
+    except dataclasses.FrozenInstanceError:
+        return dataclasses.replace(optimizer, **{name: value})
+    return optimizer
 
 
 def _of_time(values: Sequence[float]) -> Any:

@@ -2,7 +2,7 @@
 
 A learning rate that changes is a function of the count of updates, as optax's schedules are; a maker that wants a
 number gets that of each step, as do makers where momentum changes, and the state goes on. What takes the value of the
-loss or the loss itself, as line searches do, gets ⟨∇_t, θ⟩.
+loss, the loss itself or its gradient as a function, as line searches do, gets those of ⟨∇_t, θ⟩.
 
 A transformation with control flow is compiled anew at each call of ``update`` if it is called as it is. It is compiled
 once for each shape and number type, with learning rate and momentum as arguments, where its maker takes arrays for
@@ -194,7 +194,16 @@ def _updated(optimizer: Any, gradients: Any, state: Any, params: Any) -> Any:
     def loss(at: Any) -> Any:
         return sum((block * gradient).sum() for block, gradient in zip(at, gradients, strict=True))
 
-    known = {"value": loss(params), "grad": gradients, "value_fn": loss}
+    def gradient(at: Any, *others: Any) -> Any:
+        return gradients
+
+    known = {
+        "value": loss(params),
+        "grad": gradients,
+        "value_fn": loss,
+        "obj_fn": loss,
+        "grad_fn": gradient,
+    }
     own = inspect.signature(optimizer.update).parameters
     needed = [n for n, p in own.items() if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     if others := [name for name in needed[2:] if name not in ("params", *known)]:
