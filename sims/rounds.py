@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["STEP", "ends", "rounds"]
+__all__ = ["STEP", "ends", "rounds", "undecided_claims"]
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lemmascope.sims.study import Task
+from lemmascope.sims.judge import as_evidence
+from lemmascope.sims.study import Data, Study, Task, attempt
+from lemmascope.theory.claim import Claim
 
 if TYPE_CHECKING:
     from lemmascope.theory.sequential import Plan
@@ -38,6 +41,23 @@ def rounds(tasks: Sequence[Task[Any]], plan: Plan | None) -> Iterator[list[Task[
         if len(found) > before:
             yield found
         before = len(found)
+
+
+def undecided_claims(
+    study: Study[Any], settings: Any, data: Data, among: Iterable[Claim], plan: Plan
+) -> tuple[Claim, ...]:
+    """Those of some claims that further draws of the plan can decide; what fails on these data they cannot."""
+    evidence = attempt("evidence", [], lambda: as_evidence(study.evidence(settings, data)), ())
+
+    def is_open(claim: Claim) -> bool:
+        each = (claim.judge(one, plan=plan).sequential for one in evidence if claim.concerns(one))
+        return any(found is not None and found["open"] for found in each)
+
+    return tuple(
+        claim
+        for claim in among
+        if claim.probability is not None and attempt(claim.id, [], partial(is_open, claim), False)
+    )
 
 
 def _seeds(task: Task[Any]) -> list[int]:

@@ -248,11 +248,6 @@ class Result(Generic[S]):
         """Whether every claim was judged, and every verdict is as expected, its control being REFUTED."""
         return not self.unjudged and all(v.as_expected for v in self.verdicts)
 
-    @property
-    def settled(self) -> bool:
-        """Whether no further draw of a sequential test could decide anything."""
-        return not any(v.sequential["open"] for v in self.verdicts if v.sequential is not None)
-
     @cached_property
     def tables(self) -> tuple[Table, ...]:
         """The study's tables; none where they fail."""

@@ -23,7 +23,7 @@ from lemmascope.sims.files import CAPTION, LOCK, ResultsFolder, check_ours, writ
 from lemmascope.sims.judge import as_evidence, judge, unjudged
 from lemmascope.sims.own import BESIDE, load_source
 from lemmascope.sims.report.verdicts import verdicts_json
-from lemmascope.sims.rounds import rounds
+from lemmascope.sims.rounds import rounds, undecided_claims
 from lemmascope.sims.run.code import UNKNOWN, code_of, made_with
 from lemmascope.sims.run.parts import Kept, Parts, check_labelled
 from lemmascope.sims.run.provenance import machine_of
@@ -184,7 +184,8 @@ def run_study(
                 say(f"{store.done} of {len(tasks)} parts are there already")
             elif resume:
                 say(f"there is nothing in {out} to resume; it begins anew")
-        for some in rounds(tasks, study.sequential(settings)):
+        plan, claims = study.sequential(settings), tuple(study.claims)
+        for some in rounds(tasks, plan):
             if begin is not None:
                 missing = {parts.keys[index] for index in parts.missing()}
                 begin([task for task in some if task.key in missing])
@@ -192,9 +193,12 @@ def run_study(
             failures: list[str] = []
             of_round = {name: [task for task in some if task.experiment == name] for name in by_experiment}
             data = _gathered(study, settings, of_round, parts, root_seed, failures)
-            result = _judged(study, settings, root_seed, data, failures)
-            if result.settled:
+            if plan is None or len(some) == len(tasks) or failures:
                 break
+            claims = undecided_claims(study, settings, data, claims, plan)
+            if not claims:
+                break
+        result = _judged(study, settings, root_seed, data, failures)
         if folder is not None:
             seconds = time.monotonic() - started
             _write(folder, result, width, dtype=dtype, backend=backend, code=code, made_with=made, seconds=seconds)
