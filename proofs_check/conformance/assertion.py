@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["assert_momentum_identities", "explanation", "names_of"]
+__all__ = ["assert_momentum_identities", "explanation", "name_of", "names_of"]
 
 import re
 from collections.abc import Callable, Iterable
@@ -61,7 +61,7 @@ def assert_momentum_identities(
         >>> make = lambda params, lr, momentum: torch.optim.SGD(params, lr=lr, momentum=momentum)
         >>> findings = assert_momentum_identities(make, convention="pytorch")
     """
-    subject = Subject(make_optimizer, _name(make_optimizer), library, convention)
+    subject = Subject(make_optimizer, name_of(make_optimizer), library, convention)
     names = meant_for(subject, convention, weight_decay)
     dtypes = dtypes_of(dtypes)
     check_size("examples", examples)
@@ -168,11 +168,13 @@ def _parts(trial: Trial, examples: int, dtypes: tuple[str, ...]) -> list[str]:
     moved = response(trial, 0.5 if trial.has("gamma") else 0.0, dtypes[-1])
     if moved is not None:
         seen = ", ".join(f"{float(-x):.6g}" for x in moved)
-        lines.append(f"At η = 1, γ = 0.5 a gradient of 1 in the first step only takes θ from 0 to {seen}.")
+        at = "η = 1, γ = 0.5" if trial.has("gamma") else "η = 1"
+        lines.append(f"At {at} a gradient of 1 in the first step only takes θ from 0 to {seen}.")
     return lines
 
 
-def _name(make_optimizer: Callable[..., Any]) -> str:
+def name_of(make_optimizer: Callable[..., Any]) -> str:
+    """What it is called in messages."""
     name = getattr(make_optimizer, "__name__", type(make_optimizer).__name__)
     return "the optimizer" if name == "<lambda>" else name
 

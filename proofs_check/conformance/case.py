@@ -113,6 +113,23 @@ class Case:
         }
         return frozenset(name for name, there in has.items() if there)
 
+    def without(self, feature: str) -> Case:
+        """The same without one of `FEATURES`; steps without a gradient stay as they are."""
+        n = len(self.theta)
+        plain: dict[str, dict[str, Any]] = {
+            "schedule": {"eta": (next(filter(None, self.eta), 0.0),) * len(self.eta)},
+            "zero_rate": {"eta": tuple(rate or 1.0 for rate in self.eta)},
+            "weight_decay": {"weight_decay": None},
+            "arrays": {
+                "arrays": ((n, 1),) if any(len(shape) > 1 for shape in self.arrays) else (),
+                "missing": frozenset((t, 0) for t, _ in self.missing),
+            },
+            "matrices": {"arrays": tuple((prod(shape),) for shape in self.arrays)},
+            "missing_gradient": {"missing": frozenset()},
+            "momentum_schedule": {"momenta": None},
+        }
+        return replace(self, **plain.get(feature, {}))
+
     def first(self, steps: int) -> Case:
         """The same with fewer steps."""
         return self.at(range(steps))

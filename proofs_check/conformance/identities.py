@@ -16,10 +16,11 @@ from __future__ import annotations
 
 __all__ = ["IDENTITIES", "OF_CONVENTION", "STRUCTURE", "Identity", "against_with_schedules", "drawn_over"]
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
+from operator import methodcaller
 from typing import Any
 
 import numpy as np
@@ -65,21 +66,22 @@ class Identity:
         lacking = [s for s in self.needs if not trial.has(s)]
         return f"takes no {lacking[0]}" if lacking else None
 
-    def drawn_with(self, trial: Trial, dtype: str) -> dict[str, Any]:
-        """Options for its cases: over all that the optimizer takes. One without momentum gets γ = 0."""
-        over = frozenset(f for f in self.over if trial.lacks(f, dtype) is None)
-        return {"momentum": trial.has("gamma"), "always": self.always, "over": over, **self.options}
-
-    def drawn(self, trial: Trial, dtype: str, examples: int) -> tuple[Case, ...]:
-        """So many small cases, always the same."""
-        return draws.drawn(dtype, examples, **self.drawn_with(trial, dtype))
+    def drawn(self, trial: Trial, dtype: str, examples: int) -> list[Case]:
+        """So many small cases, always the same, without what the optimizer does not take."""
+        options = {"always": self.always, "over": self.over, **self.options}
+        left_out = [f for f in self.over if trial.leaves_out(f, dtype)]
+        cases: Iterable[Case] = draws.drawn(dtype, examples, **options)
+        for feature in sorted(left_out):
+            cases = map(methodcaller("without", feature), cases)
+        return [case if trial.has("gamma") else replace(case, gamma=0.0, momenta=None) for case in cases]
 
     def large(self, trial: Trial, dtype: str) -> list[Case]:
         """Long and wide cases of the same kind, the first over all at once; no longer than a bound says anything."""
-        options = self.drawn_with(trial, dtype)
-        kept = {k: v for k, v in options.items() if k not in ("steps", "size", "small_integers", "always", "over")}
+        over = frozenset(f for f in self.over if not trial.leaves_out(f, dtype))
+        options = {"momentum": trial.has("gamma"), **self.options}
+        kept = {k: v for k, v in options.items() if k not in ("steps", "size", "small_integers")}
         return [
-            draws.large(dtype, T, n, has=self.always | (options["over"] if k == 0 else frozenset()), **kept)
+            draws.large(dtype, T, n, has=self.always | (over if k == 0 else frozenset()), **kept)
             for k, (T, n) in enumerate(self.sizes)
             if 2 * OPERATIONS * (T + 1) * FORMATS[dtype].roundoff < 0.5
         ]
@@ -88,15 +90,8 @@ class Identity:
 def drawn_over(identity: Identity) -> dict[str, bool]:
     """Which of `FEATURES` its cases have, where an optimizer takes everything: found by drawing them."""
 
-    class Everything:
-        def has(self, setting: str) -> bool:
-            return True
-
-        def lacks(self, feature: str, dtype: str) -> str | None:
-            return None
-
-    trial: Any = Everything()
-    seen = frozenset[str]().union(*(case.features for case in identity.drawn(trial, "float64", 300)))
+    options = {"always": identity.always, "over": identity.over, **identity.options}
+    seen = frozenset[str]().union(*(case.features for case in draws.drawn("float64", 300, **options)))
     return {name: name in seen for name in FEATURES}
 
 
@@ -119,9 +114,11 @@ def _against(convention: Convention, expected: Callable[[Case], Any] | None = No
     return check
 
 
-def against_with_schedules(convention: Convention) -> Identity:
+def against_with_schedules(convention: Convention, momentum: bool) -> Identity:
     """That the recursion is this one, which need be none of `CONVENTIONS`, where the learning rate changes or not."""
-    return Identity(convention.name, convention.formula, _against(convention), over=RECURSION, sizes=LARGE[:2])
+    needs, options = (("gamma",), {}) if momentum else ((), {"momentum": False})
+    check = _against(convention)
+    return Identity(convention.name, convention.formula, check, frozenset(), RECURSION, options, needs, LARGE[:2])
 
 
 def _unrolled(convention: Convention) -> Callable[[Case], Any]:

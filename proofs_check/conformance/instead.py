@@ -54,10 +54,11 @@ def decay_of(subject: Subject | Trial, *, dtypes: Iterable[str] = ("float64",), 
 
 @dataclass(frozen=True)
 class Form:
-    """A recursion that was guessed, and how it is said."""
+    """A recursion that was guessed, how it is said, and whether at a constant times η."""
 
     convention: Convention
     said: str
+    simple: bool = False
 
 
 def response(trial: Trial, gamma: float, dtype: str, *, at: int = 0, steps: int = 4) -> list[Fraction] | None:
@@ -79,43 +80,41 @@ def _plain(values: Sequence[Fraction], dtype: str) -> Fraction | None:
 
 def _guesses(trial: Trial, dtype: str) -> Iterator[Form]:
     """Forms that agree with the first responses."""
-    seen = {gamma: response(trial, gamma, dtype) for gamma in GAMMAS}
-    later = {gamma: response(trial, gamma, dtype, at=1) for gamma in GAMMAS}
-    first = [row[0] for row in seen.values() if row]
-    second = [row[1] for row in later.values() if row]
-    if len(first) < len(GAMMAS) or len(second) < len(GAMMAS):
+    momentum = trial.has("gamma")
+    gammas = [F(gamma) for gamma in (GAMMAS if momentum else (0.0,))]
+    first = [row[0] for gamma in gammas if (row := response(trial, float(gamma), dtype))]
+    second = [row[1] for gamma in gammas if (row := response(trial, float(gamma), dtype, at=1))]
+    if len(first) < len(gammas) or len(second) < len(gammas):
         return
-    gammas = [F(gamma) for gamma in GAMMAS]
-    for convention in CONVENTIONS.values():
-        if convention.name == "gd":
-            continue
-        ratios = [f / _first_step(convention, gamma) for f, gamma in zip(first, GAMMAS, strict=True)]
-        for words, factor in FACTORS.items():
+    for words, factor in FACTORS.items() if momentum else [("", FACTORS[""])]:
+        for convention in CONVENTIONS.values():
+            if (convention.name == "gd") == momentum:
+                continue
+            ratios = [f / _first_step(convention, gamma) for f, gamma in zip(first, gammas, strict=True)]
             k = _plain([r / factor(gamma) for r, gamma in zip(ratios, gammas, strict=True)], dtype)
             if k and (k != 1 or words):
                 yield _scaled(convention, k, words, factor)
+    if not momentum:
+        return
     nu = _plain([(1 - f) / gamma for f, gamma in zip(first, gammas, strict=True)], dtype)
     if nu and nu != 1:
         yield _quasi_hyperbolic(nu)
-    for tau in [_plain([1 - f for f in second], dtype)]:
-        if tau and _plain(first, dtype) == 1:
-            yield _dampened(tau)
+    tau = _plain([1 - s for s in second], dtype)
+    if tau and _plain(first, dtype) == 1:
+        yield _dampened(tau)
 
 
-def _first_step(convention: Convention, gamma: float) -> Fraction:
-    kappa, p, q = convention.recursion(Case((0.0,), ((1.0,),), (1.0,), gamma), 0)
+def _first_step(convention: Convention, gamma: Fraction) -> Fraction:
+    kappa, p, q = convention.recursion(Case((0.0,), ((1.0,),), (1.0,), float(gamma)), 0)
     return p * kappa + q
 
 
 def _scaled(convention: Convention, k: Fraction, words: str, factor: Factor) -> Form:
-    size = "" if abs(k) == 1 else f"{abs(k)}·"
-    rate = f"{size}η{words}"
+    rate = f"{'' if abs(k) == 1 else f'{abs(k)}·'}η{words}"
     form = convention.at(lambda gamma: k * factor(gamma), rate)
-    if k > 0:
-        return Form(form, f"{convention.name!r} at {rate} ({convention.formula})")
-    plain = "" if rate == "η" else f" at {rate}"
-    sign = "with the sign turned, θ moves along +∇ (ascent, as with maximize)"
-    return Form(form, f"{convention.name!r}{plain} {sign} ({convention.formula})")
+    at = "" if rate == "η" else f" at {rate}"
+    turned = "" if k > 0 else " with the sign turned: θ moves along +∇, as with maximize"
+    return Form(form, f"{convention.name!r}{at}{turned} ({convention.formula})", simple=not words)
 
 
 def _quasi_hyperbolic(nu: Fraction) -> Form:
@@ -140,7 +139,7 @@ def _dampened(tau: Fraction) -> Form:
 def _agrees(trial: Trial, form: Form, dtype: str) -> bool:
     """On one plain case; most guesses end here."""
     rows = tuple((x,) for x in (1.0, 2.0, -3.0, 1.0))
-    case = Case((1.0,), rows, (0.5,) * 4, 0.75, dtype)
+    case = Case((1.0,), rows, (0.5,) * 4, 0.75 if trial.has("gamma") else 0.0, dtype)
     known = reference(form.convention, case)
     try:
         found = trial.trajectory(case)
@@ -152,13 +151,16 @@ def _agrees(trial: Trial, form: Form, dtype: str) -> bool:
 
 
 def forms_of(subject: Subject | Trial, *, dtypes: Iterable[str] = ("float64",), examples: int = EXAMPLES) -> list[str]:
-    """The forms, beside the conventions themselves, that the optimizer has in these dtypes, in words; at most two."""
-    trial, dtypes, found = Trial.of(subject), tuple(dtypes), list[str]()
-    if not trial.has("gamma"):
-        return []
+    """The forms, beside the conventions themselves, that the optimizer has in these dtypes, in words; at most two.
+
+    Of those that hold the plainest are said.
+    """
+    trial, dtypes, found = Trial.of(subject), tuple(dtypes), list[Form]()
     for form in _guesses(trial, dtypes[0]):
-        if len(found) < 2 and _agrees(trial, form, dtypes[0]):
-            identity = against_with_schedules(form.convention)
+        if len(found) == 2 or (found and found[0].simple and not form.simple):
+            break
+        if _agrees(trial, form, dtypes[0]):
+            identity = against_with_schedules(form.convention, trial.has("gamma"))
             if seek(identity, trial, dtypes=dtypes, examples=examples, shrink=False).mark is Mark.HOLDS:
-                found.append(form.said)
-    return found
+                found.append(form)
+    return [form.said for form in found]

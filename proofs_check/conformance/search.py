@@ -16,6 +16,8 @@ from lemmascope.proofs_check.conformance.shrink import reduced
 from lemmascope.proofs_check.conformance.trial import Trial
 
 EXAMPLES = 100
+ENOUGH = 20
+"""Cases that could not be tried, after which no more are looked at."""
 
 
 class Mark(StrEnum):
@@ -56,7 +58,7 @@ class _Search:
     def __init__(self, identity: Identity, trial: Trial) -> None:
         self.identity, self.trial = identity, trial
         self.wrong: dict[Case, str | None] = {}
-        self.untried: list[tuple[int, Case, str]] = []
+        self.untried: dict[Case, str] = {}
         self.lacking: list[str] = []
         self.over: set[str] = set()
         self.judged = 0
@@ -65,11 +67,16 @@ class _Search:
     def fails(self, case: Case) -> bool:
         """Whether the identity does. Not once the time is spent, unless that was seen."""
         if case not in self.wrong:
-            if self.spent or self.trial.budget.spent:
-                self.spent = True
+            self.spent = self.spent or self.trial.budget.spent
+            if self.spent:
                 return False
             self.wrong[case] = self._violation(case)
         return self.wrong[case] is not None
+
+    def raises(self, case: Case) -> bool:
+        """Whether it cannot be tried, as the optimizer raises or returns what are no iterates."""
+        self.fails(case)
+        return case in self.untried
 
     def _violation(self, case: Case) -> str | None:
         try:
@@ -77,7 +84,7 @@ class _Search:
         except NotDriven:
             raise
         except Untried as error:
-            self.untried.append((len(case.gradients) * len(case.theta), case, str(error)))
+            self.untried[case] = str(error)
             return None
         except (Unsupported, Unsaved) as error:
             self.lacking.append(str(error))
@@ -138,8 +145,10 @@ def _sought(search: _Search, dtypes: Sequence[str], examples: int, shrink: bool)
             return search.finding(Mark.UNTRIED, other, found)
         return search.finding(Mark.FAILS, search.wrong[found] or "", found)
     if search.untried:
-        _, case, reason = min(search.untried, key=lambda one: one[0])
-        return search.finding(Mark.UNTRIED, reason, case)
+        case = min(search.untried, key=lambda one: len(one.gradients) * len(one.theta))
+        if shrink:
+            case = reduced(case, search.raises, always=identity.always, options=identity.options)
+        return search.finding(Mark.UNTRIED, search.untried[case], case)
     if search.spent:
         return search.finding(Mark.UNTRIED, trial.budget.said)
     if not search.judged:
@@ -167,7 +176,13 @@ def _fixed(search: _Search, dtype: str, examples: int, shrink: bool) -> Case | N
 
 
 def _first(search: _Search, cases: Iterable[Case], shrink: bool) -> Case | None:
-    found = next(filter(search.fails, cases), None)
+    found = None
+    for case in cases:
+        if search.fails(case):
+            found = case
+            break
+        if search.spent or len(search.untried) >= ENOUGH:
+            break
     if found is None or not shrink:
         return found
     identity = search.identity

@@ -19,13 +19,6 @@ MANY = 60
 ENTRIES = (0.0, 1.0, -1.0, 2.0)
 RATES = (1.0, 0.5, 2.0)
 MOMENTA = (0.5, 0.75, 0.25)
-PLAIN: dict[str, dict[str, Any]] = {
-    "missing_gradient": {"missing": frozenset()},
-    "momentum_schedule": {"momenta": None},
-    "weight_decay": {"weight_decay": None},
-    "matrices": {"arrays": ()},
-    "arrays": {"arrays": ()},
-}
 Row = tuple[float, ...]
 
 
@@ -84,13 +77,10 @@ def _simpler(case: Case, always: frozenset[str], options: Mapping[str, Any]) -> 
     """Cases that are simpler in one respect, the greatest steps first."""
     T, n = len(case.gradients), len(case.theta)
     steps, size = _least(options)
-    for feature in sorted(case.features & PLAIN.keys() - always):
-        plain = dict(PLAIN[feature])
-        if plain.get("arrays") == () and case.missing:
-            plain["missing"] = frozenset()
-            if "missing_gradient" in always:
-                plain["missing"] = frozenset((t, 0) for t, _ in case.missing)
-        yield replace(case, **plain)
+    if case.features & {"arrays", "matrices"} and not always & {"arrays", "matrices"}:
+        yield replace(case.without("arrays"), arrays=())
+    for feature in sorted(case.features - always - {"schedule", "zero_gradient"}):
+        yield case.without(feature)
     if steps < T:
         yield from (case.at([t for t in range(T) if t != gone]) for gone in reversed(range(min(T, MANY))))
     if n > size:

@@ -54,7 +54,7 @@ class Trial:
         self.subject = subject
         self.budget = budget or Budget()
         self._runs: dict[Case, np.ndarray] = {}
-        self._lacks: dict[tuple[str, str], str | None] = {}
+        self._found: dict[tuple[str, str], tuple[type[Exception] | None, str]] = {}
 
     @classmethod
     def of(cls, subject: Subject | Trial) -> Trial:
@@ -79,36 +79,52 @@ class Trial:
             return self.subject.trajectory(case, **how)
 
     def lacks(self, feature: str, dtype: str) -> str | None:
-        """Why cases with one of `FEATURES` are not put to it, or None: each is tried once, on two steps."""
-        if (feature, dtype) not in self._lacks:
-            self._lacks[feature, dtype] = self._refusal(feature, dtype)
-        return self._lacks[feature, dtype]
+        """Why cases with one of `FEATURES` are not for it, or None: each is tried once, on two steps."""
+        what, why = self._probed(feature, dtype)
+        return why if what is Unsupported else None
 
-    def _refusal(self, feature: str, dtype: str) -> str | None:
-        if feature == "weight_decay":
-            return None if self.has("weight_decay") else "takes no weight_decay"
+    def leaves_out(self, feature: str, dtype: str) -> bool:
+        """Whether cases that may have a feature are put to it without.
+
+        So they are where it lacks the feature, and where it cannot be tried with it at all, if there are identities
+        that are about it: these say so.
+        """
+        if feature == "zero_rate" and self._probed("schedule", dtype)[0] is not None:
+            return True
+        what, _ = self._probed(feature, dtype)
+        return what is Unsupported or (what is Untried and feature in _OWN_IDENTITIES)
+
+    def _probed(self, feature: str, dtype: str) -> tuple[type[Exception] | None, str]:
+        if (feature, dtype) not in self._found:
+            self._found[feature, dtype] = self._probe(feature, dtype)
+        return self._found[feature, dtype]
+
+    def _probe(self, feature: str, dtype: str) -> tuple[type[Exception] | None, str]:
         momentum = self.has("gamma")
-        if feature == "momentum_schedule" and not momentum:
-            return "takes no gamma"
+        for lacking, setting in (("weight_decay", "weight_decay"), ("momentum_schedule", "gamma")):
+            if feature == lacking and not self.has(setting):
+                return Unsupported, f"takes no {setting}"
         plain = Case((1.0, -1.0), ((1.0, 2.0), (2.0, -1.0)), (0.5, 0.5), 0.5 if momentum else 0.0, dtype)
         try:
             self.again(replace(plain, **_PROBES[feature]))
         except NotDriven:
             raise
         except Unsupported as error:
-            return str(error)
-        except Untried:  # that shows in the cases
-            pass
-        return None
+            return Unsupported, str(error)
+        except Untried as error:
+            return Untried, str(error)
+        return None, ""
 
 
 _PROBES: dict[str, dict[str, Any]] = {
     "schedule": {"eta": (0.5, 0.25)},
     "zero_rate": {"eta": (0.0, 0.5)},
+    "weight_decay": {"weight_decay": 0.125},
     "arrays": {"arrays": ((1,), (1,))},
     "matrices": {"arrays": ((2, 1),)},
     "zero_gradient": {},
     "missing_gradient": {"missing": frozenset({(1, 0)})},
     "momentum_schedule": {"momenta": (0.5, 0.25)},
 }
-assert {*_PROBES, "weight_decay"} == set(FEATURES)
+assert _PROBES.keys() == FEATURES.keys()
+_OWN_IDENTITIES = {"schedule", "weight_decay", "missing_gradient", "momentum_schedule"}
