@@ -1,0 +1,81 @@
+"""Several numbers with their intervals judged at once: each over what is allowed of it, all to be at most 1."""
+
+from __future__ import annotations
+
+__all__ = ["Part", "at_least", "at_most", "compared", "farthest", "held", "mean", "off", "ratio", "slope"]
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from lemmascope.theory.claim import Estimate
+from lemmascope.theory.noise.estimates import student
+
+Part = tuple[float, float, float]
+"""A number with its interval."""
+
+
+def held(parts: Sequence[Part], says: str, counts: tuple[int, ...], **rest: Any) -> Estimate:
+    """All parts are at most 1: held where the largest end is, refuted where one lies above as a whole."""
+    values, lows, highs = (max(one) for one in zip(*parts, strict=True))
+    return Estimate(values, lows, highs, upper=1.0, counts=counts, says=says, **rest)
+
+
+def off(value: float, error: float, allowed: float) -> Part:
+    """|value| over what is allowed."""
+    low, high = value - error, value + error
+    return abs(value) / allowed, max(0.0, low, -high) / allowed, max(abs(low), abs(high)) / allowed
+
+
+def at_most(value: float, error: float, most: float) -> Part:
+    """The value over ``most``."""
+    return value / most, (value - error) / most, (value + error) / most
+
+
+def at_least(value: float, error: float, least: float) -> Part:
+    """``least`` over the value; infinite where that may be ≤ 0."""
+    low, middle, high = (least / x if x > 0 else math.inf for x in (value + error, value, value - error))
+    return middle, low, high
+
+
+def mean(values: Any, cells: int) -> tuple[float, float]:
+    """Of (seed,) values, with the half-width of its interval."""
+    count = int(values.sizes["seed"])
+    if count < 2:
+        return float(values.mean()), math.inf
+    return float(values.mean()), student(count, cells) * float(values.std(ddof=1)) / count**0.5
+
+
+def ratio(fall: Any, base: Any, cells: int) -> tuple[float, float]:
+    """Ratio of two means over seeds of the same noise, with its half-width to first order."""
+    whole = float(base.mean())
+    R = float(fall.mean()) / whole
+    return R, mean((fall - R * base) / whole, cells)[1]
+
+
+def farthest(named: dict[str, tuple[float, float, float]]) -> str:
+    """The cell whose measured number is farthest from the stated one, for a sentence."""
+    name = max(named, key=lambda one: abs(named[one][0] / named[one][2] - 1))
+    value, error, stated = named[name]
+    return f"farthest at {name}: {value:.4g} ± {error:.2g} of {stated:.4g} ({value / stated - 1:+.1%})".replace(
+        "-", "−"
+    )
+
+
+def compared(named: dict[str, tuple[float, float, float]], allowed: float, seeds: int, **rest: Any) -> Estimate:
+    """Numbers with their half-widths against stated ones, relative."""
+    parts = [off(value / stated - 1, error / abs(stated), allowed) for value, error, stated in named.values()]
+    says = f"{len(named)} cells within {allowed:.0%}, intervals included; {farthest(named)}"
+    shown = {name: list(one) for name, one in named.items()}
+    if max(part[2] for part in parts) > 1:
+        says = says.replace("cells within", "cells, to be within")
+    return held(parts, says, (seeds,), evidence={"measured, half-width, stated": shown}, **rest)
+
+
+def slope(u: Sequence[float], values: Sequence[float], errors: Sequence[float]) -> tuple[float, float]:
+    """Least squares' slope, and the error that independent ones give it."""
+    middle = math.fsum(u) / len(u)
+    scale = math.fsum((x - middle) ** 2 for x in u)
+    weights = [(x - middle) / scale for x in u]
+    slope = math.fsum(w * y for w, y in zip(weights, values, strict=True))
+    return slope, math.hypot(*(w * e for w, e in zip(weights, errors, strict=True)))
