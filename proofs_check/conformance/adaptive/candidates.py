@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Candidate", "Counterexample", "Momentum", "against", "balls", "candidates"]
+__all__ = ["Candidate", "Counterexample", "Momentum", "against", "balls", "candidates", "decays", "rates"]
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
@@ -17,7 +17,6 @@ from lemmascope.proofs_check.conformance.adaptive.form import AXES, DECAYS, Form
 from lemmascope.proofs_check.conformance.adaptive.reference import Rows, enclosure
 from lemmascope.proofs_check.conformance.reference import CONVENTIONS, reference
 from lemmascope.proofs_check.methods.signs import precision
-
 
 SMALL = 2.0**-10
 """Radii above it say little of iterates, which are about 1."""
@@ -54,6 +53,22 @@ class Momentum:
 
 
 Candidate = Form | Momentum
+
+
+def decays(candidate: Candidate) -> tuple[str, ...]:
+    """The ways in which weight decay may enter, each another algorithm."""
+    if isinstance(candidate, Momentum):
+        return "coupled", "decoupled"
+    if candidate.outer == "schedule_free":
+        return ("decoupled",) if candidate.memory == "none" else ("coupled", "decoupled")
+    every = tuple(decay for decay in AXES["decay"] if decay not in ("none", "before_outer"))
+    return every if candidate.outer == "plain" else (*every, "before_outer")
+
+
+def rates(candidate: Candidate) -> tuple[str, ...]:
+    """The ways in which a schedule may be followed."""
+    free = isinstance(candidate, Form) and candidate.outer == "schedule_free"
+    return tuple(rate for rate in AXES["rate"] if rate != "weights_ahead" or free)
 
 
 def candidates(*, gamma: bool, beta1: bool, momentum_decay: bool, start: bool) -> Iterator[Candidate]:

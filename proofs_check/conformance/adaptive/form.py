@@ -9,8 +9,8 @@ becomes of the step n/D. `AXES` lists every choice; `forms` all that make sense 
 
 Sources: Kingma & Ba 2015 (Adam, Adamax), Tieleman & Hinton 2012 (RMSprop), Graves 2013 (centred), Duchi et al. 2011
 (Adagrad), Dozat 2016 (NAdam), Reddi et al. 2018 (AMSGrad), Loshchilov & Hutter 2019 (decoupled decay), Zhuang et al.
-2020 (AdaBelief), Liu et al. 2020 (RAdam), Wang et al. 2021 (AdaMomentum), Bernstein et al. 2018 (signSGD), Chen et al. 2023 (Lion), Defazio et
-al. 2024 (schedule-free); the places of ε are those of public implementations.
+2020 (AdaBelief), Liu et al. 2020 (RAdam), Wang et al. 2021 (AdaMomentum), Bernstein et al. 2018 (signSGD), Chen et al.
+2023 (Lion), Defazio et al. 2024 (schedule-free); the places of ε are those of public implementations.
 """
 
 from __future__ import annotations
@@ -186,6 +186,8 @@ DECAYS = {
     "after": "decay after the step",
     "before_outer": "decay before its momentum",
 }
+_OF_THE_NAME = ("numerator", "memory", "squares", "outer")
+"""The axes that make a name more than the others do."""
 _NUMERATORS = [
     ("gradient", "none"),
     *product(("average", "nesterov"), ("none", "same")),
@@ -208,9 +210,16 @@ def _denominators(starts: tuple[str, ...]) -> Iterator[dict[str, str]]:
     for correction, epsilon in product(("no", "yes"), ("outside", "inside", "floor", "none")):
         yield {"memory": "centred", "correction_squares": correction, "epsilon": epsilon}
     for start, epsilon in product(starts, ("outside", "inside", "floor", "none")):
-        yield {"memory": "sum", "correction_squares": "no", "epsilon": epsilon, "start": start}
+        if epsilon != "floor" or start == "zero":  # v never falls below its start
+            yield {"memory": "sum", "correction_squares": "no", "epsilon": epsilon, "start": start}
     for epsilon in ("outside", "inside", "floor", "none"):
         yield {"memory": "largest", "correction_squares": "no", "epsilon": epsilon}
+
+
+def _sums(denominator: dict[str, str]) -> bool:
+    """Whether a sum m makes another form: g − m is of no use, and m over the root of its own squares the average's."""
+    squares = denominator.get("squares", "gradient")
+    return squares == "gradient" or (squares == "momentum" and denominator["epsilon"] != "none")
 
 
 def forms(*, outer: bool = False, momentum_decay: bool = False, start: bool = False) -> Iterator[Form]:
@@ -224,14 +233,15 @@ def forms(*, outer: bool = False, momentum_decay: bool = False, start: bool = Fa
     scheduled = [("scheduled", "none")] if momentum_decay else _SCHEDULED
     for denominator in _denominators(starts):
         for numerator, correction in (*_NUMERATORS, *scheduled):
-            if numerator != "sum" or "residual" not in denominator.get("squares", ""):  # g − m is of no use there
+            if numerator != "sum" or _sums(denominator):
                 yield Form(numerator, correction, **denominator)
         yield Form("gradient", "none", **denominator, outer="schedule_free")
         if outer:
             for kind in ("outside", "inside", "average", "nesterov", "nesterov_inside"):
                 yield Form("gradient", "none", **denominator, outer=kind)
     for rectified, epsilon in product(("above_5", "above_4"), AXES["epsilon"]):
-        yield replace(ADAM, rectified=rectified, epsilon=epsilon)
+        if epsilon != "floor":
+            yield replace(ADAM, rectified=rectified, epsilon=epsilon)
     for numerator in ("gradient", "average", "nesterov", "interpolated"):
         yield replace(SIGN, numerator=numerator)
     yield FREE
@@ -240,7 +250,7 @@ def forms(*, outer: bool = False, momentum_decay: bool = False, start: bool = Fa
 def named(form: Form) -> str:
     """The name of the nearest of `NAMED`, and in words on which axes the form differs from it."""
     bare = replace(form.without(), numerator="scheduled_torch") if form.numerator == "scheduled" else form.without()
-    nearest = min(NAMED, key=lambda name: len(bare.differs(NAMED[name])))
+    nearest = min(NAMED, key=lambda name: sum(axis in _OF_THE_NAME or 0.4 for axis in bare.differs(NAMED[name])))
     words = [AXES[axis][getattr(bare, axis)] for axis in bare.differs(NAMED[nearest])]
     if form.rate != "followed":
         words.append(AXES["rate"][form.rate])

@@ -27,6 +27,9 @@ def formula(form: Form) -> str:
         parts.append(f"ρₜ > {form.rectified[-1]}")
         u = f"rₜ·{u}"
     parts += _moved(form, u)
+    if form.numerator.startswith("scheduled"):
+        psi = {"scheduled_torch": "0.004", "scheduled_keras": "1"}.get(form.numerator, "ψ")
+        parts.append(f"μₜ = β₁(1 − ½·0.96^({psi}t))")
     if form.numerator == "interpolated":
         parts.append(f"m ← β₂m + (1−β₂){g}")
     return ", ".join(parts)

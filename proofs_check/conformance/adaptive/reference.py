@@ -37,8 +37,8 @@ from functools import lru_cache
 from typing import Any
 
 from lemmascope.proofs_check.conformance.adaptive.arithmetic import Arithmetic, Exact, Number, Rounded, Undetermined
-from lemmascope.proofs_check.conformance.adaptive.form import Form
 from lemmascope.proofs_check.conformance.adaptive.case import AdaptiveCase
+from lemmascope.proofs_check.conformance.adaptive.form import Form
 from lemmascope.proofs_check.conformance.formats import FORMATS, Format
 
 Rows = list[list[Any]]

@@ -27,6 +27,8 @@ from lemmascope.proofs_check.conformance.adaptive.candidates import (
     Momentum,
     against,
     candidates,
+    decays,
+    rates,
 )
 from lemmascope.proofs_check.conformance.adaptive.case import WORDS, AdaptiveCase, cases
 from lemmascope.proofs_check.conformance.adaptive.form import AXES, NAMED, Form
@@ -251,8 +253,7 @@ class _Elimination:
             if alive:
                 self.untold.append(f"whether it follows a schedule ({self.reasons[before]})")
             return alive
-        pool = [replace(one, rate=rate) for one in alive for rate in AXES["rate"]]
-        left = self.left([one for one in pool if one.rate != "weights_ahead" or _free(one)], stage)
+        left = self.left([replace(one, rate=rate) for one in alive for rate in rates(one)], stage)
         if not left:
             self.untold.append("how it follows a schedule: in none of the ways that are known here")
         return left or alive
@@ -270,8 +271,7 @@ class _Elimination:
         if not stage:
             self.untold.append(f"how weight decay enters ({self.reasons[before]})")
             return alive
-        pool = [replace(one, decay=decay) for one in alive for decay in AXES["decay"]]
-        left = self.left([one for one in pool if _sensible(one)], stage)
+        left = self.left([replace(one, decay=decay) for one in alive for decay in decays(one)], stage)
         if not left:
             self.untold.append("how weight decay enters: in none of the ways that are known here")
         return left or alive
@@ -313,18 +313,3 @@ def _apart(form: Candidate, one: Candidate) -> tuple[str, ...]:
         if one.rate == "followed":
             form = form.without()
     return form.differs(one)
-
-
-def _free(one: Candidate) -> bool:
-    return isinstance(one, Form) and one.outer == "schedule_free"
-
-
-def _sensible(one: Candidate) -> bool:
-    """Whether its decay is another than that of one more candidate."""
-    if isinstance(one, Momentum):
-        return one.decay in ("coupled", "decoupled")
-    if one.decay == "before_outer":
-        return one.outer not in ("plain", "schedule_free")
-    if one.outer == "schedule_free":  # without a denominator they are the same
-        return one.decay == "decoupled" or (one.decay == "coupled" and one.memory != "none")
-    return one.decay != "none"
