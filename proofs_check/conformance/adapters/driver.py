@@ -48,7 +48,7 @@ class Driver(ABC):
     functions: ClassVar[bool] = False
     """Whether what changes over time is given to the maker, as a function of t."""
 
-    def __init__(self, subject: Subject, case: Case, theta: Arrays, way: str, watched: bool) -> None:
+    def __init__(self, subject: Subject, case: Case, theta: Arrays, way: Any, watched: bool) -> None:
         self.subject, self.case, self.way, self.watched = subject, case, way, watched
 
     @property
@@ -72,7 +72,7 @@ class Driver(ABC):
         """Whether what a maker returned is driven by this class."""
 
     @classmethod
-    def ways(cls, subject: Subject, case: Case) -> Sequence[str]:
+    def ways(cls, subject: Subject, case: Case) -> Sequence[Any]:
         """How it may be driven. Which of them it is, is found out once for each kind of case: the first that works."""
         return ("",)
 

@@ -12,15 +12,19 @@ __all__ = [
     "Unsupported",
     "Untried",
     "named",
+    "said",
     "unchanged",
 ]
 
 
+import re
 from typing import Any
 
 import numpy as np
 
 from lemmascope.theory.errors import InputError
+
+LONGEST = 300
 
 
 class Misused(InputError):
@@ -59,8 +63,14 @@ def named(error: BaseException) -> str:
     """The type of an error and its message, in one line; that of the maker's own error where it refused."""
     if isinstance(error, Refused) and error.__cause__ is not None:
         error = error.__cause__
-    text = " ".join(str(error).split())
+    text = said(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def said(error: BaseException) -> str:
+    """Its message in one line, not too long and without a terminal's colours."""
+    text = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
 
 
 def unchanged(before: np.ndarray, after: Any, what: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lemmascope.proofs_check.conformance.adapters.errors import NotDriven, Refused, Unsupported, Untried, named
+from lemmascope.proofs_check.conformance.adapters.errors import NotDriven, Refused, Unsupported, Untried, named, said
 from lemmascope.proofs_check.conformance.case import Case
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ def reason(subject: Subject, case: Case, error: BaseException) -> Exception:
         the same case without that runs. `NotDriven`, if not even one plain step runs. Else `Untried`.
     """
     refused = isinstance(error, Refused)
-    cause = error.__cause__ if refused else error
-    text = " ".join(str(cause).split()) or type(cause).__name__
+    cause = error.__cause__ or error if refused else error
+    text = said(cause) or type(cause).__name__
     for what, other in _without(subject, case, refused):
         if subject.runs(other):
             return Unsupported(f"refuses {what}: {text}")

@@ -228,7 +228,7 @@ class Subject:
 
     def _iterates(self, case: Case, spoil: Spoil | None, restore_at: int | None) -> np.ndarray:
         driver = self.driver(case)
-        kind = (case.constant, case.momenta is None, *case.options())
+        kind = (case.constant, case.momenta is None, _depths(case), *case.options())
         ways = (self.found[kind],) if kind in self.found else driver.ways(self, case)
         rows, failed = None, None
         for way in ways:
@@ -250,7 +250,7 @@ class Subject:
         return np.stack([np.concatenate([block.ravel() for block in row]) for row in rows])
 
     def _run(
-        self, driver: type[Driver], case: Case, way: str, spoil: Spoil | None, restore_at: int | None
+        self, driver: type[Driver], case: Case, way: Any, spoil: Spoil | None, restore_at: int | None
     ) -> list[Arrays]:
         drive = driver(self, case, self._arrays(case), way, spoil is not None)
         pulls = np.array(case.gradients, dtype=number_type(case.dtype)).reshape(len(case.gradients), len(case.theta))
@@ -270,6 +270,11 @@ class Subject:
                         drive.write(gradient, buffer)
             rows.append(_checked(drive.parameters(), rows[0], t + 1))
         return rows
+
+
+def _depths(case: Case) -> tuple[int, ...]:
+    """How many dimensions its arrays have."""
+    return tuple(sorted({len(shape) for shape in case.shapes}))
 
 
 def _reopen(drive: Driver) -> None:

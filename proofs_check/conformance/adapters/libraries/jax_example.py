@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lemmascope.proofs_check.conformance.adapters.driver import Arrays, Driver
+from lemmascope.proofs_check.conformance.adapters.jax_tools import array, precision
 from lemmascope.proofs_check.conformance.case import Case
 
 if TYPE_CHECKING:
@@ -32,11 +33,9 @@ class JaxExample(Driver):
 
     def __init__(self, subject: Subject, case: Case, theta: Arrays, way: str, watched: bool) -> None:
         super().__init__(subject, case, theta, way, watched)
-        import jax.numpy as jnp
-
-        self.rates = jnp.asarray(case.eta, dtype=case.dtype)
+        self.rates = array(case.eta, case.dtype)
         self.optimizer = self._made(0)
-        self.state = self.optimizer.init_fn([jnp.asarray(block) for block in theta])
+        self.state = self.optimizer.init_fn([array(block, case.dtype) for block in theta])
 
     @classmethod
     def recognizes(cls, made: Any) -> bool:
@@ -52,9 +51,7 @@ class JaxExample(Driver):
     @contextmanager
     def around(cls, case: Case) -> Iterator[None]:
         """Double precision where the case has it."""
-        import jax
-
-        with jax.enable_x64(case.dtype == "float64"):
+        with precision(case.dtype):
             yield
 
     def _made(self, t: int) -> Any:
@@ -64,9 +61,7 @@ class JaxExample(Driver):
 
     def gradient(self, block: np.ndarray) -> Any:
         """An array of JAX."""
-        import jax.numpy as jnp
-
-        return jnp.asarray(block)
+        return array(block, self.case.dtype)
 
     def step(self, t: int, gradients: list[Any]) -> None:
         """The state has the parameters in it."""

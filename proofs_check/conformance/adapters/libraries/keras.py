@@ -1,7 +1,8 @@
 """Keras 3's optimizers, whatever its backend: ``build``, ``apply``; a schedule sets ``learning_rate``.
 
 Keras keeps the learning rate in a variable of its ``floatx``, which is the case's number type during a run. A gradient
-may be None, but not all of them in a step.
+may be None, but not all of them in a step. Over JAX, an optimizer with control flow is driven as Keras's own training
+does it: ``stateless_apply``, compiled, once for each case.
 """
 
 from __future__ import annotations
@@ -10,19 +11,23 @@ __all__ = ["DRIVER"]
 
 import pickle
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lemmascope.proofs_check.conformance.adapters.driver import Arrays, Driver
-from lemmascope.proofs_check.conformance.adapters.errors import Unsupported
+from lemmascope.proofs_check.conformance.adapters.errors import NoWay, Unsupported
+from lemmascope.proofs_check.conformance.adapters.jax_tools import has_control, precision
 from lemmascope.proofs_check.conformance.adapters.names import attribute
 from lemmascope.proofs_check.conformance.case import Case
 
 if TYPE_CHECKING:
     from lemmascope.proofs_check.conformance.adapters.subject import Subject
+
+
+APPLY, COMPILED = "apply", "stateless_apply, compiled"
 
 
 class Keras(Driver):
@@ -34,11 +39,18 @@ class Keras(Driver):
         super().__init__(subject, case, theta, way, watched)
         self.variables = self._variables(theta)
         self.optimizer = self._made()
+        if self._controls() == (way == APPLY):
+            raise NoWay
 
     @classmethod
     def recognizes(cls, made: Any) -> bool:
         """What has build and apply, and keeps variables."""
         return all(callable(getattr(made, name, None)) for name in ("build", "apply")) and hasattr(made, "variables")
+
+    @classmethod
+    def ways(cls, subject: Subject, case: Case) -> Sequence[str]:
+        """As it is, or compiled if it has control flow."""
+        return (APPLY, COMPILED)
 
     @classmethod
     @contextmanager
@@ -49,9 +61,7 @@ class Keras(Driver):
         before = keras.config.floatx()
         with ExitStack() as stack:
             if keras.config.backend() == "jax":
-                import jax
-
-                stack.enter_context(jax.enable_x64(case.dtype == "float64"))
+                stack.enter_context(precision(case.dtype))
             keras.config.set_floatx(case.dtype)
             stack.callback(keras.config.set_floatx, before)
             yield
@@ -64,8 +74,40 @@ class Keras(Driver):
     def _made(self) -> Any:
         optimizer = self.subject.build(self.case, self.eta)
         optimizer.build(self.variables)
-        self.gamma = self.case.gamma
+        self.gamma, self.program = self.case.gamma, None
         return optimizer
+
+    def _controls(self) -> bool:
+        """Whether JAX would compile something anew at each step; found out once for arrays of as many dimensions."""
+        import keras
+
+        if keras.config.backend() != "jax":
+            return False
+        found = self.subject.found
+        key = ("controls", *sorted({len(variable.shape) for variable in self.variables}))
+        if key not in found:
+            state, values = self._values()
+            found[key] = has_control(self.optimizer.stateless_apply, state, values, values)
+        return found[key]
+
+    def _values(self) -> tuple[list[Any], list[Any]]:
+        """The state and the parameters as arrays."""
+        return [one.value for one in self.optimizer.variables], [one.value for one in self.variables]
+
+    def _apply(self, gradients: list[Any]) -> None:
+        if self.way == APPLY:
+            self.optimizer.apply(gradients, self.variables)
+            return
+        import jax
+
+        if self.program is None:
+            self.program = jax.jit(self.optimizer.stateless_apply)
+        state, values = self._values()
+        new_values, new_state = self.program(state, gradients, values)
+        for variable, value in zip(
+            [*self.optimizer.variables, *self.variables], [*new_state, *new_values], strict=True
+        ):
+            variable.assign(value)
 
     def gradient(self, block: np.ndarray) -> Any:
         """A tensor of the backend."""
@@ -83,11 +125,11 @@ class Keras(Driver):
             name = attribute(self.optimizer, self.subject.names("gamma"), self.gamma)
             if name is None:
                 raise Unsupported("keeps no momentum in an attribute")
-            self.gamma = self.case.gammas[t]
+            self.gamma, self.program = self.case.gammas[t], None
             setattr(self.optimizer, name, self.gamma)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Gradients do not exist for variables")
-            self.optimizer.apply(gradients, self.variables)
+            self._apply(gradients)
 
     def parameters(self) -> list[Any]:
         """As NumPy arrays."""

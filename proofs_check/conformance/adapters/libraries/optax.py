@@ -15,22 +15,33 @@ __all__ = ["DRIVER"]
 
 import inspect
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from itertools import product
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from lemmascope.proofs_check.conformance.adapters.driver import Arrays, Driver
 from lemmascope.proofs_check.conformance.adapters.errors import NotDriven, NoWay
+from lemmascope.proofs_check.conformance.adapters.jax_tools import array, has_control, precision
 from lemmascope.proofs_check.conformance.case import Case
 
 if TYPE_CHECKING:
     from lemmascope.proofs_check.conformance.adapters.subject import Subject
 
 EAGER, ONCE, EACH = "as it is", "compiled once", "compiled for each case"
-FUNCTION, NUMBER = "", ", with the rate of each step"
-CONTROL = frozenset(("cond", "while", "scan"))
+
+
+VALUES, FUNCTIONS = ("value", "grad", "value_fn"), ("obj_fn", "grad_fn")
+
+
+class Way(NamedTuple):
+    """How a transformation is driven: compiled or not, with the rate of each step, with functions of the loss."""
+
+    how: str
+    number: bool
+    functions: bool
 
 
 class Optax(Driver):
@@ -39,15 +50,15 @@ class Optax(Driver):
     library = "optax"
     functions = True
 
-    def __init__(self, subject: Subject, case: Case, theta: Arrays, way: str, watched: bool) -> None:
+    def __init__(self, subject: Subject, case: Case, theta: Arrays, way: Way, watched: bool) -> None:
         super().__init__(subject, case, theta, way, watched)
-        self.how = way.removesuffix(NUMBER)
-        self.number = way.endswith(NUMBER) or case.momenta is not None
-        self.rates = _array([*case.eta, *case.eta[-1:] * (_power_of_two(len(case.eta)) - len(case.eta))], case.dtype)
-        self.params = [_array(block, case.dtype) for block in theta]
+        self.number = self.way.number or case.momenta is not None
+        self.update: Callable[..., Any] | None = None
+        self.rates = array([*case.eta, *case.eta[-1:] * (_power_of_two(len(case.eta)) - len(case.eta))], case.dtype)
+        self.params = [array(block, case.dtype) for block in theta]
         self.optimizer = self._made(0)
         self.state = self.optimizer.init(self.params)
-        if self._controls() == (self.how == EAGER):
+        if self._controls() == (self.way.how == EAGER):
             raise NoWay
 
     @classmethod
@@ -56,18 +67,16 @@ class Optax(Driver):
         return callable(getattr(made, "init", None)) and callable(getattr(made, "update", None))
 
     @classmethod
-    def ways(cls, subject: Subject, case: Case) -> Sequence[str]:
+    def ways(cls, subject: Subject, case: Case) -> Sequence[Way]:
         """As it is where that compiles nothing; a rate that changes as a function of the count first."""
-        rates = (FUNCTION,) if case.constant else (FUNCTION, NUMBER)
-        return tuple(how + rate for rate in rates for how in (EAGER, ONCE, EACH))
+        numbers = (False,) if case.constant else (False, True)
+        return tuple(Way(*way) for way in product((EAGER, ONCE, EACH), numbers, (False, True)))
 
     @classmethod
     @contextmanager
     def around(cls, case: Case) -> Iterator[None]:
         """Double precision where the case has it."""
-        import jax
-
-        with jax.enable_x64(case.dtype == "float64"):
+        with precision(case.dtype):
             yield
 
     def _made(self, t: int, eta: Any = None, gamma: Any = None, **options: Any) -> Any:
@@ -81,26 +90,23 @@ class Optax(Driver):
         gamma = case.gammas[t] if gamma is None else gamma
         return self.subject.build(case, rate, gamma=gamma, **options)
 
+    def _update(self, optimizer: Any) -> Callable[..., Any]:
+        return lambda gradients, state, params: _updated(optimizer, gradients, state, params, self.way.functions)
+
     def _controls(self) -> bool:
-        """Whether an update has control flow; found out once."""
-        found = self.subject.found
-        if "controls" not in found:
-            import jax
-
-            def update(gradients: Any, state: Any, params: Any) -> Any:
-                return _updated(self.optimizer, gradients, state, params)
-
-            try:
-                found["controls"] = _has_control(jax.make_jaxpr(update)(self.params, self.state, self.params))
-            except NotDriven:
-                raise
-            except Exception:  # it cannot be compiled, and is not when it is called
-                found["controls"] = False
-        return found["controls"]
+        """Whether an update has control flow; found out once for arrays of as many dimensions."""
+        found, key = (
+            self.subject.found,
+            ("controls", self.way.functions, *sorted({block.ndim for block in self.params})),
+        )
+        if key not in found:
+            _wants(self.optimizer)
+            found[key] = has_control(self._update(self.optimizer), self.params, self.state, self.params)
+        return found[key]
 
     def gradient(self, block: np.ndarray) -> Any:
         """An array of JAX."""
-        return _array(block, self.case.dtype)
+        return array(block, self.case.dtype)
 
     def step(self, t: int, gradients: list[Any]) -> None:
         """Updates are added, and rounded to the type of the parameters."""
@@ -110,7 +116,7 @@ class Optax(Driver):
             now = {"eta": self.case.eta[t], "gamma": self.case.gammas[t]}
             named = {name: x for setting, x in now.items() for name in self.subject.names(setting)}
             self.state = _injected(self.state, named, self.case.dtype)
-        if self.how == ONCE:
+        if self.way.how == ONCE:
             updates, self.state = self._once(t, gradients)
         else:
             updates, self.state = self._compiled(t)(gradients, self.state, self.params)
@@ -119,17 +125,12 @@ class Optax(Driver):
 
     def _compiled(self, t: int) -> Callable[..., Any]:
         """The update of this case's optimizer; compiled anew where the optimizer is one of this step alone."""
-        optimizer = self.optimizer
+        if self.way.how == EAGER:
+            return self._update(self.optimizer)
+        if self.number or self.update is None:
+            import jax
 
-        def update(gradients: Any, state: Any, params: Any) -> Any:
-            return _updated(optimizer, gradients, state, params)
-
-        if self.how == EAGER:
-            return update
-        import jax
-
-        if self.number or not t:
-            self.update = jax.jit(update)
+            self.update = jax.jit(self._update(self.optimizer))
         return self.update
 
     def _once(self, t: int, gradients: Any) -> Any:
@@ -143,12 +144,12 @@ class Optax(Driver):
         if key not in found:
 
             def update(gradients: Any, state: Any, params: Any, eta: Any, gamma: Any, options: Any) -> Any:
-                return _updated(self._made(0, eta, gamma, **options), gradients, state, params)
+                return self._update(self._made(0, eta, gamma, **options))(gradients, state, params)
 
             found[key] = jax.jit(update)
         eta = case.eta[t] if case.constant or self.number else self.rates
         gamma = case.gammas[t] if self.subject.has("gamma") else None
-        arrays = jax.tree.map(lambda x: _array(x, case.dtype), (eta, gamma, numbers))
+        arrays = jax.tree.map(lambda x: array(x, case.dtype), (eta, gamma, numbers))
         return found[key](gradients, self.state, self.params, *arrays)
 
     def parameters(self) -> list[Any]:
@@ -164,13 +165,7 @@ class Optax(Driver):
         shape = jax.tree.structure((self.optimizer.init(self.params), self.params))
         kept = [jax.numpy.asarray(x) if isinstance(x, np.ndarray) else x for x in pickle.loads(pickle.dumps(leaves))]
         self.state, self.params = jax.tree.unflatten(shape, kept)
-        self.update = jax.jit(lambda *given: _updated(self.optimizer, *given))
-
-
-def _array(values: Any, dtype: str) -> Any:
-    import jax.numpy as jnp
-
-    return jnp.asarray(values, dtype=dtype)
+        self.update = None
 
 
 def _injected(state: Any, now: dict[str, float], dtype: str) -> Any:
@@ -180,7 +175,7 @@ def _injected(state: Any, now: dict[str, float], dtype: str) -> Any:
     kept = getattr(state, "hyperparams", None)
     if not isinstance(kept, dict):
         return state
-    new = {name: _array(x, dtype) for name, x in now.items() if name in kept}
+    new = {name: array(x, dtype) for name, x in now.items() if name in kept}
     return state._replace(hyperparams={**kept, **new})
 
 
@@ -188,8 +183,21 @@ def _power_of_two(least: int) -> int:
     return 1 << max(least - 1, 0).bit_length()
 
 
-def _updated(optimizer: Any, gradients: Any, state: Any, params: Any) -> Any:
-    """Its update, which may want the value of the loss, its gradient, or the loss."""
+def _wants(optimizer: Any) -> Mapping[str, inspect.Parameter]:
+    """What its update takes.
+
+    Raises:
+        NotDriven: if it needs something that is not known here.
+    """
+    taken = inspect.signature(optimizer.update).parameters
+    needed = [n for n, p in taken.items() if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    if others := [name for name in needed[2:] if name not in ("params", *VALUES, *FUNCTIONS)]:
+        raise NotDriven(f"it could not be driven: its update needs {' and '.join(others)}")
+    return taken
+
+
+def _updated(optimizer: Any, gradients: Any, state: Any, params: Any, functions: bool) -> Any:
+    """Its update: it gets what it names, and what it may take without a name, `FUNCTIONS` among it if so said."""
 
     def loss(at: Any) -> Any:
         return sum((block * gradient).sum() for block, gradient in zip(at, gradients, strict=True))
@@ -197,33 +205,11 @@ def _updated(optimizer: Any, gradients: Any, state: Any, params: Any) -> Any:
     def gradient(at: Any, *others: Any) -> Any:
         return gradients
 
-    known = {
-        "value": loss(params),
-        "grad": gradients,
-        "value_fn": loss,
-        "obj_fn": loss,
-        "grad_fn": gradient,
-    }
-    own = inspect.signature(optimizer.update).parameters
-    needed = [n for n, p in own.items() if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    if others := [name for name in needed[2:] if name not in ("params", *known)]:
-        raise NotDriven(f"it could not be driven: its update needs {' and '.join(others)}")
-    all_of_them = any(p.kind is p.VAR_KEYWORD for p in own.values())
-    given = {name: value for name, value in known.items() if all_of_them or name in own}
-    return optimizer.update(gradients, state, params, **given)
-
-
-def _has_control(jaxpr: Any) -> bool:
-    """Whether there is control flow in it, or in what it calls."""
-    inner = getattr(jaxpr, "jaxpr", jaxpr)
-    for equation in inner.eqns:
-        if equation.primitive.name in CONTROL:
-            return True
-        for value in equation.params.values():
-            for part in value if isinstance(value, tuple | list) else (value,):
-                if (hasattr(part, "eqns") or hasattr(part, "jaxpr")) and _has_control(part):
-                    return True
-    return False
+    known = {"value": loss(params), "grad": gradients, "value_fn": loss, "obj_fn": loss, "grad_fn": gradient}
+    taken = _wants(optimizer)
+    others = any(p.kind is p.VAR_KEYWORD for p in taken.values())
+    given = {*taken, *(VALUES if others else ()), *(FUNCTIONS if others and functions else ())}
+    return optimizer.update(gradients, state, params, **{name: x for name, x in known.items() if name in given})
 
 
 DRIVER = Optax
