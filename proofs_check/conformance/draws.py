@@ -1,63 +1,64 @@
-"""The cases that an identity is tried in: drawn by Hypothesis from a fixed seed, and large ones, always the same."""
+"""The cases that an identity is tried in: small ones drawn from a fixed seed, and large ones, always the same.
+
+In each block of four small cases every feature that is optional is in just one, so that few cases have all of them
+already, and some more most pairs. Of what magnitude its numbers are is said by case: small integers; numbers around 1;
+one magnitude for all; or any magnitude for each, subnormal numbers too.
+"""
 
 from __future__ import annotations
 
-__all__ = ["cases", "drawn", "elements", "large", "momenta", "rates"]
+__all__ = ["cases", "drawn", "large"]
 
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator
 from functools import cache, lru_cache
-from itertools import product
-from typing import Any, Literal
+from itertools import islice, product
+from random import Random
+from typing import Any
 
-from hypothesis import HealthCheck, Phase, find, settings
-from hypothesis import strategies as st
-from hypothesis.errors import NoSuchExample
-
-from lemmascope.proofs_check.conformance.case import STEPS, WIDE, Case
+from lemmascope.proofs_check.conformance.case import FEATURES, STEPS, WIDE, Case
 from lemmascope.proofs_check.conformance.formats import FORMATS
 
-WIDTH: dict[str, Literal[16, 32, 64]] = {"float16": 16, "float32": 32, "float64": 64}
 Shape = tuple[int, ...]
+BLOCK = 4
 
 
-def _floats(dtype: str, low: float, high: float) -> st.SearchStrategy[float]:
-    """Numbers of the format, subnormal ones too."""
-    if dtype in WIDTH:
-        return st.floats(low, high, width=WIDTH[dtype])
-    return st.floats(low, high, width=32).map(FORMATS[dtype].rounded)
+def _entries(random: Random, dtype: str, small_integers: bool) -> Callable[[], float]:
+    """Entries of the parameters and gradients of a case."""
+    form = FORMATS[dtype]
+    low, high = form.least - form.digits, form.drawn - 1
+    one = random.randint(low, high)
+
+    def integer() -> float:
+        return float(random.randint(-8, 8))
+
+    def around_one() -> float:
+        return form.rounded(random.uniform(-4, 4))
+
+    def of_one_magnitude() -> float:
+        return form.rounded(random.uniform(-2, 2) * 2.0**one)
+
+    def of_any() -> float:
+        return form.rounded(random.uniform(-2, 2) * 2.0 ** random.randint(low, high))
+
+    return integer if small_integers else random.choice([integer, integer, around_one, of_one_magnitude, of_any])
 
 
-@cache  # a strategy is validated when it is made
-def elements(dtype: str, *, small_integers: bool = False) -> st.SearchStrategy[float]:
-    """Entries of parameters and gradients: small integers; and, unless excluded, any size, subnormal ones too."""
-    integers = st.integers(-8, 8).map(float)
-    if small_integers:
-        return integers
-    top = 2.0 ** FORMATS[dtype].drawn
-    return integers | _floats(dtype, -top, top) | _floats(dtype, -4, 4)
+def _rate(random: Random, dtype: str) -> float:
+    """η: 1, powers of two and others in [2⁻²⁰, 4], all of them normal numbers."""
+    form = FORMATS[dtype]
+    least = max(-20, form.least)
+    any_size = form.rounded(random.uniform(1, 2) * 2.0 ** random.randint(least, 1))
+    return random.choice([1.0, 2.0 ** random.randint(-10, 2), any_size, form.rounded(random.uniform(0.125, 4))])
 
 
-@cache
-def rates(dtype: str) -> st.SearchStrategy[float]:
-    """η: powers of two and others in [2⁻²⁰, 4], all of them normal numbers."""
-    powers = st.integers(-10, 2).map(lambda k: 2.0**k)
-    return st.just(1.0) | powers | _floats(dtype, max(2.0**-20, FORMATS[dtype].tiny), 4)
-
-
-@cache
-def momenta(dtype: str) -> st.SearchStrategy[float]:
+def _gamma(random: Random, dtype: str) -> float:
     """γ in (0, 1), those in use and those close to 1 among them."""
     form = FORMATS[dtype]
     most = 1 - 2.0**-form.close
     used = [x for x in map(form.rounded, (0.5, 0.25, 0.9, 0.99, 0.999)) if x <= most]
-    close = st.integers(1, form.close).map(lambda k: 1 - 2.0**-k)
-    return st.sampled_from(used) | close | _floats(dtype, 2.0**-10, min(most, 1 - 2.0**-10))
-
-
-@cache
-def _rows(dtype: str, small_integers: bool, n: int) -> st.SearchStrategy[tuple[float, ...]]:
-    return st.lists(elements(dtype, small_integers=small_integers), min_size=n, max_size=n).map(tuple)
+    close = 1 - 2.0 ** -random.randint(1, form.close)
+    anywhere = form.rounded(random.uniform(2.0**-10, min(most, 1 - 2.0**-10)))
+    return random.choice([random.choice(used), close, anywhere])
 
 
 @cache
@@ -80,9 +81,8 @@ def _shapes(size: int, matrices: bool) -> list[Shape]:
     return [(size,), *of_two, (size, 1, 1)]
 
 
-@st.composite
 def cases(
-    draw: st.DrawFn,
+    random: Random,
     dtype: str,
     *,
     momentum: bool = True,
@@ -94,90 +94,68 @@ def cases(
     small_integers: bool = False,
     dampening: str | None = None,
     maximize: bool | None = None,
-) -> Case:
-    """Cases of one dtype.
+) -> Iterator[Case]:
+    """Cases of one dtype, without end.
 
     Args:
-        draw: Hypothesis's.
+        random: from which they are drawn.
         dtype: of all numbers.
         momentum: γ > 0; else γ = 0.
-        always, over: of `proofs_check.conformance.case.FEATURES`, those that each case has, and those that some have.
+        always, over: of `proofs_check.conformance.case.FEATURES`, those that each case has, and those that a quarter of
+            them has.
         constant_gradient: all gradients are the same.
         steps, size: smallest and largest T and n.
         small_integers: entries small integers, so that small combinations of them are exact.
         dampening: None, ``"gamma"`` (equal to γ) or ``"any"``.
         maximize: given to the optimizer.
     """
-    some = {name for name in sorted(over) if name not in always and draw(st.integers(0, 3)) == 3}
-    has = {*always, *some}
-    if "momentum_schedule" in has and not momentum:
-        has.remove("momentum_schedule")
-    least = max(size[0], 2 if "arrays" in has else 1)
-    T, n = draw(st.integers(*steps)), draw(st.integers(least, max(size[1], least)))
-    row, rate = _rows(dtype, small_integers, n), rates(dtype)
-    gammas = tuple(draw(momenta(dtype)) for _ in range(T if "momentum_schedule" in has else 1)) if momentum else (0.0,)
-    gradients = [draw(row)] * T if constant_gradient else [draw(row) for _ in range(T)]
-    if "zero_gradient" in has:
-        at = draw(st.integers(0, T - 1))
-        gradients = [(0.0,) * n if t == at or constant_gradient else row for t, row in enumerate(gradients)]
-    changing = has & {"schedule", "zero_rate"}
-    eta = [draw(rate) for _ in range(T)] if changing else [draw(rate)] * T
-    if "zero_rate" in has:
-        eta[draw(st.integers(0, T - 1))] = 0.0
-    tau = None
-    if dampening is not None:
-        tau = gammas[0] if dampening == "gamma" else draw(st.sampled_from([0.0, 0.5, 0.25, 0.875]))
-    lam = 2.0 ** -draw(st.integers(FORMATS[dtype].weak, 7)) if "weight_decay" in has else None
-    arrays: tuple[Shape, ...] = ()
-    if has & {"arrays", "matrices"}:
-        arrays = draw(st.sampled_from(_layouts(n, "arrays" in has, "matrices" in has)))
-    missing: frozenset[tuple[int, int]] = frozenset()
-    if "missing_gradient" in has:
-        places = st.tuples(st.integers(0, T - 1), st.integers(0, max(len(arrays), 1) - 1))
-        missing = draw(st.frozensets(places, min_size=1, max_size=3))
-    return Case(
-        theta=draw(row),
-        gradients=tuple(gradients),
-        eta=tuple(eta),
-        gamma=gammas[0],
-        dtype=dtype,
-        dampening=tau,
-        weight_decay=lam,
-        maximize=maximize,
-        arrays=arrays,
-        momenta=gammas if "momentum_schedule" in has else None,
-        missing=missing,
-    )
+    optional = [name for name in FEATURES if name in over and name not in always]
+    while True:
+        places = {name: random.randrange(BLOCK) for name in optional}
+        for place in range(BLOCK):
+            has = {*always, *(name for name in optional if places[name] == place)}
+            T, n = random.randint(*steps), random.randint(max(size[0], 1 + ("arrays" in has)), size[1])
+            entry = _entries(random, dtype, small_integers)
+            gammas = tuple(_gamma(random, dtype) for _ in range(T)) if momentum else (0.0,) * T
+            rows = [tuple(entry() for _ in range(n)) for _ in range(T)]
+            at = random.randrange(T)
+            if "zero_gradient" in has:
+                rows[at] = (0.0,) * n
+            eta = [_rate(random, dtype) for _ in range(T)]
+            if not has & {"schedule", "zero_rate"}:
+                eta = eta[:1] * T
+            if "zero_rate" in has:
+                eta[random.choice([0, random.randrange(T)])] = 0.0
+            arrays: tuple[Shape, ...] = ()
+            if has & {"arrays", "matrices"}:
+                arrays = random.choice(_layouts(n, "arrays" in has, "matrices" in has))
+            gone = {(random.randrange(T), random.randrange(max(len(arrays), 1))) for _ in range(random.randint(1, 3))}
+            tau = random.choice([0.0, 0.5, 0.25, 0.875])
+            yield Case(
+                theta=tuple(entry() for _ in range(n)),
+                gradients=tuple(rows[at : at + 1] * T if constant_gradient else rows),
+                eta=tuple(eta),
+                gamma=gammas[0],
+                dtype=dtype,
+                dampening=None if dampening is None else gammas[0] if dampening == "gamma" else tau,
+                weight_decay=2.0 ** -random.randint(FORMATS[dtype].weak, 7) if "weight_decay" in has else None,
+                maximize=maximize,
+                arrays=arrays,
+                momenta=gammas if "momentum_schedule" in has and momentum else None,
+                missing=frozenset(gone) if "missing_gradient" in has else frozenset(),
+            )
 
 
 @lru_cache(maxsize=256)
 def drawn(dtype: str, examples: int, **options: Any) -> tuple[Case, ...]:
-    """The cases that a search tries, from a fixed seed, in its order; the same for every optimizer.
-
-    To draw a case takes longer than to try it, so that they are kept for the next one.
+    """The cases that a search tries, in its order; the same for every optimizer.
 
     Args:
         dtype, options: as of `cases`.
         examples: how many to draw.
     """
-    found: list[Case] = []
-
-    def kept(case: Case) -> bool:
-        found.append(case)
-        return False
-
-    how = settings(
-        max_examples=examples,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        print_blob=False,
-        suppress_health_check=list(HealthCheck),
-        phases=[Phase.generate],
-    )
-    with suppress(NoSuchExample):
-        find(cases(dtype, **options), kept, settings=how)
-    return tuple(found)
+    said = ", ".join(f"{name}={sorted(x) if isinstance(x, frozenset) else x}" for name, x in sorted(options.items()))
+    return tuple(islice(cases(Random(f"{dtype}: {said}"), dtype, **options), examples))
 
 
 @lru_cache(maxsize=256)

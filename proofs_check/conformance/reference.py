@@ -63,7 +63,7 @@ class Convention:
         recursion: (case, t) to (κ_t, p_t, q_t).
         kernel: (η, γ, age, s) to k(t, s), where age = t − s ≥ 1, for constant η and γ; None where it is not said.
         decay: how weight decay enters: ``"coupled"``, ``"decoupled"``.
-        corrected: whether it divides by 1 − γ_0 ⋯ γ_t.
+        more: roundings of one term beside `OPERATIONS` in each step, from the case.
     """
 
     name: str
@@ -71,17 +71,23 @@ class Convention:
     recursion: Callable[[Case, int], Steps]
     kernel: Callable[[Fraction, Fraction, int, int], Fraction] | None = None
     decay: str = "coupled"
-    corrected: bool = False
+    more: Callable[[Case], int] = lambda case: 0
 
     def at(self, factor: Callable[[Fraction], Fraction], words: str) -> Convention:
-        """The same at a learning rate of factor(γ) times η, which ``words`` says; for constant γ."""
+        """The same at a learning rate of factor(γ) times η, which ``words`` says; for constant γ.
+
+        As factors may have 1 − γ² in them, which is off by up to 2ε/(1 − γ²), more roundings are allowed for.
+        """
 
         def recursion(case: Case, t: int) -> Steps:
             kappa, p, q = self.recursion(case, t)
             times = factor(F(case.gamma))
             return kappa, times * p, times * q
 
-        return replace(self, name=f"{self.name} at {words}", recursion=recursion, kernel=None)
+        def more(case: Case) -> int:
+            return self.more(case) + 4 + math.ceil(2 / (1 - F(case.gamma)))
+
+        return replace(self, name=f"{self.name} at {words}", recursion=recursion, kernel=None, more=more)
 
 
 def _geometric(gamma: Fraction, count: int) -> Fraction:
@@ -100,6 +106,12 @@ def _gamma(case: Case, t: int) -> Fraction:
 def _unbiased(case: Case, t: int) -> Fraction:
     """1 − γ_0 ⋯ γ_t."""
     return 1 - (F(case.gamma) ** (t + 1) if case.momenta is None else math.prod(map(F, case.momenta[: t + 1])))
+
+
+def _unbiasing(case: Case) -> int:
+    """Roundings in 1 − γ_0 ⋯ γ_t, in the step in which they are most; for constant γ the first."""
+    products = accumulate(map(F, case.gammas), mul) if case.momenta else [F(case.gamma)]
+    return math.ceil(max((1 + t * P) / (1 - P) for t, P in enumerate(products, start=1)))
 
 
 def _dampened(case: Case, t: int) -> Steps:
@@ -148,7 +160,7 @@ CONVENTIONS: dict[str, Convention] = {
             lambda eta, gamma, age, s: (
                 eta * (1 - gamma) * sum(gamma ** (j - s) / (1 - gamma ** (j + 1)) for j in range(s, s + age))
             ),
-            corrected=True,
+            more=_unbiasing,
         ),
         Convention(
             "nesterov",
@@ -266,10 +278,7 @@ def _iterate(
 
 def _relative(convention: Convention, case: Case, dtype: str) -> np.ndarray | None:
     """g_n after 0, 1, …, T steps, as a column; None where nε ≥ ½."""
-    first = 0
-    if convention.corrected:
-        products = accumulate(map(F, case.gammas), mul) if case.momenta else [F(case.gamma)]  # largest at t = 1
-        first = math.ceil(max((1 + t * P) / (1 - P) for t, P in enumerate(products, start=1)))
+    first = convention.more(case)
     epsilon = F(FORMATS[dtype].roundoff)
     counts = [OPERATIONS * t + first * (t > 0) for t in range(len(case.gradients) + 1)]
     if counts[-1] * epsilon >= F(1, 2):
