@@ -27,7 +27,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from lemmascope.proofs_check.conformance.adapters import Touched
+from lemmascope.proofs_check.conformance.adapters import Touched, Unsaved
 from lemmascope.proofs_check.conformance.case import Case
 from lemmascope.proofs_check.conformance.compare import Known, allowed, differ, differ_loosely
 from lemmascope.proofs_check.conformance.formats import FORMATS, number_type
@@ -70,7 +70,10 @@ def inputs_untouched(trial: Trial, case: Case) -> str | None:
 def resumes(trial: Trial, case: Case) -> str | None:
     """Saved in mid-run and restored into a new optimizer, it goes on to the same bits."""
     at = max(1, len(case.gradients) // 2)
-    whole, restored = trial.trajectory(case), trial.again(case, restore_at=at)
+    try:
+        whole, restored = trial.trajectory(case), trial.again(case, restore_at=at)
+    except Unsaved as error:
+        return str(error)
     if whole.tobytes() == restored.tobytes():
         return None
     return f"saved before step {at} and restored it goes on otherwise: {_first_difference(whole, restored)}"

@@ -74,7 +74,8 @@ class Keras(Driver):
     def _made(self) -> Any:
         optimizer = self.subject.build(self.case, self.eta)
         optimizer.build(self.variables)
-        self.gamma, self.program = self.case.gamma, None
+        self.gamma = self.case.gamma
+        self.program: Any = None
         return optimizer
 
     def _controls(self) -> bool:
