@@ -310,6 +310,6 @@ def _apart(form: Candidate, one: Candidate) -> tuple[str, ...]:
     """The axes on which a candidate that was struck differs from what was found, as far as its stage knew them."""
     if one.decay == "none":
         form = replace(form, decay="none")
-        if one.rate == "followed":
+        if one.rate == "followed" and one != form.without():  # else it was struck by schedules
             form = form.without()
     return form.differs(one)
