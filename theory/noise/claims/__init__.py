@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["CLAIMS", "LOCAL_SGD"]
+__all__ = ["CLAIMS", "LOCAL_SGD", "MARGINAL_VALUE"]
 
 from lemmascope.theory.claim import Claim
 from lemmascope.theory.noise.claims.local_sgd import CLAIMS as LOCAL_SGD
+from lemmascope.theory.noise.claims.marginal_value import CLAIMS as MARGINAL_VALUE
 
-CLAIMS: dict[str, Claim] = {claim.id: claim for claim in LOCAL_SGD}
+CLAIMS: dict[str, Claim] = {claim.id: claim for claim in (*MARGINAL_VALUE, *LOCAL_SGD)}
