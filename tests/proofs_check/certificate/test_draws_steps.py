@@ -35,6 +35,12 @@ def test_a_changed_constant_is_refuted(prove, change):
     assert found.witness
 
 
+def test_later_looks_and_lower_limits_are_weaker():
+    for looks in ((60, 170, 230), (59,)):
+        assert steps.prove_holds(looks).status is Status.PROVED
+    assert steps.prove_refuted((0, 4, 9, 15)).status is Status.PROVED
+
+
 def test_where_a_term_is_not_monotone_nothing_is_proved():
     """Up to two failures in three draws: that term grows only up to p = 1/3."""
     assert steps.prove_holds((3, 3, 3), Fraction(1, 2), Fraction(1)).status is Status.INCONCLUSIVE
