@@ -221,8 +221,8 @@ CLAIMS = (
         statement=(
             r"with $a = \eta\beta/(1-\beta)$, $E = e^{-2ht}$: $E x_M - E x_S = ah(1-ht)e^{-ht}x_0$, "
             r"$\mathrm{Var}\,x_M - \mathrm{Var}\,x_S = as^2[\frac{\beta}{1+\beta} - \frac12 - \frac32E + htE]$, "
-            rf"$E(x_M - x_S)^2 = \frac{{\eta s^2\beta^2}}{{1-\beta^2}}$, each within ${CONSTANTS:g}\eta/(1-\beta)$, relative to $ahx_0$, "
-            r"$as^2$ and itself"
+            rf"$E(x_M - x_S)^2 = \frac{{\eta s^2\beta^2}}{{1-\beta^2}}$, each within ${CONSTANTS:g}\eta/(1-\beta)$, "
+            r"relative to $ahx_0$, $as^2$ and itself"
         ),
         plain=(
             "E x_M − E x_S = ah(1−ht)e^{−ht}x₀, Var x_M − Var x_S = as²[β/(1+β) − ½ − (3/2)E + htE], E(x_M−x_S)² = "
