@@ -198,6 +198,7 @@ def run_study(
             claims = undecided_claims(study, settings, data, claims, plan)
             if not claims:
                 break
+            say(f"more draws are taken: open are {', '.join(claim.id for claim in claims)}")
         result = _judged(study, settings, root_seed, data, failures)
         if folder is not None:
             seconds = time.monotonic() - started

@@ -75,6 +75,7 @@ def test_a_failure_makes_it_draw_on(call_cli, coins):
     assert result.exit_code == 0, result.output
     assert "true on 31 of the first 32 draws: p ≥ 0.8, error at most 0.05" in flat(result)
     assert "32 of 32 parts" in flat(result)
+    assert result.output.count("more draws are taken: open are coins.one_side") == 2  # after 14, and after 30
     again = call_cli("claims", "out", "--study", coins)
     assert "true on 31 of the first 32 draws" in flat(again)
 

@@ -15,7 +15,7 @@ BOUNDS = [step for step in STEPS if step.kind is Kind.BOUND and step.expected is
 WEAKER = [(step, name, value) for step in STEPS for constants in step.weaker for name, value in constants.items()]
 NOT_SHARP = {"tensor_power.published", "radius.factor", "accuracy.cosine", "draws.holds", "draws.refuted"}
 """The constants 3 and 8 of the first can be lowered, as the next step of its chapter proves; 2 stands for e − 1, and
-0.7812 for a number that begins with 0.78114; draws are whole, so that their errors come near 0.05 and do not reach it."""
+0.7812 for a number that begins with 0.78114; draws are whole, and their errors do not reach 0.05."""
 
 
 def stated(step, name):
