@@ -17,7 +17,7 @@ import importlib.util
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -57,9 +57,16 @@ def _findable(folder: Path) -> Iterator[None]:
             first = folder / name.partition(".")[0]
             if name.startswith(PREFIX) or first.name == "lemmascope":
                 continue
-            places = [getattr(sys.modules[name], "__file__", None), *getattr(sys.modules[name], "__path__", ())]
-            if any(place and (Path(place).parent == folder or Path(place).is_relative_to(first)) for place in places):
+            if any(place.parent == folder or place.is_relative_to(first) for place in _places(sys.modules[name])):
                 del sys.modules[name]  # another folder's file of this name is another module
+
+
+def _places(module: ModuleType) -> list[Path]:
+    """Where a module lies; libraries have modules whose places are neither texts nor lists of them."""
+    found = [getattr(module, "__file__", None)]
+    with suppress(Exception):
+        found += getattr(module, "__path__", ())
+    return [Path(place) for place in found if isinstance(place, str) and place]
 
 
 def _texts_beside(source: str | bytes, folder: Path) -> dict[str, bytes]:

@@ -198,6 +198,26 @@ def test_a_library_within_the_folder_stays_loaded(tmp_path, monkeypatch):
     assert load_module(path).library is sys.modules.pop("a_library_of_the_environment")
 
 
+def test_a_library_with_modules_that_lie_nowhere_can_be_imported(tmp_path, monkeypatch):
+    """As PyTorch's namespaces of operators, whose attributes answer to every name."""
+    site = tmp_path / "elsewhere"
+    site.mkdir()
+    (site / "a_library_with_namespaces.py").write_text(
+        "import sys, types\n"
+        "class Namespace(types.ModuleType):\n"
+        "    __file__ = 3\n"
+        "    def __getattr__(self, name): return Namespace(name)\n"
+        "    def __len__(self): raise RuntimeError\n"
+        "sys.modules[__name__ + '.operators'] = operators = Namespace('operators')\n"
+        "operators.__path__ = Namespace('path')\n"
+    )
+    monkeypatch.syspath_prepend(site)
+    path = tmp_path / "mine.py"
+    path.write_text("import a_library_with_namespaces as library\n")
+    assert load_module(path).library is sys.modules.pop("a_library_with_namespaces")
+    del sys.modules["a_library_with_namespaces.operators"]
+
+
 RAISED = {
     "an error": ("raise ValueError('first\\nsecond')", r"ValueError: first second, line 2"),
     "an exit": ("import sys\nsys.exit(0)", "SystemExit: 0, line 3"),
