@@ -26,7 +26,7 @@ Valley = Curve | theory.Straight
 
 BACKENDS = ("auto", "compiled", "numpy", "cupy")
 
-PIECES = 200
+PIECES = 40
 """Steps of `trajectory` in all, at least."""
 
 QUANTITIES = ("after", "before", "increment", "step", "wrong_step", "average", "wrong_average")

@@ -1,4 +1,4 @@
-"""Several numbers with their intervals judged at once: each over what is allowed of it, all to be at most 1."""
+"""Several numbers with their intervals judged at once: all are to be at most what is allowed."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Part = tuple[float, float, float]
 """A number with its interval."""
 
 
-def held(parts: Sequence[Part], says: str, counts: tuple[int, ...], **rest: Any) -> Estimate:
-    """All parts are at most 1: held where the largest end is, refuted where one lies above as a whole."""
-    values, lows, highs = (max(one) for one in zip(*parts, strict=True))
-    return Estimate(values, lows, highs, upper=1.0, counts=counts, says=says, **rest)
+def held(parts: Sequence[Part], says: str, counts: tuple[int, ...], upper: float = 1.0, **rest: Any) -> Estimate:
+    """All parts are at most ``upper``: held where the largest end is, refuted where one lies above as a whole."""
+    value, low, high = (max(one) for one in zip(*parts, strict=True))
+    return Estimate(value, low, high, upper=upper, counts=counts, says=says, **rest)
 
 
-def off(value: float, error: float, allowed: float) -> Part:
+def off(value: float, error: float, allowed: float = 1.0) -> Part:
     """|value| over what is allowed."""
     low, high = value - error, value + error
     return abs(value) / allowed, max(0.0, low, -high) / allowed, max(abs(low), abs(high)) / allowed
@@ -57,19 +57,16 @@ def farthest(named: dict[str, tuple[float, float, float]]) -> str:
     """The cell whose measured number is farthest from the stated one, for a sentence."""
     name = max(named, key=lambda one: abs(named[one][0] / named[one][2] - 1))
     value, error, stated = named[name]
-    return f"farthest at {name}: {value:.4g} ± {error:.2g} of {stated:.4g} ({value / stated - 1:+.1%})".replace(
-        "-", "−"
-    )
+    numbers = f"{value:.4g} ± {error:.2g} of {stated:.4g} ({value / stated - 1:+.1%})"
+    return f"farthest at {name}: {numbers}".replace("-", "−")
 
 
-def compared(named: dict[str, tuple[float, float, float]], allowed: float, seeds: int, **rest: Any) -> Estimate:
+def compared(named: dict[str, tuple[float, float, float]], allowed: float, seeds: int) -> Estimate:
     """Numbers with their half-widths against stated ones, relative."""
-    parts = [off(value / stated - 1, error / abs(stated), allowed) for value, error, stated in named.values()]
-    says = f"{len(named)} cells within {allowed:.0%}, intervals included; {farthest(named)}"
+    parts = [off(value / stated - 1, error / abs(stated)) for value, error, stated in named.values()]
     shown = {name: list(one) for name, one in named.items()}
-    if max(part[2] for part in parts) > 1:
-        says = says.replace("cells within", "cells, to be within")
-    return held(parts, says, (seeds,), evidence={"measured, half-width, stated": shown}, **rest)
+    says = f"{len(named)} cells, {farthest(named)}"
+    return held(parts, says, (seeds,), allowed, evidence={"measured, half-width, stated": shown})
 
 
 def slope(u: Sequence[float], values: Sequence[float], errors: Sequence[float]) -> tuple[float, float]:

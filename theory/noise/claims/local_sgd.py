@@ -110,11 +110,11 @@ def small_rate(evidence: Evidence, *, against: int = 0) -> Estimate:
         expected = data["predicted"].isel(rule=against or k).values.tolist()
         stated, _ = slope(u, [math.log(R - 1) for R in expected], [0.0] * len(u))
         if min(excess) <= 0:
-            return Estimate(math.nan, math.nan, math.nan, upper=1.0, undecided=f"R̂ ≤ 1 by the rule {RULES[k]}")
+            return Estimate(math.nan, math.nan, math.nan, upper=SLOPE, undecided=f"R̂ ≤ 1 by the rule {RULES[k]}")
         value, error = slope(u, [math.log(x) for x in excess], errors)
-        parts.append(off(value - stated, error, SLOPE))
+        parts.append(off(value - stated, error))
         told.append(f"{RULES[k]}: {value:.3f} ± {error:.3f}, predicted {stated:.3f}")
-    return held(parts, f"slopes of ln(R̂ − 1): {'; '.join(told)}".replace("-", "−"), (data.sizes["seed"],))
+    return held(parts, f"slopes of ln(R̂ − 1): {'; '.join(told)}".replace("-", "−"), (data.sizes["seed"],), SLOPE)
 
 
 def long_training(evidence: Evidence, *, exchanged: bool = False) -> Estimate:
