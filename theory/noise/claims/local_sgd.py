@@ -145,19 +145,21 @@ def window(evidence: Evidence, *, length: int = -1) -> Estimate:
 
 
 def same_diffusion(evidence: Evidence) -> Estimate:
-    """The increment's mean square and E x², at every length."""
+    """The increment's mean square and E x², at every length; nothing is said of an E x² that has not settled."""
     data, cells = evidence.data, 2 * evidence.data.sizes["H"]
     parts, told = [], []
     for name, what, allowed in (("increment", "diffusion", DIFFUSION), ("square", "E x²", SQUARE)):
         named = {}
         for H in data["H"].values:
-            stated = float(data[f"{name}_stated"].sel(H=H))
-            named[f"H = {int(H)}"] = (*mean(data[name].sel(H=H), cells), stated)
-        parts += [off(value / stated - 1, error / stated, allowed) for value, error, stated in named.values()]
+            one = data.sel(H=H)
+            value, error = mean(one[name], cells)
+            named[f"H = {int(H)}"] = found = (value, error, float(one[f"{name}_stated"]))
+            unsettled = name == "square" and bool(one["unsettled"])
+            parts.append(off(value / found[2] - 1, math.inf if unsettled else error / found[2], allowed))
         told.append(f"{what} {farthest(named)}")
     bad = int(data["unsettled"].sum())
-    rest = {"undecided": f"{bad} of {data.sizes['H']} lengths are not settled"} if bad else {}
-    return held(parts, "; ".join(told), (data.sizes["seed"],), **rest)
+    told += [f"{bad} of {data.sizes['H']} lengths are not settled"] if bad else []
+    return held(parts, "; ".join(told), (data.sizes["seed"],))
 
 
 # --- statements -----------------------------------------------------------------------------------------------------
