@@ -37,6 +37,11 @@ class Momentum:
         name = f"{name} with {DECAYS[self.decay]}" if self.decay != "none" else name
         return f"{name}, but {AXES['rate'][self.rate]}" if self.rate != "followed" else name
 
+    @property
+    def numbers(self) -> frozenset[str]:
+        """γ, by whatever name."""
+        return frozenset() if self.convention == "gd" else frozenset({"gamma", "beta1"})
+
     def formula(self) -> str:
         """One step, in symbols."""
         return CONVENTIONS[self.convention].formula

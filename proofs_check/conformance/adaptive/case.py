@@ -7,7 +7,7 @@ own, which is then that of the case.
 
 from __future__ import annotations
 
-__all__ = ["SETTINGS", "AdaptiveCase", "cases", "drawn", "ladder", "long"]
+__all__ = ["SETTINGS", "AdaptiveCase", "cases", "drawn", "ladder", "long", "matrices"]
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -44,6 +44,7 @@ class AdaptiveCase:
         momentum_decay: ψ of NAdam's schedule.
         start: v₀ where an optimizer takes it.
         dtype: a name of `proofs_check.conformance.formats.FORMATS`.
+        arrays: shapes of the parameter arrays into which the numbers are laid; () for the first alone and the others.
     """
 
     theta: tuple[float, ...]
@@ -57,10 +58,12 @@ class AdaptiveCase:
     momentum_decay: float = 0.0
     start: float = 0.0
     dtype: str = "float64"
+    arrays: tuple[tuple[int, ...], ...] = ()
 
     def plain(self, gamma: float = 0.0) -> Case:
         """The same for a driver that is given the other numbers; with γ, and decay, for a convention of momentum."""
-        arrays = ((1,), (len(self.theta) - 1,)) if len(self.theta) > 1 and not gamma else ()
+        vectors = ((1,), (len(self.theta) - 1,)) if len(self.theta) > 1 else ()
+        arrays = () if gamma else self.arrays or vectors
         decay = self.weight_decay if gamma and self.weight_decay else None
         return Case(self.theta, self.gradients, self.eta, gamma, self.dtype, weight_decay=decay, arrays=arrays)
 
@@ -172,6 +175,22 @@ def long(dtype: str, fixed: Fixed = (), *, schedule: bool = False, decay: bool =
             dtype=dtype,
         )
         found.append(replace(one, **{name: x for name, x in fixed if decay or name != "weight_decay"}))
+    return found
+
+
+def matrices(dtype: str, fixed: Fixed = ()) -> list[AdaptiveCase]:
+    """Matrices of 2 × 2 and 2 × 3; in two of three the gradient is first along the parameters, and then orthogonal."""
+    found = []
+    for columns, orthogonal in ((2, True), (2, False), (3, True)):
+        theta = [float(2 * (i == j)) for i in range(2) for j in range(columns)]
+        rows = [[float((3 * t + 5 * k + t * k) % 7 - 3) / 2 for k in range(2 * columns)] for t in range(3)]
+        if orthogonal:
+            rows[0] = [x / 2 for x in theta]
+            rows[1] = [0.0 if x else float(k + 1) for k, x in enumerate(theta)]
+        plain = AdaptiveCase(
+            tuple(theta), tuple(map(tuple, rows)), (0.5,) * 3, gamma=0.5, dtype=dtype, arrays=((2, columns),)
+        )
+        found.append(replace(plain, **dict(fixed)))
     return found
 
 

@@ -128,6 +128,17 @@ class Form:
         return self.numerator != "gradient" or self.squares != "gradient"
 
     @property
+    def numbers(self) -> frozenset[str]:
+        """Of the numbers that an optimizer may not take, those on which it depends."""
+        found = {"beta1"} if self.averages or self.outer == "schedule_free" else set()
+        found |= {"beta2"} if self.memory in ("average", "centred", "largest") else set()
+        found |= {"beta2"} if self.numerator == "interpolated" else set()
+        found |= {"epsilon"} if self.epsilon != "none" else set()
+        found |= {"gamma"} if self.outer not in ("plain", "schedule_free") else set()
+        found |= {"momentum_decay"} if self.numerator == "scheduled" else set()
+        return frozenset(found | ({"start"} if self.start == "given" else set()))
+
+    @property
     def rational(self) -> bool:
         """Whether its iterates are rational numbers: no root enters, and no power that is none."""
         return self.memory in ("sign", "none") and not self.numerator.startswith("scheduled")

@@ -30,7 +30,7 @@ from lemmascope.proofs_check.conformance.adaptive.candidates import (
     decays,
     rates,
 )
-from lemmascope.proofs_check.conformance.adaptive.case import WORDS, AdaptiveCase, cases
+from lemmascope.proofs_check.conformance.adaptive.case import WORDS, AdaptiveCase, cases, matrices
 from lemmascope.proofs_check.conformance.adaptive.form import AXES, NAMED, Form
 from lemmascope.proofs_check.conformance.adaptive.settings import Settings
 
@@ -160,9 +160,12 @@ class _Elimination:
         self.twist: Change = lambda case: case
 
     def drawn(self, **kind: bool) -> list[AdaptiveCase]:
-        """The cases of a stage, with one momentum where the optimizer takes one alone."""
+        """The cases of a stage."""
+        return self.taken(cases(self.dtype, self.settings.fixed, self.examples, **kind))
+
+    def taken(self, found: Iterable[AdaptiveCase]) -> list[AdaptiveCase]:
+        """Cases with one momentum, where the optimizer takes one alone."""
         taken = self.settings.names
-        found = cases(self.dtype, self.settings.fixed, self.examples, **kind)
         if "gamma" in taken and "beta1" not in taken:
             return [replace(case, beta1=case.gamma) for case in found]
         if "beta1" in taken and "gamma" not in taken:
@@ -218,6 +221,8 @@ class _Elimination:
             words, alive = self.twisted(pool, plain)
         alive = self.rates(alive)
         alive = self.decays(alive)
+        if alive and not self.matrices(alive):
+            words = ", ".join([words, "of vectors"] if words else ["of vectors"])
         alive.sort(key=lambda one: (one.without() not in NAMED.values(), len(one.name)))
         excluded = self.nearest(alive[0]) if alive else self.longest()
         names = tuple(f"{one.name}{words and f', {words}'}" for one in alive)
@@ -227,7 +232,11 @@ class _Elimination:
             tuple(one.formula() for one in alive),
             tuple(excluded),
             tuple(self.untold),
-            self.settings.assumed,
+            {
+                name: x
+                for name, x in self.settings.assumed.items()
+                if not alive or any(name in one.numbers for one in alive)
+            },
             self.dtype,
             len(self.runs),
             len(pool),
@@ -275,6 +284,20 @@ class _Elimination:
         if not left:
             self.untold.append("how weight decay enters: in none of the ways that are known here")
         return left or alive
+
+    def matrices(self, alive: list[Candidate]) -> bool:
+        """Whether it is the same for matrices, as far as it can be tried with them."""
+        before = len(self.reasons)
+        stage = self.taken(matrices(self.dtype, self.settings.fixed))
+        stage = [case for case in stage if self.run(case) is not None]
+        if not stage:
+            self.untold.append(f"what it does with matrices ({self.reasons[before]})")
+            return True
+        if self.left(alive, stage):
+            return True
+        seen = self.struck[alive[0]]
+        self.untold.append(f"what it does with matrices, which is another thing: {seen.case.text(())}: {seen.text()}")
+        return False
 
     def nearest(self, form: Candidate) -> list[Excluded]:
         """Of every axis and each other value on it, the candidate that was struck and differs from the form least."""

@@ -15,11 +15,13 @@ from lemmascope.proofs_check.conformance.adaptive.which import which
 from lemmascope.theory.errors import InputError
 from lemmascope.theory.optimizers import (
     GD,
+    SGDP,
     AdaBelief,
     Adagrad,
     Adam,
     Adamax,
     AdaMomentum,
+    AdamP,
     AdamW,
     AMSGrad,
     Lion,
@@ -225,3 +227,15 @@ def test_what_is_found_is_data():
     assert data["axes"][0]["decay"] == "decoupled"
     assert {one["axis"] for one in data["excluded"]} >= {"numerator", "correction", "epsilon", "decay", "rate"}
     assert found.text().startswith("AdamW is AdamW:\n    m ← β₁m")
+
+
+def test_an_optimizer_that_treats_matrices_otherwise_is_what_it_is_of_vectors_alone():
+    found = which(SGDP)
+    assert found.names == ("momentum 'pytorch', of vectors",)
+    assert found.untold[-1].startswith("what it does with matrices, which is another thing: η = 0.5")
+    assert which(AdamP).names == ("AdamW, of vectors",)
+
+
+def test_only_numbers_on_which_it_depends_are_assumed():
+    assert which(SignSGD).assumed == {}
+    assert which(lambda eta: Lion(eta), hidden={"beta2": 0.99}).assumed == {"beta1": 0.9, "beta2": 0.99}
