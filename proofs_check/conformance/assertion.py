@@ -118,6 +118,8 @@ def _what_holds(trial: Trial, wrong: list[Finding], examples: int, dtypes: tuple
     if any(f.identity.startswith("weight_decay") for f in wrong):
         lines.append(_decay(trial, examples, dtypes))
     convention = trial.subject.convention
+    if convention is not None and {f.identity for f in wrong} == {f"momentum_schedule[{convention}]"}:
+        return [f"Where γ does not change, convention {convention!r} holds."]
     found = conventions_of(trial, dtypes=dtypes, examples=examples)
     if convention in found:
         lines.append(f"Beside that, convention {convention!r} holds.")
@@ -133,11 +135,24 @@ def _what_holds(trial: Trial, wrong: list[Finding], examples: int, dtypes: tuple
     return [*lines, *_parts(trial, examples, dtypes)]
 
 
+_SUSPECTS = [
+    "weight_decay",
+    "missing_gradient",
+    "momentum_schedule",
+    "matrices",
+    "zero_rate",
+    "schedule",
+    "arrays",
+    "zero_gradient",
+]
+
+
 def _without_a_feature(trial: Trial, finding: Finding, examples: int) -> list[str]:
     """That the identity holds without something that its counterexample has."""
     assert finding.case is not None
     identity, dtype = IDENTITIES[finding.identity], finding.case.dtype
-    for feature in sorted(finding.case.features & identity.over - identity.always):
+    optional = finding.case.features & identity.over - identity.always
+    for feature in sorted(optional, key=_SUSPECTS.index):
         plain = replace(identity, over=identity.over - {feature})
         if seek(plain, trial, dtypes=(dtype,), examples=examples, shrink=False).mark is Mark.HOLDS:
             return [f"It holds without {FEATURES[feature]}."]

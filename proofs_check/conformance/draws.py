@@ -10,8 +10,8 @@ from __future__ import annotations
 __all__ = ["cases", "drawn", "large"]
 
 from collections.abc import Callable, Collection, Iterator
-from functools import cache, lru_cache
-from itertools import islice, product
+from functools import lru_cache
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -20,6 +20,16 @@ from lemmascope.proofs_check.conformance.formats import FORMATS
 
 Shape = tuple[int, ...]
 BLOCK = 4
+LAYOUTS: dict[tuple[str, ...], dict[int, list[tuple[Shape, ...]]]] = {
+    ("arrays",): {2: [((1,), (1,))], 3: [((2,), (1,))], 4: [((2,), (2,)), ((1,), (1,), (2,))]},
+    ("matrices",): {1: [((1, 1),)], 2: [((1, 2),)], 3: [((3, 1),), ((1, 3, 1),)], 4: [((2, 2),)]},
+    ("arrays", "matrices"): {
+        2: [((1, 1), (1,))],
+        3: [((2, 1), (1,)), ((1,), (1, 2))],
+        4: [((2,), (1, 2)), ((1, 1), (3,))],
+    },
+}
+"""Into which arrays n coordinates are laid. They are few, as some libraries compile anew for each."""
 
 
 def _entries(random: Random, dtype: str, small_integers: bool) -> Callable[[], float]:
@@ -59,26 +69,6 @@ def _gamma(random: Random, dtype: str) -> float:
     close = 1 - 2.0 ** -random.randint(1, form.close)
     anywhere = form.rounded(random.uniform(2.0**-10, min(most, 1 - 2.0**-10)))
     return random.choice([random.choice(used), close, anywhere])
-
-
-@cache
-def _layouts(n: int, arrays: bool, matrices: bool) -> tuple[tuple[Shape, ...], ...]:
-    """The ways to lay n coordinates into one array or, with ``arrays``, several; one a matrix, with ``matrices``."""
-    parts = [part for part in _partitions(n) if (len(part) > 1) == arrays]
-    found = [layout for part in parts for layout in product(*(_shapes(size, matrices) for size in part))]
-    return tuple(layout for layout in found if not matrices or any(len(shape) > 1 for shape in layout))
-
-
-def _partitions(n: int) -> list[tuple[int, ...]]:
-    """n as a sum, in every order."""
-    return [(n,), *((*rest, last) for last in range(1, n) for rest in _partitions(n - last))]
-
-
-def _shapes(size: int, matrices: bool) -> list[Shape]:
-    if not matrices:
-        return [(size,)]
-    of_two = [(rows, size // rows) for rows in range(1, size + 1) if size % rows == 0]
-    return [(size,), *of_two, (size, 1, 1)]
 
 
 def cases(
@@ -128,7 +118,7 @@ def cases(
                 eta[random.choice([0, random.randrange(T)])] = 0.0
             arrays: tuple[Shape, ...] = ()
             if has & {"arrays", "matrices"}:
-                arrays = random.choice(_layouts(n, "arrays" in has, "matrices" in has))
+                arrays = random.choice(LAYOUTS[tuple(sorted(has & {"arrays", "matrices"}))][n])
             gone = {(random.randrange(T), random.randrange(max(len(arrays), 1))) for _ in range(random.randint(1, 3))}
             tau = random.choice([0.0, 0.5, 0.25, 0.875])
             yield Case(

@@ -187,8 +187,8 @@ def _look_ahead(case: Case) -> Any:
 
 ALL = frozenset(FEATURES)
 SHAPES = frozenset({"arrays", "matrices", "zero_gradient"})
-RECURSION = ALL - {"weight_decay", "momentum_schedule"}
-"""What a recursion is tried over; a momentum that changes has an identity of its own, and weight decay two."""
+RECURSION = ALL - {"weight_decay", "momentum_schedule", "missing_gradient"}
+"""What a recursion is tried over; identities of their own are about the others."""
 SCHEDULE = frozenset({"schedule"})
 
 
