@@ -1,4 +1,7 @@
-"""The replicas of `sims.noise.replicas` as machine code: one call a block of draws, replica after replica."""
+"""The replicas of `sims.noise.replicas` as machine code: one call a block of draws.
+
+Replica after replica; where one has two parameters, `LANES` of them step side by side, which a processor does at once.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,38 @@ import numpy as np
 
 from lemmascope.sims.cubic_cnn.backends.machine_code import njit
 from lemmascope.theory.noise.valley import Curve, Line
+
+LANES = 64
+
+
+@njit(nogil=True, cache=True)
+def _line_of_one(s, q, rules, draws, first, every, w, u, out):
+    """`_line` at n = 1, to the same bits."""
+    root = q**0.5
+    x, y, V, p, xi, zeta = np.empty((6, LANES))
+    for start in range(0, w.shape[1], LANES):
+        lanes = min(LANES, w.shape[1] - start)
+        for k in range(w.shape[0]):
+            eta, beta = rules[k]
+            for j in range(lanes):
+                x[j], y[j] = w[k, start + j]
+                V[j], p[j] = u[k, start + j]
+            for t in range(draws.shape[1]):
+                for j in range(lanes):
+                    xi[j], zeta[j] = draws[start + j, t, 0], draws[start + j, t, 1]
+                for j in range(lanes):
+                    pull = root * x[j]
+                    miss = pull * y[j] - s * zeta[j]
+                    V[j] = beta * V[j] + (1 - beta) * (root * y[j] * miss)
+                    p[j] = beta * p[j] + (1 - beta) * (y[j] - s * xi[j] + pull * miss)
+                    x[j] -= eta * V[j]
+                    y[j] -= eta * p[j]
+                if (first + t + 1) % every == 0:
+                    for j in range(lanes):
+                        out[k, start + j, (first + t + 1) // every - 1] = x[j]
+            for j in range(lanes):
+                w[k, start + j, 0], w[k, start + j, 1] = x[j], y[j]
+                u[k, start + j, 0], u[k, start + j, 1] = V[j], p[j]
 
 
 @njit(nogil=True, cache=True)
@@ -38,17 +73,29 @@ def _line(n, s, q, rules, draws, first, every, w, u, out):
 
 @njit(nogil=True, cache=True)
 def _curve(s, rules, draws, first, every, w, m, out):
-    for k in range(w.shape[0]):
-        eta, beta = rules[k]
-        for replica in range(w.shape[1]):
-            u, v, p, g = w[k, replica, 0], w[k, replica, 1], m[k, replica, 0], m[k, replica, 1]
+    u, v, p, g, xi = np.empty((5, LANES))
+    for start in range(0, w.shape[1], LANES):
+        lanes = min(LANES, w.shape[1] - start)
+        for k in range(w.shape[0]):
+            eta, beta = rules[k]
+            for j in range(lanes):
+                u[j], v[j] = w[k, start + j]
+                p[j], g[j] = m[k, start + j]
             for t in range(draws.shape[1]):
-                r = u * v - 1 - s * draws[replica, t, 0]
-                p, g = beta * p + (1 - beta) * r * v, beta * g + (1 - beta) * r * u
-                u, v = u - eta * p, v - eta * g
+                for j in range(lanes):
+                    xi[j] = draws[start + j, t, 0]
+                for j in range(lanes):
+                    r = u[j] * v[j] - 1 - s * xi[j]
+                    p[j] = beta * p[j] + (1 - beta) * r * v[j]
+                    g[j] = beta * g[j] + (1 - beta) * r * u[j]
+                    u[j] -= eta * p[j]
+                    v[j] -= eta * g[j]
                 if (first + t + 1) % every == 0:
-                    out[k, replica, (first + t + 1) // every - 1] = (u * u - v * v) / 8**0.5
-            w[k, replica, 0], w[k, replica, 1], m[k, replica, 0], m[k, replica, 1] = u, v, p, g
+                    for j in range(lanes):
+                        out[k, start + j, (first + t + 1) // every - 1] = (u[j] * u[j] - v[j] * v[j]) / 8**0.5
+            for j in range(lanes):
+                w[k, start + j, 0], w[k, start + j, 1] = u[j], v[j]
+                m[k, start + j, 0], m[k, start + j, 1] = p[j], g[j]
 
 
 class Compiled:
@@ -62,7 +109,9 @@ class Compiled:
     def advance(self, draws: np.ndarray, first: int, every: int, out: np.ndarray) -> None:
         """As many steps as there are draws (replicas, steps, width) for; what is seen goes to its place in ``out``."""
         rest = self.rules, draws, first, every, self.w, self.m, out
-        if isinstance(self.valley, Line):
+        if isinstance(self.valley, Line) and self.valley.n == 1:
+            _line_of_one(self.valley.s, self.valley.q, *rest)
+        elif isinstance(self.valley, Line):
             _line(self.valley.n, self.valley.s, self.valley.q, *rest)
         else:
             _curve(self.valley.s, *rest)
