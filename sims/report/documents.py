@@ -21,6 +21,7 @@ from typing import Any
 from lemmascope import theory
 from lemmascope.proofs_check import report as proofs_report
 from lemmascope.proofs_check.conformance import table as identities_table
+from lemmascope.proofs_check.conformance.adaptive import table as algorithms_table
 from lemmascope.proofs_check.text import escaped
 from lemmascope.sims import registry
 from lemmascope.sims.checksums import PROVENANCE, check_listed, read_provenance
@@ -280,6 +281,9 @@ BLOCKS: dict[str, Maker] = {
     "steps": lambda saved, page: proofs_report.steps_markdown(saved.proofs),
     "identities": lambda saved, page: identities_table.as_markdown(saved.identities),
     "counterexamples": lambda saved, page: identities_table.counterexamples_markdown(saved.identities),
+    "algorithms": lambda saved, page: algorithms_table.rows_markdown(saved.algorithms),
+    "differences": lambda saved, page: algorithms_table.differences_markdown(saved.algorithms),
+    "eliminated": lambda saved, page: algorithms_table.counterexamples_markdown(saved.algorithms),
 }
 """Blocks that are kept in the documents: from what is saved, the page, and the words behind the block's name."""
 

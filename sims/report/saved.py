@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lemmascope.proofs_check.conformance import table as identities_table
+from lemmascope.proofs_check.conformance.adaptive import table as algorithms_table
 from lemmascope.proofs_check.text import escaped
 from lemmascope.sims import registry
 from lemmascope.sims.checksums import PROVENANCE, check_seal, read_json, read_provenance
@@ -74,6 +75,11 @@ class Saved:
     def proofs(self) -> dict[str, Any]:
         """The verdicts of the proof steps."""
         return read_verdicts(self.root / "docs" / "proofs" / "proofs.json")
+
+    @cached_property
+    def algorithms(self) -> dict[str, Any]:
+        """Which algorithm each optimizer of the Adam family is."""
+        return algorithms_table.read(self.root / "docs" / "proofs" / "algorithms.json")
 
     @cached_property
     def identities(self) -> dict[str, Any]:
