@@ -53,5 +53,13 @@ SUBJECT = Subject(
         Symbol("Y, C, Q", "Y, C, Q", "", "Σ E y_i², Σ E y_ip_i, Σ E p_i², p the buffers of y"),
         Symbol("u, v", "u, v", "", "parameters of the valley uv = 1"),
         Symbol("r", "r", "", "residual on a noisy label, uv − 1 − ξ"),
+        Symbol("K, H", "K, H", "", "workers; local steps of each between averages"),
+        Symbol("z", "z", "", "u² − v², where along uv = 1; 0 at the flattest point"),
+        Symbol("φ", "share", "", "mean of (1 − ηh)^{2j} over the H steps of a round"),
+        Symbol("ρ", "spread", "", "a worker's variance across the valley, in its stationary one: 1 − (1 − 1/K)φ"),
+        Symbol("R", "drift_ratio", "", "drift of Local SGD in that of parallel SGD: Kρ"),
+        Symbol(
+            "τ, κ", "tau, kappa", "", "noise along the straight valley h = h₀ + ½κx², and its h's second derivative"
+        ),
     ),
 )
