@@ -5,7 +5,8 @@ BIN     = $(VENV)/bin
 
 # On Linux the package index has PyTorch with CUDA, some gigabytes; PIP_EXTRA_INDEX_URL=… or TORCH=… name a CPU build.
 TORCH  ?= torch==2.13.0
-PEERS   = tests/benchmarks/test_peers.py tests/benchmarks/test_studies_works.py tests/proofs_check/test_conformance_peers.py
+PEERS   = tests/benchmarks/test_peers.py tests/benchmarks/test_studies_works.py tests/proofs_check/test_conformance_peers.py \
+          tests/proofs_check/adaptive/test_adaptive_peers.py
 
 # Whose optimizers `lemmascope identities` shows; after PyTorch, so that none of them brings another one.
 OPTIMIZERS = torch,optax,scikit-learn,keras,torch-optimizer,pytorch-optimizer,schedulefree
@@ -43,6 +44,7 @@ readme: $(VENV)/.peers   # the documents' tables and pictures anew: 20 minutes
 	$(BIN)/lemmascope headline --force --dtype float32 --out results/float32
 	$(BIN)/lemmascope prove --force
 	$(BIN)/lemmascope identities --force
+	$(BIN)/python -m lemmascope.proofs_check.conformance.adaptive docs/proofs/algorithms.json
 	$(BIN)/python -m lemmascope.sims.report.documents results
 
 # Editors and the type checker find lemmascope.theory and the like through these; git ignores them.
