@@ -6,7 +6,7 @@ __all__ = ["Arrays", "Driver", "drivers", "first_rate"]
 
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
@@ -75,6 +75,12 @@ class Driver(ABC):
     def ways(cls, subject: Subject, case: Case) -> Sequence[Any]:
         """How it may be driven. Which of them it is, is found out once for each kind of case: the first that works."""
         return ("",)
+
+    @classmethod
+    def kind(cls, case: Case) -> Hashable:
+        """What is the same of cases that are driven in the same way."""
+        depths = tuple(sorted({len(shape) for shape in case.shapes}))
+        return case.constant, case.momenta is None, depths, *case.options()
 
     @classmethod
     @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["array", "has_control", "precision"]
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,14 +28,22 @@ def array(values: Any, dtype: str) -> Any:
     return jnp.asarray(values, dtype=dtype)
 
 
-def has_control(function: Callable[..., Any], *arguments: Any) -> bool:
-    """Whether there is control flow in a function; not where it cannot be traced, so that it is never compiled."""
+def has_control(known: dict[Any, bool], key: Hashable, function: Callable[..., Any], *arguments: Any) -> bool:
+    """Whether there is control flow in a function; not where it cannot be traced, so that it is never compiled.
+
+    Args:
+        known: what was found out before, by key.
+        key: for which functions the answer is the same.
+        function, arguments: one of them, and what it is called with.
+    """
     import jax
 
-    try:
-        return _within(jax.make_jaxpr(function)(*arguments))
-    except Exception:
-        return False
+    if key not in known:
+        try:
+            known[key] = _within(jax.make_jaxpr(function)(*arguments))
+        except Exception:
+            known[key] = False
+    return known[key]
 
 
 def _within(jaxpr: Any) -> bool:

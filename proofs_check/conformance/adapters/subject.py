@@ -228,7 +228,7 @@ class Subject:
 
     def _iterates(self, case: Case, spoil: Spoil | None, restore_at: int | None) -> np.ndarray:
         driver = self.driver(case)
-        kind = (case.constant, case.momenta is None, _depths(case), *case.options())
+        kind = driver.kind(case)
         ways = (self.found[kind],) if kind in self.found else driver.ways(self, case)
         rows, failed = None, None
         for way in ways:
@@ -270,11 +270,6 @@ class Subject:
                         drive.write(gradient, buffer)
             rows.append(_checked(drive.parameters(), rows[0], t + 1))
         return rows
-
-
-def _depths(case: Case) -> tuple[int, ...]:
-    """How many dimensions its arrays have."""
-    return tuple(sorted({len(shape) for shape in case.shapes}))
 
 
 def _reopen(drive: Driver) -> None:

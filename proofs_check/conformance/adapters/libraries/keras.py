@@ -84,12 +84,10 @@ class Keras(Driver):
 
         if keras.config.backend() != "jax":
             return False
-        found = self.subject.found
-        key = ("controls", *sorted({len(variable.shape) for variable in self.variables}))
-        if key not in found:
-            state, values = self._values()
-            found[key] = has_control(self.optimizer.stateless_apply, state, values, values)
-        return found[key]
+        key = ("control", *sorted({len(variable.shape) for variable in self.variables}))
+        state, values = self._values()
+        step = self.optimizer.stateless_apply, state, values, values
+        return has_control(self.subject.found, key, *step)
 
     def _values(self) -> tuple[list[Any], list[Any]]:
         """The state and the parameters as arrays."""

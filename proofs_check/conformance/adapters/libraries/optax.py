@@ -37,11 +37,11 @@ VALUES, FUNCTIONS = ("value", "grad", "value_fn"), ("obj_fn", "grad_fn")
 
 
 class Way(NamedTuple):
-    """How a transformation is driven: compiled or not, with the rate of each step, with functions of the loss."""
+    """How a transformation is driven: compiled or not, with the rate of each step, with what else its update gets."""
 
     how: str
     number: bool
-    functions: bool
+    extra: tuple[str, ...]
 
 
 class Optax(Driver):
@@ -70,7 +70,7 @@ class Optax(Driver):
     def ways(cls, subject: Subject, case: Case) -> Sequence[Way]:
         """As it is where that compiles nothing; a rate that changes as a function of the count first."""
         numbers = (False,) if case.constant else (False, True)
-        return tuple(Way(*way) for way in product((EAGER, ONCE, EACH), numbers, (False, True)))
+        return tuple(Way(*way) for way in product((EAGER, ONCE, EACH), numbers, ((), VALUES, (*VALUES, *FUNCTIONS))))
 
     @classmethod
     @contextmanager
@@ -91,18 +91,14 @@ class Optax(Driver):
         return self.subject.build(case, rate, gamma=gamma, **options)
 
     def _update(self, optimizer: Any) -> Callable[..., Any]:
-        return lambda gradients, state, params: _updated(optimizer, gradients, state, params, self.way.functions)
+        return lambda gradients, state, params: _updated(optimizer, gradients, state, params, self.way.extra)
 
     def _controls(self) -> bool:
         """Whether an update has control flow; found out once for arrays of as many dimensions."""
-        found, key = (
-            self.subject.found,
-            ("controls", self.way.functions, *sorted({block.ndim for block in self.params})),
-        )
-        if key not in found:
-            _wants(self.optimizer)
-            found[key] = has_control(self._update(self.optimizer), self.params, self.state, self.params)
-        return found[key]
+        _wants(self.optimizer)
+        key = ("control", self.way.extra, *sorted({block.ndim for block in self.params}))
+        step = self._update(self.optimizer), self.params, self.state, self.params
+        return has_control(self.subject.found, key, *step)
 
     def gradient(self, block: np.ndarray) -> Any:
         """An array of JAX."""
@@ -196,20 +192,23 @@ def _wants(optimizer: Any) -> Mapping[str, inspect.Parameter]:
     return taken
 
 
-def _updated(optimizer: Any, gradients: Any, state: Any, params: Any, functions: bool) -> Any:
-    """Its update: it gets what it names, and what it may take without a name, `FUNCTIONS` among it if so said."""
+def _updated(optimizer: Any, gradients: Any, state: Any, params: Any, extra: tuple[str, ...]) -> Any:
+    """Its update; what it names beside these it gets, and ``extra`` if it takes what it does not name."""
 
     def loss(at: Any) -> Any:
         return sum((block * gradient).sum() for block, gradient in zip(at, gradients, strict=True))
 
-    def gradient(at: Any, *others: Any) -> Any:
-        return gradients
-
-    known = {"value": loss(params), "grad": gradients, "value_fn": loss, "obj_fn": loss, "grad_fn": gradient}
+    known = {
+        "value": lambda: loss(params),
+        "grad": lambda: gradients,
+        "value_fn": lambda: loss,
+        "obj_fn": lambda: loss,
+        "grad_fn": lambda: lambda at, *others: gradients,
+    }
     taken = _wants(optimizer)
     others = any(p.kind is p.VAR_KEYWORD for p in taken.values())
-    given = {*taken, *(VALUES if others else ()), *(FUNCTIONS if others and functions else ())}
-    return optimizer.update(gradients, state, params, **{name: x for name, x in known.items() if name in given})
+    given = {name: get() for name, get in known.items() if name in taken or (others and name in extra)}
+    return optimizer.update(gradients, state, params, **given)
 
 
 DRIVER = Optax
