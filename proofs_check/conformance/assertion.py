@@ -189,6 +189,7 @@ def _parts(trial: Trial, examples: int, dtypes: tuple[str, ...]) -> list[str]:
 
 
 def name_of(make_optimizer: Callable[..., Any]) -> str:
+    """Of what makes an optimizer, for messages."""
     """What it is called in messages."""
     name = getattr(make_optimizer, "__name__", type(make_optimizer).__name__)
     return "the optimizer" if name == "<lambda>" else name
