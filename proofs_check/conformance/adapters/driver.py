@@ -50,6 +50,7 @@ class Driver(ABC):
 
     def __init__(self, subject: Subject, case: Case, theta: Arrays, way: Any, watched: bool) -> None:
         self.subject, self.case, self.way, self.watched = subject, case, way, watched
+        self.constant = case.constant
 
     @property
     def eta(self) -> float:

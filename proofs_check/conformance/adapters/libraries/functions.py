@@ -56,7 +56,7 @@ class Functional(Driver):
         """New optimizers, which have the numbers of no step yet where those are set."""
         case, start = self.case, {"eta": self.eta, "gamma": self.case.gamma}
         self.set = {setting: start[setting] for setting in self.way.split()}
-        eta = self.eta if case.constant or "eta" in self.set else _of_time(case.eta)
+        eta = self.eta if self.constant or "eta" in self.set else _of_time(case.eta)
         gamma = _of_time(case.gammas) if case.momenta is not None and "gamma" not in self.set else None
         self.optimizers = [self.subject.build(case, eta, gamma=gamma) for _ in case.shapes]
 

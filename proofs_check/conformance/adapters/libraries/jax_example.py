@@ -56,7 +56,7 @@ class JaxExample(Driver):
 
     def _made(self, t: int) -> Any:
         case, rates = self.case, self.rates
-        eta = case.eta[t] if case.constant or self.way == NUMBER else lambda i: rates[i]
+        eta = case.eta[t] if self.constant or self.way == NUMBER else lambda i: rates[i]
         return self.subject.build(case, eta, gamma=case.gammas[t])
 
     def gradient(self, block: np.ndarray) -> Any:

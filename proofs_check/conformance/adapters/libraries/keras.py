@@ -118,7 +118,7 @@ class Keras(Driver):
         """A momentum that changes is set as an attribute."""
         if all(gradient is None for gradient in gradients):
             raise Unsupported("refuses a step without any gradient")
-        if not self.case.constant:
+        if not self.constant:
             self.optimizer.learning_rate = self.case.eta[t]
         if self.case.momenta is not None:
             name = attribute(self.optimizer, self.subject.names("gamma"), self.gamma)

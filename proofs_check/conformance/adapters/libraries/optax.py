@@ -15,7 +15,7 @@ __all__ = ["DRIVER"]
 
 import inspect
 import pickle
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -57,6 +57,7 @@ class Optax(Driver):
         self.rates = array([*case.eta, *case.eta[-1:] * (_power_of_two(len(case.eta)) - len(case.eta))], case.dtype)
         self.params = [array(block, case.dtype) for block in theta]
         self.optimizer = self._made(0)
+        self.taken = _taken(self.optimizer, self.way.extra)
         self.state = self.optimizer.init(self.params)
         if self._controls() == (self.way.how == EAGER):
             raise NoWay
@@ -82,7 +83,7 @@ class Optax(Driver):
     def _made(self, t: int, eta: Any = None, gamma: Any = None, **options: Any) -> Any:
         """For step t; ``eta`` and ``gamma`` in place of the case's: an array of all rates, or of one."""
         case = self.case
-        if case.constant or self.number:
+        if self.constant or self.number:
             rate = case.eta[t] if eta is None else eta
         else:
             rates = self.rates if eta is None else eta
@@ -91,11 +92,10 @@ class Optax(Driver):
         return self.subject.build(case, rate, gamma=gamma, **options)
 
     def _update(self, optimizer: Any) -> Callable[..., Any]:
-        return lambda gradients, state, params: _updated(optimizer, gradients, state, params, self.way.extra)
+        return lambda gradients, state, params: _updated(optimizer, gradients, state, params, self.taken)
 
     def _controls(self) -> bool:
         """Whether an update has control flow; found out once for arrays of as many dimensions."""
-        _wants(self.optimizer)
         key = ("control", self.way.extra, *sorted({block.ndim for block in self.params}))
         step = self._update(self.optimizer), self.params, self.state, self.params
         return has_control(self.subject.found, key, *step)
@@ -136,14 +136,14 @@ class Optax(Driver):
         case, found = self.case, self.subject.found
         numbers = {name: x for name, x in case.options().items() if not isinstance(x, bool)}
         others = tuple((name, x) for name, x in case.options().items() if isinstance(x, bool))
-        key = ("program", self.way, case.constant, self.number, case.dtype, *numbers, *others)
+        key = ("program", self.way, self.constant, self.number, case.dtype, *numbers, *others)
         if key not in found:
 
             def update(gradients: Any, state: Any, params: Any, eta: Any, gamma: Any, options: Any) -> Any:
                 return self._update(self._made(0, eta, gamma, **options))(gradients, state, params)
 
             found[key] = jax.jit(update)
-        eta = case.eta[t] if case.constant or self.number else self.rates
+        eta = case.eta[t] if self.constant or self.number else self.rates
         gamma = case.gammas[t] if self.subject.has("gamma") else None
         arrays = jax.tree.map(lambda x: array(x, case.dtype), (eta, gamma, numbers))
         return found[key](gradients, self.state, self.params, *arrays)
@@ -179,21 +179,23 @@ def _power_of_two(least: int) -> int:
     return 1 << max(least - 1, 0).bit_length()
 
 
-def _wants(optimizer: Any) -> Mapping[str, inspect.Parameter]:
-    """What its update takes.
+def _taken(optimizer: Any, extra: Sequence[str]) -> frozenset[str]:
+    """What an update gets beside the gradients, the state and the parameters: what it names, and ``extra`` if it takes
+    what it does not name.
 
     Raises:
         NotDriven: if it needs something that is not known here.
     """
     taken = inspect.signature(optimizer.update).parameters
-    needed = [n for n, p in taken.items() if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    free = [p for p in taken.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    needed = [p.name for p in free if p.default is p.empty]
     if others := [name for name in needed[2:] if name not in ("params", *VALUES, *FUNCTIONS)]:
         raise NotDriven(f"it could not be driven: its update needs {' and '.join(others)}")
-    return taken
+    return frozenset((*taken, *extra)) if len(free) < len(taken) else frozenset(taken)
 
 
-def _updated(optimizer: Any, gradients: Any, state: Any, params: Any, extra: tuple[str, ...]) -> Any:
-    """Its update; what it names beside these it gets, and ``extra`` if it takes what it does not name."""
+def _updated(optimizer: Any, gradients: Any, state: Any, params: Any, taken: frozenset[str]) -> Any:
+    """Its update, with what it takes of the loss and its gradient."""
 
     def loss(at: Any) -> Any:
         return sum((block * gradient).sum() for block, gradient in zip(at, gradients, strict=True))
@@ -205,9 +207,7 @@ def _updated(optimizer: Any, gradients: Any, state: Any, params: Any, extra: tup
         "obj_fn": lambda: loss,
         "grad_fn": lambda: lambda at, *others: gradients,
     }
-    taken = _wants(optimizer)
-    others = any(p.kind is p.VAR_KEYWORD for p in taken.values())
-    given = {name: get() for name, get in known.items() if name in taken or (others and name in extra)}
+    given = {name: get() for name, get in known.items() if name in taken}
     return optimizer.update(gradients, state, params, **given)
 
 

@@ -47,7 +47,7 @@ class ScikitLearn(Driver):
     def step(self, t: int, gradients: list[Any]) -> None:
         """Adam's rate of each step is made of ``learning_rate_init``, so that is set too."""
         self.none_missing(gradients)
-        if not self.case.constant:
+        if not self.constant:
             for name in ("learning_rate", "learning_rate_init"):
                 if hasattr(self.optimizer, name):
                     setattr(self.optimizer, name, self.case.eta[t])

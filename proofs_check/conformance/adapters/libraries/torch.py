@@ -39,7 +39,7 @@ class Torch(Driver):
         super().__init__(subject, case, theta, way, watched)
         self.tensors = self.given(theta, case.dtype)
         self.optimizer = self._made(self.tensors)
-        self.rates = [] if case.constant and not self._narrow() else self._rates()
+        self.rates = [] if self.constant and not self._narrow() else self._rates()
         self.gamma = case.gamma
         needed, takes_closure = _arguments(self.optimizer.step)
         if others := [name for name in needed if name != "closure"]:
