@@ -10,17 +10,21 @@ from typing import Any
 
 import numpy as np
 
+from lemmascope.sims.cubic_cnn.backends.array_kernel import ArrayKernel
 from lemmascope.sims.cubic_cnn.backends.arrays import ArrayEngine
 from lemmascope.sims.cubic_cnn.backends.engine import Engine
 from lemmascope.sims.cubic_cnn.backends.fast_forward import FastForwardEngine
 from lemmascope.sims.cubic_cnn.backends.kernel import TRACED, Kernel, Start
-from lemmascope.sims.cubic_cnn.backends.segments import KernelEngine
+from lemmascope.sims.cubic_cnn.backends.segments import KernelEngine, rates_of
+from lemmascope.sims.cubic_cnn.certificate.problem import data_of
+from lemmascope.sims.cubic_cnn.certificate.witness import Witness
 from lemmascope.sims.cubic_cnn.plan import Plan, to_host
 from lemmascope.sims.cubic_cnn.planted import plant
 from lemmascope.sims.cubic_cnn.problems import Departing, Drawn, departure, draw, other_law
 from lemmascope.sims.cubic_cnn.record import Recorder
 from lemmascope.sims.seeds import streams
 from lemmascope.theory.cubic_cnn import predictions
+from lemmascope.theory.cubic_cnn.certificate.data import Data
 from lemmascope.theory.cubic_cnn.coefficients import CoefficientSystem
 from lemmascope.theory.cubic_cnn.model import System
 from lemmascope.theory.cubic_cnn.weights import WeightSystem
@@ -87,9 +91,13 @@ class Batch:
     def __init__(self, plan: Plan, unit: Unit, drawn: list[Drawn]) -> None:
         self.plan, self.drawn, self.seeds = plan, drawn, unit.seeds
         self.optimizers = [plan.optimizers[label] for label in unit.labels]
+        self.witness: Witness | None = None
         self.system, self.y, self.masks = self._system()
         rngs = [streams(plan.root_seed, plan.study, s) for s in unit.seeds]
-        self.recorder = Recorder(plan, drawn, rngs, self.system, self.y, self.masks)
+        self.data: Data | None = None
+        if plan.certify:
+            self.data = data_of(drawn[0], plan.problem.lam, in_weights=plan.representation == "weights")
+        self.recorder = Recorder(plan, drawn, rngs, self.system, self.y, self.masks, self.data)
 
     def _put(self, each: list[Any]) -> Array:
         """Stacked over seeds; one seed's array is not copied."""
@@ -137,7 +145,7 @@ class Batch:
             return FastForwardEngine(plan, self.system, small[0], self.optimizers)  # type: ignore[arg-type]
         by_recursion = all(recursion_of(optimizer) is not None for optimizer in self.optimizers)
         on_device = plan.backend == "cupy" and plan.representation == "coefficients" and by_recursion
-        if plan.backend != "compiled" and not on_device:
+        if plan.backend != "compiled" and not on_device and not plan.certify:
             return ArrayEngine(plan, self.system, self.masks, self.optimizers)
         p = plan.problem.parameters
         start = Start(
@@ -149,17 +157,25 @@ class Batch:
             trace=plan.trace,
             count=len(self.optimizers),
             dtype=plan.dtype,
+            data=self.data,
         )
         kernel: Kernel
         if on_device:
             from lemmascope.sims.cubic_cnn.backends.cuda import CudaKernel, CupyRuntime
 
             kernel = CudaKernel(self.system, start, CupyRuntime())  # type: ignore[arg-type]
+        elif plan.backend != "compiled":
+            kernel = ArrayKernel(self.system, start)
         else:
             from lemmascope.sims.cubic_cnn.backends.compiled import CompiledKernel
 
             kernel = CompiledKernel(self.system, start, plan.team)  # type: ignore[arg-type]
-        return KernelEngine(plan, self.system, kernel, self.optimizers, len(self.seeds))
+        if self.data is not None:
+            rates = rates_of(self.optimizers, 0, 1)
+            first = rates if rates.ndim == 2 else rates[0]
+            thresholds = start.c_threshold, start.memorization_threshold
+            self.witness = Witness(self.data, small[0], first, plan.times, *thresholds)
+        return KernelEngine(plan, self.system, kernel, self.optimizers, len(self.seeds), self.witness)
 
     def run(self) -> dict[str, np.ndarray]:
         """Iterate to the end; arrays (seed, optimizer, iteration, …) by name.
@@ -170,7 +186,7 @@ class Batch:
         plan = self.plan
         with np.errstate(all="ignore"):
             engine = self._engine()
-            recorded = [self.recorder.record(one.theta, one.view, one.grad) for one in engine.run()]
+            recorded = [self.recorder.record(one) for one in engine.run()]
         found = {name: np.stack([r[name] for r in recorded], axis=2) for name in recorded[0]}
         watched = engine.watched()
         dead = (watched.diverged_at[..., None] >= 0) & (plan.times >= watched.diverged_at[..., None])
@@ -179,6 +195,8 @@ class Batch:
                 found[name] = np.where(dead.reshape(dead.shape + (1,) * (values.ndim - 3)), np.nan, values)
         if plan.problem.parameters is not None:
             found |= {"T_0": watched.T_0, "T_1": watched.T_1}
+        if self.witness is not None and plan.problem.parameters is not None:
+            found |= {f"T_{k}_within": self.witness.hits[None, :, k] for k in range(2)}
         found |= {"diverged_at": watched.diverged_at, "diverged_quantity": watched.diverged_quantity}
         found |= engine.effort()
         trace = engine.trace()

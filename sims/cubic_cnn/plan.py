@@ -29,9 +29,9 @@ class Stop(Protocol):
 class Plan:
     """What all batches of a simulation share; the fields are arguments of `simulate`, or chosen from them.
 
-    ``team`` is the number of threads inside the products of one batch (compiled backend); ``fast_forward`` is the
-    tolerance of `sims.cubic_cnn.backends.fast_forward`, None for exact steps. ``tick`` is told of iterations just done,
-    those of one optimizer with one seed each.
+    ``certify`` asks for the radius of each trajectory. ``team`` is the number of threads inside the products of one
+    batch (compiled backend); ``fast_forward`` is the tolerance of `sims.cubic_cnn.backends.fast_forward`, None for
+    exact steps. ``tick`` is told of iterations just done, those of one optimizer with one seed each.
     """
 
     problem: Problem
@@ -45,6 +45,7 @@ class Plan:
     xp: Any
     planted: str | None
     trace: bool
+    certify: bool
     backend: str
     team: int
     root_seed: int

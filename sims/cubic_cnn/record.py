@@ -5,12 +5,17 @@ from __future__ import annotations
 __all__ = ["Recorder"]
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
+from lemmascope.sims.cubic_cnn.backends.engine import Recorded
+from lemmascope.sims.cubic_cnn.certificate.enclosures import enclosures
 from lemmascope.sims.cubic_cnn.plan import Plan, to_host
 from lemmascope.sims.cubic_cnn.problems import Drawn
+from lemmascope.theory.cubic_cnn.certificate.curvature import Ball
+from lemmascope.theory.cubic_cnn.certificate.data import Data
 from lemmascope.theory.cubic_cnn.identities import GradientAudit
 from lemmascope.theory.cubic_cnn.model import System, View
 from lemmascope.theory.cubic_cnn.quantities import cross_terms, directions, observe, test_accuracy
@@ -26,6 +31,7 @@ class Recorder:
         plan: the simulation.
         drawn: data and initial weights of each seed; rngs: the seeds' streams.
         system: their representation; y: (S, N) labels; masks: (S, N) of each margin group.
+        data: of the one seed whose states' balls are recorded too, or None.
     """
 
     def __init__(
@@ -36,8 +42,10 @@ class Recorder:
         system: System,
         y: Array,
         masks: list[Array],
+        data: Data | None = None,
     ) -> None:
         self.plan, self.drawn, self.system, self.y, self.masks = plan, drawn, system, y, masks
+        self.data = data
         p = plan.problem.parameters
         self.points = None
         if p is not None:
@@ -48,9 +56,10 @@ class Recorder:
             gram = plan.representation == "coefficients"
             self.audits = [GradientAudit.of(one.sample, gram=gram) for one in drawn if one.sample is not None]
 
-    def record(self, theta: Array, view: View, grad: Array) -> dict[str, np.ndarray]:
+    def record(self, one: Recorded) -> dict[str, np.ndarray]:
         """All quantities of one recorded iteration, on the host, (seed, optimizer, …)."""
         plan, p = self.plan, self.plan.problem.parameters
+        theta, view, grad = one.theta, one.view, one.grad
         found = observe(view, self.y, self.masks)
         gram = self.system.perpendicular_gram(theta, view)
         diagonal = plan.xp.linalg.diagonal(gram)
@@ -73,7 +82,24 @@ class Recorder:
             host.update(self._test_accuracy(to_host(gram).astype(float), host["c"].astype(float)))
         if self.audits is not None:
             host.update(self._audit(theta, grad))
+        if one.balls is not None and self.data is not None:
+            host.update(self._within(self.data, one, one.balls, to_host(gram)))
         return host
+
+    def _within(self, data: Data, one: Recorded, balls: list[Ball], gram: np.ndarray) -> dict[str, np.ndarray]:
+        """Radius and intervals of the one seed's optimizers."""
+        names = ("large", "small") if len(self.masks) == 2 else ("all",)
+        groups = {name: to_host(mask)[0] for name, mask in zip(names, self.masks, strict=True)}
+        found: dict[str, list[np.ndarray]] = {}
+        for a, ball in enumerate(balls):
+            parts = {f.name: getattr(one.view, f.name) for f in fields(View)}
+            view = View(**{name: None if x is None else x[:, a : a + 1] for name, x in parts.items()})
+            law = None if view.c is None else self.plan.problem.parameters
+            intervals = enclosures(data, view, one.theta[0, a], ball, groups, law, gram[0, a])
+            intervals |= {"radius": np.array(ball.whole)}
+            for name, values in intervals.items():
+                found.setdefault(name if name == "radius" else f"{name}_within", []).append(values)
+        return {name: np.stack(values)[None] for name, values in found.items()}
 
     def _test_accuracy(self, gram: np.ndarray, c: np.ndarray) -> dict[str, np.ndarray]:
         p = self.plan.problem.parameters

@@ -42,7 +42,7 @@ from lemmascope.sims.seeds import streams
 from lemmascope.theory.cubic_cnn.model import View
 from lemmascope.theory.cubic_cnn.parameters import Parameters
 from lemmascope.theory.errors import InputError, check_number, check_size
-from lemmascope.theory.optimizers import Optimizer
+from lemmascope.theory.optimizers import Optimizer, recursion_of
 
 
 class _Stop:
@@ -108,6 +108,7 @@ def simulate(
     audit: bool = True,
     quantities: Mapping[str, Callable[[View], Any]] | None = None,
     trace: bool = False,
+    certify: bool = False,
     fast_forward: float | None = None,
     backend: str = "auto",
     xp: Any = np,
@@ -137,6 +138,8 @@ def simulate(
         audit: check the gradient identities at each recorded iteration (data of the law in R^d).
         quantities: own quantities by name, each from a `View` to an (S, A) or (S, A, m) array.
         trace: record loss, ν₁, ν₂, max c and max |Ξ| at every iteration too (``each_…``, dimension ``step``).
+        certify: bound the distance from the trajectory of exact real arithmetic (``radius``), and enclose what is
+            recorded in it (``…_within``); double precision, optimizers with a ``recursion``, on the processor.
         fast_forward: follow plateaus in windows of many iterations, each held to this relative error
             (`sims.cubic_cnn.backends.fast_forward`; 1e-10, say); default None, every iteration is computed.
         backend: ``"auto"``, ``"numpy"``, ``"compiled"`` or ``"cupy"``; see `sims.cubic_cnn.backends.choice`.
@@ -170,6 +173,9 @@ def simulate(
     if fast_forward is not None:
         _check_fast_forward(fast_forward, representation=representation, backend=backend, dtype=dtype, trace=trace)
         representation, backend, chunk = "coefficients", "numpy", 1
+    if certify:
+        _check_certify(optimizers, backend=backend, dtype=dtype, fast_forward=fast_forward, planted=planted)
+        chunk = 1
     if planted is None:  # a deliberate error is run as if it were none
         problem = _as_drawn(problem, range(first_seed, first_seed + seeds), root_seed, study)
     if isinstance(problem, Departing) and not problem.separates:
@@ -233,6 +239,7 @@ def simulate(
         xp=array_namespace(chosen.backend.xp.asarray([0.0])),
         planted=planted,
         trace=trace,
+        certify=certify,
         backend=chosen.backend.name,
         team=layout.team,
         fast_forward=fast_forward,
@@ -338,6 +345,22 @@ def _check_fast_forward(tolerance: float, *, representation: str, backend: str, 
     ):
         if value not in accepted:
             raise InputError(field, value, f"with fast_forward it must be {' or '.join(map(repr, accepted))}")
+
+
+def _check_certify(
+    optimizers: Mapping[str, Optimizer], *, backend: str, dtype: str, fast_forward: float | None, planted: str | None
+) -> None:
+    for name, optimizer in optimizers.items():
+        if recursion_of(optimizer) is None:
+            raise InputError("certify", name, "an optimizer is certified by its recursion(t), and this one has none")
+    for field, value, accepted in (
+        ("backend", backend, ("auto", "compiled", "numpy")),
+        ("dtype", dtype, ("float64",)),
+        ("fast_forward", fast_forward, (None,)),
+        ("planted", planted, (None,)),
+    ):
+        if value not in accepted:
+            raise InputError(field, value, f"what is certified has {' or '.join(map(repr, accepted))} here")
 
 
 def _on_device(plan: Plan, unit: Unit, draws: Draws) -> dict[str, np.ndarray]:

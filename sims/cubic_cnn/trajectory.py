@@ -2,7 +2,7 @@
 
 Dimensions: ``seed``, ``optimizer`` (labels), ``iteration``, ``neuron``, ``margin`` ("large", "small", or "all"
 where the groups are not known), ``sample``, ``patch`` where the whole tensor Ξ was asked for, and ``step`` (each
-iteration from 0 to T) where the trace was.
+iteration from 0 to T) where the trace was, ``end`` ("low", "high") of certified intervals.
 Each variable carries ``long_name`` and ``units``; the attributes carry parameters, optimizers and seeds.
 """
 
@@ -36,6 +36,7 @@ _RUN = ("seed", "optimizer")
 _TIME = (*_RUN, "iteration")
 _GROUP = (*_TIME, "margin")
 _STEP = (*_RUN, "step")
+_WITHIN = (*_GROUP, "end")
 
 VARIABLES: dict[str, tuple[tuple[str, ...], str, str]] = {
     "c": ((*_TIME, "neuron"), "signal coefficient ⟨w_r, w*⟩", "1"),
@@ -65,6 +66,24 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str]] = {
     "each_nu_2": (_STEP, "ν₂, at every iteration", "1"),
     "each_c_max": (_STEP, "max_r c_r, at every iteration", "1"),
     "each_Xi_abs_max": (_STEP, "max |Ξ|, at every iteration", "1"),
+    "radius": (_TIME, "‖W − W exact‖_F in exact arithmetic is at most this; infinite: not known", "1"),
+    "c_within": ((*_TIME, "neuron", "end"), "interval of c in exact arithmetic", "1"),
+    "nu_within": (_WITHIN, "interval of nu in exact arithmetic", "1"),
+    "loss_within": (_WITHIN, "interval of loss in exact arithmetic", "1"),
+    "train_accuracy_within": (_WITHIN, "interval of train_accuracy in exact arithmetic", "1"),
+    "Xi_abs_max_within": (_WITHIN, "interval of Xi_abs_max in exact arithmetic", "1"),
+    "memorization_min_within": (_WITHIN, "interval of memorization_min in exact arithmetic", "1"),
+    "test_accuracy_within": (_WITHIN, "interval of the accuracy on fresh samples, without sampling", "1"),
+    "T_0_within": (
+        (*_RUN, "end"),
+        "first iteration at which T_0 may be, and at which it has been; NaN: none",
+        "iterations",
+    ),
+    "T_1_within": (
+        (*_RUN, "end"),
+        "first iteration at which T_1 may be, and at which it has been; NaN: none",
+        "iterations",
+    ),
     "T_0": (_RUN, "first iteration with max c ≥ 1/(2α); NaN: not within the run", "iterations"),
     "T_1": (_RUN, "first iteration with y Σ Ξ³ ≥ 1/2 on all small-margin samples; NaN: not within", "iterations"),
     "diverged_at": (_RUN, "iteration at which the run became non-finite and stopped; −1: never", "iterations"),
@@ -106,6 +125,8 @@ def label(
         "neuron": np.arange(problem.m),
         "margin": ["large", "small"] if groups == 2 else ["all"],
     }
+    if "radius" in found:
+        coords["end"] = ["low", "high"]
     p = problem.parameters
     attrs: dict[str, Any] = {
         "schema": SCHEMA,

@@ -10,7 +10,7 @@ import numpy as np
 
 from lemmascope.sims.cubic_cnn.backends.compiled import QUANTITIES
 from lemmascope.sims.cubic_cnn.backends.kernel import Seen, Start, States, Watched
-from lemmascope.theory.cubic_cnn.certificate.window import Window, join, look
+from lemmascope.theory.cubic_cnn.certificate.window import Window, first, join, look
 from lemmascope.theory.cubic_cnn.model import System, View
 
 
@@ -49,7 +49,7 @@ class ArrayKernel:
                 kept.append((self.theta.copy(), grad.copy()))
             now = rates if rates.ndim == 2 else rates[t - start]
             for a, looks in enumerate(seen):
-                looks.add(self.begin, view, a, self.theta, self.u, now[a] if t < self.begin.last else None)
+                looks.add(self.begin, view, a, self.theta, self.u, now[a])
             if t < self.begin.last:
                 gamma, kappa, p, q = (now[:, j][None, :, None, None] for j in range(4))
                 self.u = gamma * self.u + kappa * grad
@@ -58,7 +58,8 @@ class ArrayKernel:
                 x[:, ~alive] = 0
         empty = np.empty((0, *self.theta.shape))
         theta, grad = (np.stack([pair[j] for pair in kept]) if kept else empty for j in (0, 1))
-        return States(theta, grad, trace=None, seen=[looks.seen() for looks in seen] or None)
+        taken = min(stop, self.begin.last) - start
+        return States(theta, grad, trace=None, seen=[looks.seen(taken) for looks in seen] or None)
 
     def _watch(self, t: int, view: object, alive: np.ndarray) -> None:
         small, (c_threshold, m_threshold) = (
@@ -99,15 +100,15 @@ class _Looks:
         self.windows: list[Window] = []
         self.scalars: list[tuple[float, float]] = []
 
-    def add(self, begin: Start, view: View, a: int, theta: np.ndarray, u: np.ndarray, rates: np.ndarray | None) -> None:
-        """One more; ``rates`` of the step from here, or None if there is none."""
+    def add(self, begin: Start, view: View, a: int, theta: np.ndarray, u: np.ndarray, rates: np.ndarray) -> None:
+        """One more."""
+        assert begin.data is not None
         small, Xi = begin.small[0], view.Xi[0, a].reshape(view.Xi.shape[2], -1)
         c = np.zeros(Xi.shape[0]) if view.c is None else view.c[0, a]
         self.scalars.append((c.max(), view.memorization[0, a][small].min(initial=np.inf)))
-        if rates is not None and begin.data is not None:
-            self.windows.append(look(begin.data, Xi, c, view.ell[0, a], theta[0, a], u[0, a], rates))
+        self.windows.append(look(begin.data, Xi, c, view.ell[0, a], theta[0, a], u[0, a], rates))
 
-    def seen(self) -> Seen:
-        """All of them."""
+    def seen(self, taken: int) -> Seen:
+        """All of them; the first ``taken`` took a step."""
         c, memorization = np.array(self.scalars).T
-        return Seen(join(self.windows) if self.windows else None, c, memorization)
+        return Seen(first(join(self.windows), taken) if taken else None, c, memorization)

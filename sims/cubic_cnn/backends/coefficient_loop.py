@@ -27,10 +27,10 @@ from lemmascope.sims.cubic_cnn.backends.loops import (
     take_step,
 )
 from lemmascope.sims.cubic_cnn.backends.machine_code import njit
-from lemmascope.sims.cubic_cnn.backends.seen import Maxima, see_fourths, see_member, see_norms, see_row
+from lemmascope.sims.cubic_cnn.backends.seen import Maxima, see_member, see_norms, see_row, see_samples
 from lemmascope.sims.cubic_cnn.backends.tiles import ROWS, barrier, narrow_tile, outer_tile
 
-BUILT_ON = "f60cbff505df"  # of loops.py, seen.py and tiles.py; see there
+BUILT_ON = "1da9955c8771"  # of loops.py, seen.py and tiles.py; see there
 
 
 class CoefficientData(NamedTuple):
@@ -165,14 +165,15 @@ def coefficient_loop(
             _complete_Xi(w, data.Xi_0, a, low, high)
             if traced:
                 w.peak_bits[member, a] = largest(w.Xi_bits[a * m : (a + 1) * m], low, high)
-            if certified:
-                see_fourths(w.Xi[a * m : (a + 1) * m, low:high], seen.fourth[a, low:high])
         if member == 0 and has_feature:
             _coefficients_c(w, data, n)
         barrier(w.sync, team)
         samples(w, m, Q, A, i_0, i_1, traced, room)
         if certified:
             see_norms(seen, w.theta, w.u, member, team, n)
+            for a in range(A):
+                rows, mine = slice(a * m, (a + 1) * m), slice(i_0 * Q, i_1 * Q)
+                see_samples(seen, w.Xi[rows, mine], a, Q, w.ell[a, i_0:i_1], w.cubed, w.c[rows], i_0, i_0 * Q)
         barrier(w.sync, team)
         keep = kept < record.size and record[kept] == t
         step = rates[t - start] if rates.shape[0] > 1 else rates[0]
@@ -201,14 +202,7 @@ def coefficient_loop(
                     )
             for row in range(a * m, (a + 1) * m):
                 if certified:
-                    here = slice(low, high)
-                    see_row(
-                        w.Xi[row, here],
-                        w.pull[a, here],
-                        seen.rise[row, here],
-                        seen.fall[row, here],
-                        seen.top[row, here],
-                    )
+                    see_row(seen, w.Xi[row, low:high], w.pull[a, low:high], a, row - a * m, row, low)
                 if keep or decays or step[a, 3] != 0:
                     _pulled(w, a, row, low, high, g)
                 if keep:

@@ -260,7 +260,7 @@ class CompiledKernel:
         if data is None:
             return seen.nothing()
         columns = _up(self.n, self.wide) + self.wide
-        return seen.nothing_yet(self.begin.count, self.m, columns, steps, data.x, data.strength)
+        return seen.nothing_yet(self.begin.count, self.m, columns, steps, data)
 
     def _seen(self, maxima: Any, rates: np.ndarray, taken: int) -> list[Seen] | None:
         """Of each optimizer; the first ``taken`` iterations took a step."""
@@ -297,6 +297,7 @@ def _window(data: Data, maxima: Any, a: int, rows: slice, n: int, rates: np.ndar
         u=np.sqrt(maxima.buffer[rows].sum()),
         u_b=np.sqrt((tails[:, 2] ** 2).sum()),
         u_a=tails[:, 3].max(),
+        lent=maxima.scalars[a, : len(rates), 7],
         signal=signal,
         signal_down=down,
         pull_signal=upward(9 * sixth),

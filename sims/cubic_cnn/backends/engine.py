@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from lemmascope.sims.cubic_cnn.backends.kernel import Watched
+from lemmascope.theory.cubic_cnn.certificate.curvature import Ball
 from lemmascope.theory.cubic_cnn.model import View
 
 Array = Any
@@ -28,11 +29,13 @@ class Recorded:
         theta: the state.
         grad: the gradient that the step uses.
         view: what is seen of the state.
+        balls: where the exact states are, of S = 1; None where that is not asked for.
     """
 
     theta: Array
     grad: Array
     view: View
+    balls: list[Ball] | None = None
 
 
 class Engine(Protocol):

@@ -1,12 +1,12 @@
 r"""What a certificate sees of the iterations of a call, kept by the compiled loops while they run.
 
-Entrywise maxima, whose bounds are formed once a window (`theory.cubic_cnn.certificate.window`), and seven scalars an
+Entrywise maxima, whose bounds are formed once a window (`theory.cubic_cnn.certificate.window`), and eight scalars an
 iteration. Every number may be a few roundings off; their users round up.
 """
 
 from __future__ import annotations
 
-__all__ = ["SCALARS", "Maxima", "nothing", "nothing_yet", "see_fourths", "see_member", "see_norms", "see_row"]
+__all__ = ["SCALARS", "Maxima", "nothing", "nothing_yet", "see_member", "see_norms", "see_row", "see_samples"]
 
 import math
 from typing import Any, NamedTuple
@@ -14,10 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lemmascope.sims.cubic_cnn.backends.machine_code import njit
+from lemmascope.theory.cubic_cnn.certificate.data import Data
+from lemmascope.theory.cubic_cnn.certificate.relief import FLOOR
 
-SCALARS = ("signal", "signal_down", "pull_signal", "pull_noise", "pull_trace", "c_max", "memorization_min")
+SCALARS = ("signal", "signal_down", "pull_signal", "pull_noise", "pull_trace", "c_max", "memorization_min", "lent")
 """Of one iteration: max_r ± 6c_r (1/N) Σ ℓ s³, or 0; with w_i = ℓ_i(1 − ℓ_i)/N, Σ_i w_i s_i⁶ Σ_r c_r⁴,
-max_k w_i Σ_r Ξ_kr⁴ and Σ_i w_i (Σ_j ‖Ξ_ij²‖‖x_ij‖)²; max_r c_r; min of y_i Σ Ξ³ over the small-margin samples."""
+max_k w_i Σ_r Ξ_kr⁴ and Σ_i w_i (Σ_j ‖Ξ_ij²‖‖x_ij‖)²; max_r c_r; min of y_i Σ Ξ³ over the small-margin samples; and
+what relief costs along w* (`theory.cubic_cnn.certificate.relief`)."""
 
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 
@@ -25,52 +28,105 @@ FAST = {"reassoc", "contract", "nsz", "arcp"}
 class Maxima(NamedTuple):
     """Arrays of a unit: A optimizers, R = A m rows, N samples, n patches; all empty where nothing is to be seen."""
 
-    rise: Any  # (R, columns) max (6/N) ℓ_i (y_i Ξ)⁺ …
-    fall: Any  # (R, columns) … and (6/N) ℓ_i (y_i Ξ)⁻
+    rise: Any  # (R, columns) max (6/N) ℓ_i y_i Ξ less what the positive part takes from it
+    fall: Any  # (R, columns) max (6/N) ℓ_i (y_i Ξ)⁻
     top: Any  # (R, columns) max |Ξ|
     fourth: Any  # (A, columns) Σ_r Ξ⁴, now
+    star: Any  # (A, columns) the row of a sample's largest |Ξ| where the column has it, else −1, now
+    relief: Any  # (2, A, columns) by how much D is smaller there, over Ξ⁴, and larger elsewhere, over Ξ²
+    costs: Any  # (A, N) what a sample's relief costs along w*
     rows: Any  # (R,) max ‖θ_r‖²
     buffer: Any  # (R,) max ‖u_r‖²
     tails: Any  # (R, 4) max |b|, |a| and those of their buffers, in coefficient space
     c: Any  # (R,) max |c|
     ell: Any  # (A, N) max ℓ
-    scalars: Any  # (A, steps, 7) `SCALARS`
+    scalars: Any  # (A, steps, 8) `SCALARS`
     x: Any  # (n,) ‖x_k‖
     sixth: Any  # (N,) s_i⁶
+    lends: Any  # (N,) 1 of the samples that lend, else 0
 
 
 def nothing() -> Maxima:
     """Of a run without a certificate."""
-    shapes = [(0, 0)] * 4 + [(0,)] * 2 + [(0, 0), (0,), (0, 0), (0, 0, 0), (0,), (0,)]
-    return Maxima(*map(np.zeros, shapes))
+    shapes = [(0, 0)] * 4 + [(0, 0, 0), (0, 0), (0,), (0,), (0, 0), (0,), (0, 0), (0, 0, 0), (0,), (0,), (0,)]
+    arrays = [np.zeros(shape) for shape in shapes]
+    return Maxima(*arrays[:4], np.zeros((0, 0), np.int64), *arrays[4:])
 
 
-def nothing_yet(A: int, m: int, columns: int, steps: int, x: np.ndarray, strength: np.ndarray) -> Maxima:
+def nothing_yet(A: int, m: int, columns: int, steps: int, data: Data) -> Maxima:
     """Of a call of so many steps, at its beginning."""
-    R, N = A * m, strength.size
-    shapes = [(R, columns)] * 3 + [(A, columns), (R,), (R,), (R, 4), (R,), (A, N), (A, steps, len(SCALARS))]
-    return Maxima(*map(np.zeros, shapes), x, strength**6)
+    R, N = A * m, data.y.size
+    return Maxima(
+        rise=np.full((R, columns), -np.inf),
+        fall=np.zeros((R, columns)),
+        top=np.zeros((R, columns)),
+        fourth=np.zeros((A, columns)),
+        star=np.full((A, columns), -1),
+        relief=np.zeros((2, A, columns)),
+        costs=np.zeros((A, N)),
+        rows=np.zeros(R),
+        buffer=np.zeros(R),
+        tails=np.zeros((R, 4)),
+        c=np.zeros(R),
+        ell=np.zeros((A, N)),
+        scalars=np.zeros((A, steps, len(SCALARS))),
+        x=data.x,
+        sixth=data.strength**6,
+        lends=data.lends,
+    )
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def see_row(Xi: np.ndarray, pull: np.ndarray, rise: np.ndarray, fall: np.ndarray, top: np.ndarray) -> None:
-    """One neuron's Ξ, on some columns; pull is −(3/N) y ℓ of each."""
+def see_row(seen: Maxima, Xi: np.ndarray, pull: np.ndarray, a: int, r: int, row: int, low: int) -> None:
+    """Neuron r of optimizer a, which is ``row`` of all, on the columns from ``low`` on; pull is −(3/N) y ℓ of each."""
+    high = low + Xi.size
+    rise, fall, top = seen.rise[row, low:high], seen.fall[row, low:high], seen.top[row, low:high]
+    star, less, more = seen.star[a, low:high], seen.relief[0, a, low:high], seen.relief[1, a, low:high]
     for k in range(Xi.size):
-        x, force = abs(Xi[k]), -2 * pull[k] * Xi[k]
-        rise[k] = force if force > rise[k] else rise[k]
+        x, force, square = abs(Xi[k]), -2 * pull[k] * Xi[k], Xi[k] * Xi[k]
+        left = force + (-less[k] * square * square if star[k] == r else more[k] * square)
+        rise[k] = left if left > rise[k] else rise[k]
         fall[k] = -force if -force > fall[k] else fall[k]
         top[k] = x if x > top[k] else top[k]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def see_fourths(Xi: np.ndarray, out: np.ndarray) -> None:
-    """Σ_r Ξ⁴ of some columns, from all rows of one optimizer."""
-    out[:] = 0
-    for r in range(Xi.shape[0]):
-        row = Xi[r]
-        for k in range(out.size):
-            square = row[k] * row[k]
-            out[k] += square * square
+def see_samples(
+    seen: Maxima, Xi: np.ndarray, a: int, Q: int, ell: np.ndarray, cubed: np.ndarray, c: np.ndarray, low: int, at: int
+) -> None:
+    """Relief and Σ_r Ξ⁴ of some samples, from all rows Xi (m, samples Q) of optimizer a.
+
+    Args:
+        seen, a: what is seen, of which optimizer.
+        Xi: (m, samples Q). Q: patches of a sample. ell: (samples,).
+        cubed: (N,). c: (m,). low: the first sample. at: the first column of Xi.
+    """
+    quartic, N = 0.0, cubed.size
+    for r in range(c.size):
+        quartic += c[r] ** 4
+    for s in range(ell.size):
+        i, best, row, column, total = low + s, 0.0, -1, -1, 0.0
+        for j in range(Q):
+            k = s * Q + j
+            fourth = 0.0
+            for r in range(Xi.shape[0]):
+                square = float(Xi[r, k]) * float(Xi[r, k])
+                fourth += square * square
+                total += square
+                if square > best:
+                    best, row, column = square, r, k
+            seen.fourth[a, at + k] = fourth
+            seen.star[a, at + k] = -1
+        signal = abs(cubed[i]) * math.sqrt(quartic)
+        # The largest square may leave a rounding behind; the floor is more.
+        T, weight = max(total - best, 0.0) + signal + FLOOR * best, ell[s] * (1 - ell[s]) / N
+        theta = math.sqrt(T / best) if seen.lends[i] > 0 and best > T else 1.0
+        others = 9 * weight * (1 / theta - 1) * T
+        for j in range(Q):
+            seen.relief[0, a, at + s * Q + j], seen.relief[1, a, at + s * Q + j] = 9 * weight * (1 - theta), others
+        if column >= 0:
+            seen.star[a, at + column] = row
+        seen.costs[a, i] = 2 * others * signal
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
@@ -132,9 +188,11 @@ def see_member(
         for j in range(tail.shape[1] if tail.shape[0] > 0 else 0):
             seen.tails[row, j] = max(seen.tails[row, j], abs(tail[row, j]))
             seen.tails[row, 2 + j] = max(seen.tails[row, 2 + j], abs(tail_u[row, j]))
+    lent = 0.0
     for i in range(N):
+        lent += seen.costs[a, i]
         seen.ell[a, i] = max(seen.ell[a, i], ell[i])
         if small[i]:
             lowest = min(lowest, memorization[i])
     out[4], out[3], out[2] = out[3] / N, out[2] / N, out[1] / N * quartic
-    out[0], out[1], out[5], out[6] = signal, down, highest, lowest
+    out[0], out[1], out[5], out[6], out[7] = signal, down, highest, lowest, lent

@@ -6,12 +6,13 @@ __all__ = ["KernelEngine", "constant", "rates_of"]
 
 import time
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 
 from lemmascope.sims.cubic_cnn.backends.engine import Interrupted, Recorded
 from lemmascope.sims.cubic_cnn.backends.kernel import Kernel, Watched
+from lemmascope.sims.cubic_cnn.certificate.witness import Witness
 from lemmascope.sims.cubic_cnn.plan import Plan
 from lemmascope.theory.cubic_cnn.model import System, View
 from lemmascope.theory.errors import InputError
@@ -57,10 +58,20 @@ class KernelEngine:
         kernel: the same system in flight.
         optimizers: A of them, each with a recursion.
         seeds: S.
+        witness: carries the certificates (S = 1), or None.
     """
 
-    def __init__(self, plan: Plan, system: System, kernel: Kernel, optimizers: list[Optimizer], seeds: int) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        system: System,
+        kernel: Kernel,
+        optimizers: list[Optimizer],
+        seeds: int,
+        witness: Witness | None = None,
+    ) -> None:
         self.plan, self.system, self.kernel, self.optimizers, self.seeds = plan, system, kernel, optimizers, seeds
+        self.witness = witness
         self.traces: list[np.ndarray] = []
 
     def run(self) -> Iterator[Recorded]:
@@ -69,16 +80,19 @@ class KernelEngine:
         last = int(times[-1])
         initial = self.system.initial(len(self.optimizers))
         kept = max(1, KEPT_BYTES // (2 * initial.size * np.dtype(plan.dtype).itemsize))
-        start, steps = 0, 8
+        start, steps, witness = 0, 8, self.witness
+        waiting: list[tuple[int, Recorded]] = []
         unchanging = all(map(constant, self.optimizers))
         rates = rates_of(self.optimizers, 0, 1) if unchanging else None
         while start <= last:
             if plan.stop.is_set():
                 raise Interrupted
-            stop = min(last + 1, start + steps)
+            stop = min(last + 1 if witness is None else witness.end, start + steps)
             inside = times[(times >= start) & (times < stop)]
             if len(inside) > kept:
-                stop, inside = int(inside[kept]), inside[:kept]
+                stop = int(inside[kept])
+            stop += stop == last  # the last iteration is no call of its own
+            inside = times[(times >= start) & (times < stop)]
             began = time.perf_counter()
             states = self.kernel.advance(
                 start, stop, rates_of(self.optimizers, start, stop) if rates is None else rates, inside
@@ -87,10 +101,18 @@ class KernelEngine:
             steps = int(min(max(1, SECONDS / max(each, 1e-9)), 4 * steps, 100_000))
             if states.trace is not None:
                 self.traces.append(states.trace)
-            for k in range(len(inside)):
-                yield Recorded(states.theta[k], states.grad[k], self._view(states.theta[k]))
+            for k, t in enumerate(inside.tolist()):
+                waiting.append((t, Recorded(states.theta[k], states.grad[k], self._view(states.theta[k]))))
+            if witness is not None:
+                witness.add(states.seen or [], stop, self.kernel.watched().diverged_at[0] >= 0)
+            known = stop if witness is None else witness.known
+            yield from (self._with_balls(t, one) for t, one in waiting if t < known)
+            waiting = [(t, one) for t, one in waiting if t >= known]
             plan.tick((min(stop, last) - start) * self.seeds * len(self.optimizers))
             start = stop
+
+    def _with_balls(self, t: int, one: Recorded) -> Recorded:
+        return one if self.witness is None else replace(one, balls=self.witness.balls(t))
 
     def _view(self, theta: np.ndarray) -> View:
         """The view of a recorded state, one optimizer at a time: its bits do not depend on its neighbours."""

@@ -30,10 +30,10 @@ from lemmascope.sims.cubic_cnn.backends.loops import (
     take_step,
 )
 from lemmascope.sims.cubic_cnn.backends.machine_code import njit
-from lemmascope.sims.cubic_cnn.backends.seen import Maxima, see_fourths, see_member, see_norms, see_row
+from lemmascope.sims.cubic_cnn.backends.seen import Maxima, see_member, see_norms, see_row, see_samples
 from lemmascope.sims.cubic_cnn.backends.tiles import ROWS, VECTOR, barrier, dot_tile, outer_tile
 
-BUILT_ON = "f60cbff505df"  # of loops.py, seen.py and tiles.py; see there
+BUILT_ON = "1da9955c8771"  # of loops.py, seen.py and tiles.py; see there
 SAMPLES = 32  # rows of X in a block, so that a block and the weights fit a second-level cache
 SPAN = 6144  # bytes of a row in a tile of dot products, so that the tile's rows of W stay in a first-level cache
 
@@ -91,11 +91,12 @@ def _weight_samples(
                 line, out = z[r], p[r]
                 for k in range(rows):
                     out[k] = pull[k] * line[k] * line[k]
-                if seen.rows.size > 0:
-                    here = slice(base, base + rows)
-                    see_row(line[:rows], pull, seen.rise[r, here], seen.fall[r, here], seen.top[r, here])
-            if seen.rows.size > 0:
-                see_fourths(z[a * m : (a + 1) * m, :rows], seen.fourth[a, base : base + rows])
+        if seen.rows.size > 0:
+            for a in range(A):
+                own = slice(a * m, (a + 1) * m)
+                see_samples(seen, z[own, :rows], a, Q, w.ell[a, i:i_end], w.cubed, w.c[own], i, base)
+                for r in range(a * m, (a + 1) * m):
+                    see_row(seen, z[r, :rows], w.pull[a, base : base + rows], a, r - a * m, r, base)
         here, ahead = base * columns, (base + rows) * columns
         pace = max(1, wide * ROWS // R)
         for column in range(0, columns, wide):

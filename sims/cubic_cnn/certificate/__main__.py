@@ -10,6 +10,8 @@ import math
 import sys
 from typing import Any
 
+import numpy as np
+
 from lemmascope.sims.cubic_cnn.certificate import balls
 from lemmascope.sims.cubic_cnn.certificate.enclosures import enclosures
 from lemmascope.sims.cubic_cnn.certificate.problem import certifiable
@@ -24,14 +26,18 @@ SHARE = (0.01, 0.1, 0.25, 0.5, 0.75, 1.0)
 
 def _headline(last: int, seed: int) -> None:
     problem = certifiable(LawProblem(HEADLINE).draw(streams(0, "headline", seed)))
+    few = np.asarray(problem.projection.small)
+    groups = {"large": ~few, "small": few}
     runs: dict[str, Any] = {"GD": GD(0.1), "GD+M": MomentumAverage(0.1, 0.999)}
     for name, optimizer in runs.items():
         times = [max(1, round(share * last)) for share in SHARE]
         found = follow(problem, optimizer, last, keep=times)
         print(f"{name}: t, radius, across w*, −λ_min ≤, max c in, test accuracy (large, small) in")
         for t in times:
-            known = enclosures(problem, found, t, HEADLINE)
-            c, large, small = (known[key] for key in ("c_max", "test_accuracy_large", "test_accuracy_small"))
+            view, theta = found.views[t], found.states[t][0]
+            gram = problem.system.perpendicular_gram(theta[None, None], view)[0, 0]
+            known = enclosures(problem.data, view, theta, found.ball(t), groups, HEADLINE, gram)
+            c, (large, small) = known["c"].max(axis=0), known["test_accuracy"]
             print(
                 f"{t:7d} {found.radius[t]:8.1e} {found.noise[t]:8.1e} {found.down[t - 1]:7.4f} "
                 f"[{c[0]:.12g}, {c[1]:.12g}] [{large[0]:.6f}, {large[1]:.6f}] [{small[0]:.6f}, {small[1]:.6f}]"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["MOST", "Carried", "Passage", "window_end"]
+__all__ = ["MOST", "Carried", "Passage"]
 
 import math
 from dataclasses import dataclass
@@ -10,22 +10,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from lemmascope.sims.cubic_cnn.certificate.scan import WIDER, scan
-from lemmascope.theory.cubic_cnn.certificate.curvature import Ball, Curvature, curvature
+from lemmascope.theory.cubic_cnn.certificate.curvature import Ball, Curvature, curvature, gain
 from lemmascope.theory.cubic_cnn.certificate.data import Data
 from lemmascope.theory.cubic_cnn.certificate.radius import Norms, norms, steps
-from lemmascope.theory.cubic_cnn.certificate.residual import Residual, errors, residual
+from lemmascope.theory.cubic_cnn.certificate.residual import Errors, Residual, errors, residual
 from lemmascope.theory.cubic_cnn.certificate.rounding import upward
 from lemmascope.theory.cubic_cnn.certificate.window import Window
 
 PART, MOST = 8, 2000
-"""Iterations of a window: this part of those that went before, but one or more, and not too many."""
+"""Iterations of a window: this part of those that went before, but one or more, and not too many …"""
+
+GROWTH = 0.25
+"""… and not more than let the distance grow by this part, at the curvature of the last one."""
 
 GUESSES = 8
-
-
-def window_end(begin: int, most: int = MOST) -> int:
-    """Where a window ends that begins there."""
-    return begin + min(most, max(1, begin // PART))
 
 
 @dataclass(frozen=True)
@@ -35,12 +33,14 @@ class Passage:
     Attributes:
         radii: (R + 1, 3) distances before, between and after its steps, from above: of the whole, of the part along
             w* and of that across; infinite where not known.
-        bent: the curvature in balls that hold them all, or None. rho: what rounding added.
+        wrong: the errors of the view. rho: what rounding added. bent: the curvature in balls that hold them all, or
+            None.
     """
 
     radii: np.ndarray
-    bent: Curvature | None
+    wrong: Errors
     rho: Residual
+    bent: Curvature | None = None
 
 
 @dataclass
@@ -87,6 +87,7 @@ class Carried:
         self.data, self.sharp, self.inflate = data, sharp, inflate
         known, theta, u = norms(tuple(rates), rates), np.full(3, start), np.zeros(3)
         self.now = _Distance(known, known.of(u[:, None], theta[:, None]), u, theta)
+        self.pace = MOST
 
     @property
     def theta(self) -> np.ndarray:
@@ -97,6 +98,10 @@ class Carried:
     def certain(self) -> bool:
         """Whether it is known."""
         return math.isfinite(self.now.theta[0])
+
+    def window(self, begin: int, most: int = MOST) -> int:
+        """How many iterations the window should have that begins there."""
+        return max(1, min(most, begin // PART, self.pace))
 
     def lose(self) -> None:
         """Know nothing from here on."""
@@ -127,11 +132,13 @@ class Carried:
             most = radii[:-1].max(axis=0)
             if not self.inflate or bool(np.all(most <= guess)):
                 self.now = _Distance(now.norms, size, u, theta)
-                return Passage(radii, bent, rho)
+                down = float(np.maximum(bent.down_signal, bent.down_noise).max()) - data.lam
+                self.pace = MOST if down * gain(rates) * MOST < GROWTH else int(GROWTH / (down * gain(rates)))
+                return Passage(radii, wrong, rho, bent)
             if not np.all(np.isfinite(most)):
                 break
             guess = 2 * np.maximum(guess, most)
         radii = np.full((len(rates) + 1, 3), math.inf)
         radii[0] = now.theta
         self.lose()
-        return Passage(radii, None, rho)
+        return Passage(radii, wrong, rho)

@@ -5,39 +5,63 @@ from __future__ import annotations
 __all__ = ["enclosures"]
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from lemmascope.sims.cubic_cnn.certificate.problem import Certifiable
-from lemmascope.sims.cubic_cnn.certificate.reference import Followed
 from lemmascope.theory.cubic_cnn.certificate.accuracy import accuracy, gram_error
-from lemmascope.theory.cubic_cnn.certificate.quantities import Interval, enclose, signal_sum
+from lemmascope.theory.cubic_cnn.certificate.curvature import Ball, movement
+from lemmascope.theory.cubic_cnn.certificate.data import Data
+from lemmascope.theory.cubic_cnn.certificate.quantities import QUANTITIES, coefficients, enclose, signal_sum
 from lemmascope.theory.cubic_cnn.certificate.residual import errors
 from lemmascope.theory.cubic_cnn.certificate.window import look
+from lemmascope.theory.cubic_cnn.model import View
 from lemmascope.theory.cubic_cnn.parameters import Parameters
 
+Array = Any
 
-def enclosures(problem: Certifiable, followed: Followed, t: int, parameters: Parameters) -> dict[str, Interval]:
-    """Intervals of an iteration that was kept, for data of the law.
+
+def enclosures(
+    data: Data,
+    view: View,
+    theta: np.ndarray,
+    ball: Ball,
+    groups: Mapping[str, np.ndarray],
+    law: Parameters | None = None,
+    gram: np.ndarray | None = None,
+) -> dict[str, np.ndarray]:
+    """Intervals of one iteration of one optimizer, low and high along the last axis.
+
+    Args:
+        data: the seed's problem.
+        view, theta: the computed state (m, width) and its view (S = A = 1).
+        ball: where the exact state is.
+        groups: masks (N,) by name: "large" and "small", or "all".
+        law, gram: parameters and `perpendicular_gram` (m, m), for the test accuracy.
 
     Returns:
-        c_max; nu, loss, memorization_min, Xi_abs_max, train_accuracy and test_accuracy, each with "_large" or "_small"
-        behind it. Nothing is known, and the intervals say so, where the radius is infinite.
+        ``c`` (m, 2); ``Xi_abs_max``, ``memorization_min``, ``nu``, ``loss``, ``train_accuracy`` and, with a law,
+        ``test_accuracy`` (groups, 2). Infinite, or all of [0, 1], where the radius is.
     """
-    data, view, (theta, u) = problem.data, followed.views[t], followed.states[t]
-    Xi = view.Xi[0, 0].reshape(view.Xi.shape[2], -1)
-    at = look(data, Xi, view.c[0, 0], view.ell[0, 0], theta, u, np.zeros(4))  # type: ignore[index]
-    ball, small = followed.ball(t), np.asarray(problem.projection.small)
-    gram = problem.system.perpendicular_gram(theta[None, None], view)[0, 0]
-    found: dict[str, Interval] = {}
-    for name, group, strength in (("large", ~small, parameters.alpha), ("small", small, parameters.beta)):
-        unknown = not math.isfinite(ball.whole)
-        parts = {} if unknown else enclose(data, view, at, ball, group)
-        if unknown:
-            found |= {"c_max": (-math.inf, math.inf), f"test_accuracy_{name}": (0.0, 1.0)}
-            continue
-        off = gram_error(data, at, errors(data, at), ball.whole)
-        A = signal_sum(data, view.c[0, 0], at, ball, strength)  # type: ignore[index]
-        parts["test_accuracy"] = accuracy(gram, off, A, parameters.sigma, parameters.P - 1)
-        found |= {key if key == "c_max" else f"{key}_{name}": value for key, value in parts.items()}
-    return found
+    m = view.Xi.shape[2]
+    feature = view.c is not None
+    if not math.isfinite(ball.whole):
+        nothing = {name: np.tile([-math.inf, math.inf], (len(groups), 1)) for name in QUANTITIES}
+        nothing |= {"train_accuracy": np.tile([0.0, 1.0], (len(groups), 1))}
+        nothing |= {"c": np.tile([-math.inf, math.inf], (m, 1))} if feature else {}
+        return nothing | ({"test_accuracy": np.tile([0.0, 1.0], (len(groups), 1))} if law is not None else {})
+    c = view.c[0, 0] if view.c is not None else np.zeros(m)
+    at = look(data, view.Xi[0, 0].reshape(m, -1), c, view.ell[0, 0], theta, np.zeros_like(theta), np.zeros(4))
+    wrong = errors(data, at)
+    moved = movement(data, at, wrong, ball)
+    found: dict[str, list[Any]] = {}
+    off = gram_error(data, at, wrong, ball.whole) if law is not None else 0.0
+    for name, group in groups.items():
+        for key, interval in enclose(data, view, at, moved, group).items():
+            found.setdefault(key, []).append(interval)
+        if law is not None:
+            A = signal_sum(c, moved, law.beta if name == "small" else law.alpha)
+            found.setdefault("test_accuracy", []).append(accuracy(gram, off, A, law.sigma, law.P - 1))
+    result = {key: np.array(intervals) for key, intervals in found.items()}
+    return result | ({"c": np.stack(coefficients(c, moved), axis=-1)} if feature else {})

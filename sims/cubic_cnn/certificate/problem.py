@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Certifiable", "certifiable"]
+__all__ = ["Certifiable", "certifiable", "data_of"]
 
 from dataclasses import dataclass
 
@@ -25,19 +25,27 @@ class Certifiable:
     projection: Projection
 
 
+def data_of(drawn: Drawn, lam: float, *, in_weights: bool) -> Data:
+    """What is known of a seed's numbers.
+
+    Raises:
+        InputError: weight space of a draw without samples; of one, K that is no Gram matrix.
+    """
+    found = drawn.projection()
+    if drawn.sample is not None and drawn.W_0 is not None:
+        return of_sample(drawn.sample, drawn.W_0, found, lam, in_weights)
+    if in_weights:
+        raise InputError("in_weights", in_weights, "the exact law draws no samples")
+    return of_projection(found, lam)
+
+
 def certifiable(drawn: Drawn, lam: float = 0.0, *, in_weights: bool = False) -> Certifiable:
     """One seed in coefficient or in weight space, in double precision.
 
     Raises:
         InputError: weight space of a draw without samples; of one, K that is no Gram matrix.
     """
-    found = drawn.projection()
-    if drawn.sample is None or drawn.W_0 is None:
-        if in_weights:
-            raise InputError("in_weights", in_weights, "the exact law draws no samples")
-        data = of_projection(found, lam)
-    else:
-        data = of_sample(drawn.sample, drawn.W_0, found, lam, in_weights)
+    found, data = drawn.projection(), data_of(drawn, lam, in_weights=in_weights)
     system: CoefficientSystem | WeightSystem
     if in_weights:
         assert drawn.sample is not None

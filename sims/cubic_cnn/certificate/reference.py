@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from lemmascope.sims.cubic_cnn.certificate.carry import MOST, Carried, Passage, window_end
+from lemmascope.sims.cubic_cnn.certificate.carry import MOST, Carried, Passage
 from lemmascope.sims.cubic_cnn.certificate.problem import Certifiable
 from lemmascope.theory.cubic_cnn.certificate.curvature import Ball
 from lemmascope.theory.cubic_cnn.certificate.data import Data
@@ -119,8 +119,7 @@ def follow(
             theta, u = _step(theta, u, grad, rates)
             if tamper is not None:
                 theta, u = tamper(t, theta, u)
-            changing = t + 1 < last and not np.array_equal(rates, recursion(t + 1))
-            if seen and (t + 1 >= window_end(begin, window) or changing or t == last - 1):
+            if seen and (t + 1 >= begin + distance.window(begin, window) or t == last - 1):
                 found.note(begin, distance.through(join(seen)))
                 begin, seen = t + 1, []
     return found

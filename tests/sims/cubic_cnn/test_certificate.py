@@ -16,8 +16,7 @@ from lemmascope.sims.cubic_cnn.certificate.reference import follow
 from lemmascope.sims.cubic_cnn.problems import Drawn, LawProblem
 from lemmascope.sims.seeds import streams
 from lemmascope.theory.cubic_cnn import law
-from lemmascope.theory.cubic_cnn.certificate.quantities import enclose
-from lemmascope.theory.cubic_cnn.certificate.window import look
+from lemmascope.theory.cubic_cnn.certificate.curvature import Ball
 from lemmascope.theory.cubic_cnn.coefficients import CoefficientSystem
 from lemmascope.theory.cubic_cnn.parameters import HEADLINE, Parameters
 from lemmascope.theory.errors import InputError
@@ -207,10 +206,8 @@ def test_intervals_have_the_exact_quantities():
     followed = follow(problem, optimizer, t, keep=(t,))
     exact = balls.weights(found.sample, found.W_0, optimizer, t, (t,))[t]
     W = np.array([[float(exact[r, j].mid()) for j in range(30)] for r in range(3)])
-    view, (theta, u) = followed.views[t], followed.states[t]
-    at = look(problem.data, view.Xi[0, 0].reshape(3, -1), view.c[0, 0], view.ell[0, 0], theta, u, np.zeros(4))
     small = np.asarray(found.sample.small)
-    intervals = enclose(problem.data, view, at, followed.ball(t), small)
+    intervals = enclosures(problem.data, followed.views[t], followed.states[t][0], followed.ball(t), {"small": small})
     z = np.einsum("rd,npd->rnp", W, found.sample.X)
     margins = found.sample.y * np.sum(z**3, axis=(0, 2))
     expected = {
@@ -220,7 +217,7 @@ def test_intervals_have_the_exact_quantities():
         "train_accuracy": np.mean(margins[small] > 0),
     }
     for name, value in expected.items():
-        low, high = intervals[name]
+        low, high = intervals["c"].max(axis=0) if name == "c_max" else intervals[name][0]
         slack = 1e-13 * abs(value)  # what is expected is rounded too
         assert low - slack <= value <= high + slack, name
         assert high - low < 1e-7, name
@@ -271,9 +268,18 @@ def test_all_that_is_certified_of_an_iteration():
     p = dataclasses.replace(HEADLINE, d=150, N=60, m=6, alpha=4.0, beta=0.2, sigma=2 / math.sqrt(150))
     problem = certifiable(LawProblem(p).draw(streams(0, "learning", 0)))
     followed = follow(problem, MomentumAverage(0.2, 0.998), 1500, keep=(1500,))
-    found = enclosures(problem, followed, 1500, p)
-    assert all(low <= high for low, high in found.values())
-    assert found["test_accuracy_small"][0] > 0.99
-    assert found["c_max"][0] > 1 / p.beta
-    followed.radius[1500] = math.inf
-    assert enclosures(problem, followed, 1500, p)["test_accuracy_small"] == (0.0, 1.0)
+    groups = {"large": ~np.asarray(problem.projection.small), "small": np.asarray(problem.projection.small)}
+    view, theta = followed.views[1500], followed.states[1500][0]
+    gram = problem.system.perpendicular_gram(theta[None, None], view)[0, 0]
+
+    def certified(ball):
+        return enclosures(problem.data, view, theta, ball, groups, p, gram)
+
+    found = certified(followed.ball(1500))
+    assert all(np.all(x[..., 0] <= x[..., 1]) for x in found.values())
+    assert found["test_accuracy"][1, 0] > 0.99
+    assert found["c"][:, 0].max() > 1 / p.beta
+    lost = certified(Ball(math.inf, math.inf, math.inf))
+    assert set(lost) == set(found)
+    assert lost["test_accuracy"].tolist() == [[0, 1], [0, 1]]
+    assert np.all(np.isinf(lost["c"]))

@@ -1,6 +1,7 @@
 """The bounds that a radius is made of, each against what it bounds."""
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -11,7 +12,7 @@ from lemmascope.sims.cubic_cnn.certificate.problem import certifiable
 from lemmascope.sims.cubic_cnn.problems import LawProblem
 from lemmascope.sims.seeds import streams
 from lemmascope.theory.cubic_cnn import quantities
-from lemmascope.theory.cubic_cnn.certificate import accuracy
+from lemmascope.theory.cubic_cnn.certificate import accuracy, relief
 from lemmascope.theory.cubic_cnn.certificate.curvature import Ball, curvature, steepest
 from lemmascope.theory.cubic_cnn.certificate.products import inner_product_error
 from lemmascope.theory.cubic_cnn.certificate.quantities import hitting
@@ -25,9 +26,10 @@ from lemmascope.theory.cubic_cnn.parameters import Parameters
 LAW = Parameters(d=14, N=6, P=3, m=3, alpha=2.0, beta=0.4, mu=0.4, sigma=0.4, sigma_0=0.3)
 
 
-def seen(seed=0, in_weights=True, lam=0.0):
+def seen(seed=0, in_weights=True, lam=0.0, scale=1.0):
     """A problem, its window of one iteration at the initial weights, and these."""
-    found = LawProblem(LAW).draw(streams(0, "bounds", seed))
+    law = replace(LAW, sigma_0=scale * LAW.sigma_0)
+    found = LawProblem(law).draw(streams(0, "bounds", seed))
     problem = certifiable(found, lam, in_weights=in_weights)
     theta = problem.system.initial(1)
     view, _ = problem.system.evaluate(theta)
@@ -68,8 +70,9 @@ def test_inner_products_are_looked_at_exactly(d):
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("radius", [0.0, 1e-3, 1e-2])
 @pytest.mark.parametrize("in_weights", [False, True])
-def test_the_hessian_in_a_ball_is_within_its_bounds(seed, radius, in_weights):
-    found, data, window = seen(seed, in_weights)
+@pytest.mark.parametrize("scale", [1.0, 3.0])
+def test_the_hessian_in_a_ball_is_within_its_bounds(seed, radius, in_weights, scale):
+    found, data, window = seen(seed, in_weights, scale=scale)
     bent = curvature(data, window, errors(data, window), Ball(radius, radius, radius))
     rng = np.random.default_rng(seed)
     w = found.sample.w_star
@@ -99,10 +102,41 @@ def test_a_window_is_bounded_by_its_maxima():
     both = join(windows)
     assert both.rates.shape == (3, 4)
     for window in windows:
-        assert steepest(data, both.rise) >= steepest(data, window.rise) * (1 - 1e-9)
-        true = max(np.linalg.eigvalsh(np.sqrt(D)[:, None] * data.K * np.sqrt(D))[-1] for D in window.rise)
-        assert true <= steepest(data, window.rise) <= 1.02 * true
-        assert steepest(data, window.rise) <= steepest(data, window.rise, sharp=False)
+        assert steepest(data, both.fall) >= steepest(data, window.fall) * (1 - 1e-9)
+        true = max(np.linalg.eigvalsh(np.sqrt(D)[:, None] * data.K * np.sqrt(D))[-1] for D in window.fall)
+        assert true <= steepest(data, window.fall) <= 1.02 * true
+        assert steepest(data, window.fall) <= steepest(data, window.fall, sharp=False)
+
+
+def borrowed(seed):
+    """Matrices on R^(m(n + 1)), ⟨x_k, v_r⟩ and ⟨w*, v_r⟩ as coordinates: D − P, and what `net` says it is below."""
+    rng = np.random.default_rng(seed)
+    m, N, Q = 3, 5, int(rng.integers(1, 3))
+    Xi, c = 0.4 * rng.standard_normal((m, N * Q)), rng.standard_normal(m)
+    Xi[rng.integers(0, m, N), np.arange(N) * Q] += 1.5  # the neuron that memorizes the sample
+    strength, ell = rng.permutation([0.0, 0.3, -0.4, 0.1, 3.0]), rng.uniform(0.1, 0.9, N)
+    rise, weight = rng.standard_normal((m, N * Q)), ell * (1 - ell) / N
+    g = np.zeros((N, m, N * Q + 1))
+    for i in range(N):
+        g[i, :, i * Q : (i + 1) * Q] = 3 * Xi[:, i * Q : (i + 1) * Q] ** 2
+        g[i, :, -1] = 3 * strength[i] ** 3 * c**2
+    flat = g.reshape(N, -1) * relief.lenders(strength)[:, None]
+    left, lent = relief.net(rise, Xi, c, weight, relief.lenders(strength), strength)
+
+    def diagonal(D, along):
+        return np.diag(np.concatenate([D, np.full((m, 1), along)], axis=1).ravel())
+
+    return diagonal(rise, 0) - flat.T @ (weight[:, None] * flat), diagonal(left, lent), left - rise
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_relief_is_below_what_it_is_taken_from(seed):
+    """And a star whose neighbours do not pay for it would not be."""
+    whole, bound, change = borrowed(seed)
+    assert np.linalg.eigvalsh(bound - whole)[0] >= -1e-12
+    assert change.min() < 0
+    unpaid = bound - np.diag(np.concatenate([np.maximum(change, 0), np.zeros((3, 1))], axis=1).ravel())
+    assert np.linalg.eigvalsh(unpaid - whole)[0] < 0
 
 
 def test_too_large_a_ball_is_said_to_be():

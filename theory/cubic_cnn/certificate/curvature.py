@@ -5,16 +5,21 @@ With D_kr = (6/N) y_iℓ_iΞ_kr, v_r = (6c_r/N) Σ_i ℓ_i s_i³ and g_i = ∇(y
     H = −[block r: Xᵀdiag(D_·r)X + v_r w*w*ᵀ] + (1/N) Σ_i ℓ_i(1−ℓ_i) g_i g_iᵀ + λI.
 
 The blocks of different r are orthogonal, and so are w* and the noise, so −λ_min(H) + λ ≤ max_r max(λ_max(XᵀD⁺X),
-v_r⁺), as the second sum is positive semidefinite; λ_max(H) − λ is at most the same of the negative parts, plus that
-sum's norm.
+v_r⁺), as the second sum is positive semidefinite, and with what `relief` takes from D for it; λ_max(H) − λ is at most
+the same of the negative parts, plus that sum's norm.
 
 **In a ball** around the computed state, whose view is off by δΞ, δc, δm, let a difference have the norms e_s along w*
 and e_x across it. Then |ΔΞ_k| ≤ δΞ + ‖x_k‖e_x = r_k, |Δc| ≤ δc + e_s = r_c, and |Δ(y_i f_i)| is at most
 
     Δ_i = δm_i + 3 e_x Σ_j ‖x_j‖‖(|Ξ_j| + r_j)²‖ + 3 e_s |s_i|³‖(|c| + r_c)²‖.
 
-Where Δ_i ≤ 1, ℓ_i and ℓ_i(1 − ℓ_i) grow by a factor of at most 1 + 2Δ_i =: f_i, as their logarithms' derivatives are
-at most 1. So D⁺ ≤ f_i(D̂⁺ + (6/N)ℓ_i r_k), and so on; ‖g_i(W) − g_i(Ŵ)‖ ≤ e sup‖∇²f_i‖.
+There ℓ_i and ℓ_i(1 − ℓ_i) grow by a factor of at most e^Δ_i =: f_i, as their logarithms' derivatives are at most 1.
+So D⁺ ≤ f_i(D̂⁺ + (6/N)ℓ_i r_k), and so on; of d_i = g_i(W) − ĝ_i the norm of Σ w_id_id_iᵀ is at most
+Q‖K‖ max_i w_i (6 max_κ(|Ξ_κ| + r_κ)‖x_κ‖e)² for the noise's part, as the patches of different samples are different,
+and Σ_i w_i (6|s_i|³ max(|c| + r_c) e)² for that along w*.
+
+For any τ in (0, 1), g_ig_iᵀ ⪰ (1 − τ)ĝ_iĝ_iᵀ − d_id_iᵀ/τ, and w_i ≥ ŵ_i(1 − Δ_i): so relief holds in the ball less a
+part ε_i = τ + Δ_i, at the price of twice both norms over τ, which is chosen so that the sum is small.
 
 **Not quite orthogonal.** With |⟨x_k, w*⟩| small, XᵀDX has max D‖Xw*‖² along w* and at most max D‖Xw*‖‖X‖ between; a
 noise part of g_i has at most o = max|⟨x_k, w*⟩|/‖x_k‖ of its length along w*, and a signal patch is y_is_iw* up to
@@ -23,7 +28,7 @@ signal_error. All of it is of the order of rounding, and 0 for the system of (c,
 
 from __future__ import annotations
 
-__all__ = ["Ball", "Curvature", "Movement", "curvature", "movement", "steepest"]
+__all__ = ["Ball", "Curvature", "Movement", "curvature", "gain", "movement", "steepest"]
 
 import math
 from dataclasses import dataclass
@@ -33,7 +38,7 @@ from array_api_compat import array_namespace
 
 from lemmascope.theory.cubic_cnn.certificate.data import Data
 from lemmascope.theory.cubic_cnn.certificate.residual import Errors
-from lemmascope.theory.cubic_cnn.certificate.rounding import eigenvalue_above, gamma, norm, upward
+from lemmascope.theory.cubic_cnn.certificate.rounding import UNIT, eigenvalue_above, gamma, norm, upward
 from lemmascope.theory.cubic_cnn.certificate.window import Window
 
 Array = Any
@@ -42,6 +47,12 @@ FAINT = 2.0**-10
 """Entries of D below this part of what matters are bounded by the norm of K."""
 
 HARMLESS = 2.0**-7
+
+LENDING = (0.0, 0.25, 0.5, 1.0)
+"""Of the largest D‖x‖², above which a sample lends, in turn; nothing is above the last."""
+
+FARTHEST = 16.0
+"""Of a margin's movement in a ball in which anything is bounded."""
 
 
 @dataclass(frozen=True)
@@ -95,21 +106,86 @@ def steepest(data: Data, D: Array, sharp: bool = True, enough: float = 0.0) -> f
         # |fl(A) − A| ≤ γ_6 √D_kD_k' ‖x_k‖‖x_k'‖, whose norm is at most its trace.
         lengths = float(xp.sum(xp.take(row, places) * xp.take(data.x, places) ** 2))
         off = upward(gamma(6) * lengths + float(xp.max(row)) * data.K_error)
-        found = upward(
-            max(eigenvalue_above(0.5 * (A + xp.matrix_transpose(A)), off, quick=True), 0.0) + cut * data.K_norm
-        )
+        rest = cut * data.K_norm
+        hope = (best - off - rest) * (1 - 2.0**-10)
+        above = eigenvalue_above(0.5 * (A + xp.matrix_transpose(A)), off, quick=True, hope=hope)
+        found = upward(max(above, 0.0) + rest)
         best = max(best, min(found, float(crude[r])))
     return min(best, float(xp.max(crude)))
 
 
-def _harmless(rates: Array) -> float:
-    """A curvature that changes a difference by less than a hundredth over a window, so that none need be sharper."""
+def _swayed(
+    data: Data, window: Window, found: Errors, moved: Movement, ball: Ball, factor: Array, of: Array | None = None
+) -> tuple[float, float]:
+    """‖Σ_i w_id_id_iᵀ‖ of both parts of d_i = g_i(W) − ĝ_i, that along w* first; of the samples where ``of`` is 1."""
+    xp = array_namespace(window.Xi)
+    m, N = window.Xi.shape[0], data.y.shape[0]
+    weight = xp.minimum(window.ell * factor, xp.asarray(0.25)) / N * (1.0 if of is None else of)
+    reach = data.x * ball.whole + math.sqrt(m) * xp.max(found.Xi, axis=0)
+    bent = data.of_patches(weight) * (6 * xp.max(window.Xi + moved.Xi, axis=0) * reach) ** 2
+    far = float(xp.max(window.c + moved.c)) * (ball.whole + math.sqrt(m) * float(xp.max(found.c)))
+    along = 36 * far**2 * float(xp.sum(weight * data.strength**6))
+    return upward(along), upward(data.Q * data.K_norm * float(xp.max(bent)))
+
+
+def _relieved(
+    data: Data, window: Window, found: Errors, moved: Movement, ball: Ball, factor: Array
+) -> tuple[Array, float, float]:
+    """D in the ball less what the positive part takes there, ≥ 0; and what its change adds across w*, and along it.
+
+    A sample may keep what it could lend: of some choices the one that looks best.
+    """
+    xp = array_namespace(window.Xi)
+    N = data.y.shape[0]
+    ell, factor_, margins = (data.of_patches(x) for x in (window.ell, factor, moved.margins))
+    D = (6.0 / N) * ell * window.Xi
+    room = (factor_ - 1) * D + factor_ * (6.0 / N) * ell * moved.Xi
+    kept = xp.where(window.rise > 0, window.rise, xp.zeros_like(window.rise))
+    # Roundings of D and of what was taken from it, at most 27w max Ξ⁴ of a sample.
+    most = data.of_patches(_of_samples(window.Xi, N))
+    room = room + 64 * UNIT * (D + 27 / N * xp.minimum(ell, xp.asarray(0.25)) * most**4)
+    steep = _of_samples(D * data.x**2, N)
+    top = float(xp.max(steep))
+    best: tuple[float, tuple[Array, float, float]] | None = None
+    for share in LENDING:
+        lends = data.lends * xp.astype(steep > share * top, steep.dtype)
+        along, across = (2 * part for part in _swayed(data, window, found, moved, ball, factor, lends))
+        tau = min(0.5, max(2.0**-10, math.sqrt(across / top))) if top > 0 else 0.5
+        lent = data.of_patches(lends)
+        less = xp.minimum(tau + margins, xp.asarray(1.0))
+        rise = upward(room + xp.where(lent > 0, kept + less * D, D))
+        looks = float(xp.max(rise * data.x**2)) + across / tau
+        if best is None or looks < best[0]:
+            best = looks, (rise, upward(across / tau), upward(along / tau))
+    assert best is not None
+    return best[1]
+
+
+def _of_samples(x: Array, N: int) -> Array:
+    """(N,) maxima over neurons and patches."""
+    xp = array_namespace(x)
+    return xp.max(xp.reshape(xp.max(x, axis=0), (N, -1)), axis=1)
+
+
+def gain(rates: Array) -> float:
+    """pκ/(1 − γ) + q, at most: what a gradient moves θ by in the end; infinite for γ ≥ 1."""
     memory, kappa, p, q = (rates[:, j] for j in range(4))
     xp = array_namespace(rates)
     if bool(xp.any(memory >= 1)):
-        return 0.0
-    gain = float(xp.max(p * kappa / (1 - memory) + q))
-    return HARMLESS / (rates.shape[0] * gain) if gain > 0 else 0.0
+        return math.inf
+    return float(xp.max(p * kappa / (1 - memory) + q))
+
+
+def _harmless(rates: Array, lam: float) -> tuple[float, float]:
+    """Curvatures down and up that need not be bounded sharper: they change a difference by less than a hundredth over
+    the window; or, up and without a buffer, they shrink it.
+    """
+    whole = gain(rates)
+    if not 0 < whole < math.inf:
+        return 0.0, 0.0
+    little = HARMLESS / (rates.shape[0] * whole)
+    plain = not bool(array_namespace(rates).any(rates[:, 0] * rates[:, 1] * rates[:, 2] > 0))
+    return little, max(little, 0.5 / whole - lam) if plain else little
 
 
 @dataclass(frozen=True)
@@ -151,31 +227,33 @@ def curvature(data: Data, window: Window, found: Errors, ball: Ball, sharp: bool
     if not math.isfinite(ball.whole):
         return nowhere
     moved = movement(data, window, found, ball)
-    if not bool(xp.all(moved.margins <= 1)):  # nor where it is NaN
+    if not bool(xp.all(moved.margins <= FARTHEST)):  # nor where it is NaN
         return nowhere
     wide = 1 + data.unit + data.signal_error
-    Xi, c, size = window.Xi + moved.Xi, window.c + moved.c, xp.abs(data.strength) ** 3
-    factor = 1 + 2 * moved.margins
+    c, size = window.c + moved.c, xp.abs(data.strength) ** 3
+    factor = upward(xp.exp(moved.margins))
     more = (6.0 / N) * data.of_patches(window.ell) * moved.Xi
-    rise, fall = (upward(data.of_patches(factor) * (part + more)) for part in (window.rise, window.fall))
-    # |v_r(W) − v̂_r| ≤ 6(|c| + r_c)(1/N) Σ ℓ|s|³ 2Δ + 6 r_c (1/N) Σ ℓ|s|³
+    fall = upward(data.of_patches(factor) * (window.fall + more))
+    rise, strain, strain_signal = _relieved(data, window, found, moved, ball, factor)
+    # |v_r(W) − v̂_r| ≤ 6(|c| + r_c)(1/N) Σ ℓ|s|³ (f − 1) + 6 r_c (1/N) Σ ℓ|s|³
     moment = window.ell * size / N
-    swing = 6 * float(xp.max(c)) * float(xp.sum(moment * (2 * moved.margins + found.ell + 4 * data.signal_error)))
+    swing = 6 * float(xp.max(c)) * float(xp.sum(moment * (factor - 1 + found.ell + 4 * data.signal_error)))
     swing = swing + 6 * float(xp.max(moved.c)) * float(xp.sum(moment))
     signal, signal_down = wide * (window.signal + swing), wide * (window.signal_down + swing)
-    slope, hollow = (steepest(data, part, sharp, _harmless(window.rates)) for part in (rise, fall))
+    signal = signal + wide * window.lent + strain + strain_signal
+    enough = _harmless(window.rates, data.lam)
+    slope, hollow = (steepest(data, part, sharp, few) for part, few in zip((rise, fall), enough, strict=True))
     slip, steep = norm(data.along), max(float(xp.max(rise)), float(xp.max(fall)))
     # XᵀDX along w*, and between w* and its complement.
     touch, between = steep * slip * slip, steep * slip * math.sqrt(data.K_norm)
-    turn = 6 * (float(xp.max(data.by_sample(xp.max(Xi, axis=0) * data.x**2))) + float(xp.max(size)) * wide * norm(c))
-    away = wide * ball.whole + float(xp.max(xp.sqrt(xp.sum(found.Xi**2, axis=0)) / data.x)) + norm(found.c)
     # Noise has at most the part o of its length along w*, and signal patches signal_error across it.
     o = slip / float(xp.min(data.x)) + data.signal_error
-    loose = 0.5 * turn * away
     most = float(xp.max(factor))
-    along, across = (xp.sqrt(pull * most) * wide + loose for pull in (window.pull_signal, window.pull_noise))
+    pulls = zip((window.pull_signal, window.pull_noise), _swayed(data, window, found, moved, ball, factor), strict=True)
+    along, across = (xp.sqrt(pull * most) * wide + math.sqrt(sway) for pull, sway in pulls)
     along, across = along + o * across, across + o * along
     between = between + 4 * data.signal_error * (signal + signal_down)
+    strain = strain + data.signal_error * float(xp.max(window.lent))
     return Curvature(
         up=upward(
             xp.maximum(signal_down + touch, xp.asarray(hollow))
@@ -186,7 +264,7 @@ def curvature(data: Data, window: Window, found: Errors, ball: Ball, sharp: bool
         ),
         down_signal=upward(signal + touch + between),
         up_signal=upward(signal_down + touch + along**2),
-        down_noise=upward(xp.asarray(slope) + between + xp.zeros_like(signal)),
+        down_noise=upward(xp.asarray(slope + strain) + between + xp.zeros_like(signal)),
         up_noise=upward(xp.asarray(hollow) + between + across**2),
         coupling=upward(along * across + between),
     )

@@ -14,11 +14,13 @@ __all__ = ["Data", "of_projection", "of_sample"]
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from array_api_compat import array_namespace
 
 from lemmascope.theory.cubic_cnn.certificate.products import inner_product_error
+from lemmascope.theory.cubic_cnn.certificate.relief import lenders
 from lemmascope.theory.cubic_cnn.certificate.rounding import UNIT, eigenvalue_above, gamma, norm, upward
 from lemmascope.theory.cubic_cnn.law import Projection, Sample
 from lemmascope.theory.errors import InputError
@@ -65,6 +67,11 @@ class Data:
     lam: float
     length: int
     in_weights: bool
+
+    @cached_property
+    def lends(self) -> Array:
+        """(N,) which samples' positive part takes from the negative one."""
+        return lenders(self.strength)
 
     @property
     def Q(self) -> int:

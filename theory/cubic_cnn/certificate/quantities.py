@@ -6,16 +6,15 @@ Within a W-ball of radius e around a computed state whose view is off by δΞ, �
 
 from __future__ import annotations
 
-__all__ = ["Interval", "enclose", "hitting", "signal_sum"]
+__all__ = ["QUANTITIES", "Interval", "coefficients", "enclose", "hitting", "signal_sum"]
 
 import math
 from typing import Any
 
 from array_api_compat import array_namespace
 
-from lemmascope.theory.cubic_cnn.certificate.curvature import Ball, movement
+from lemmascope.theory.cubic_cnn.certificate.curvature import Movement
 from lemmascope.theory.cubic_cnn.certificate.data import Data
-from lemmascope.theory.cubic_cnn.certificate.residual import errors
 from lemmascope.theory.cubic_cnn.certificate.rounding import EXPONENTIAL, UNIT, upward
 from lemmascope.theory.cubic_cnn.certificate.window import Window
 from lemmascope.theory.cubic_cnn.model import View, log1p_exp, logistic_weight
@@ -27,26 +26,34 @@ FEW = 2 * EXPONENTIAL + 32 * UNIT
 """Relative error of a computed ℓ or log(1 + e^x), and of what is added to them."""
 
 
+QUANTITIES = ("Xi_abs_max", "memorization_min", "nu", "loss", "train_accuracy")
+"""What is enclosed of a group of samples."""
+
+
 def _wide(low: Any, high: Any, few: float = 8 * UNIT) -> Interval:
     """Outwards by some roundings."""
     low, high = float(low), float(high)
     return low - few * abs(low) - 1e-300, high + few * abs(high) + 1e-300
 
 
-def enclose(data: Data, view: View, at: Window, ball: Ball, group: Array) -> dict[str, Interval]:
+def coefficients(c: Array, moved: Movement) -> tuple[Array, Array]:
+    """(m,) c_r from below and from above."""
+    few = 8 * UNIT * (array_namespace(c).abs(c) + moved.c)
+    return c - moved.c - few, c + moved.c + few
+
+
+def enclose(data: Data, view: View, at: Window, moved: Movement, group: Array) -> dict[str, Interval]:
     """Intervals of what is recorded of one iteration, for the samples where ``group`` (N,) is True.
 
     Args:
         view: the state's (S = A = 1).
-        at: the same iteration (`window.look`). ball: where the exact state is.
+        at: the same iteration (`window.look`). moved: how far the exact state's view is from it.
 
     Returns:
-        ``c_max``, ``Xi_abs_max``, ``memorization_min``, ``nu``, ``loss``, ``train_accuracy`` as in
+        ``Xi_abs_max``, ``memorization_min``, ``nu``, ``loss``, ``train_accuracy`` as in
         `theory.cubic_cnn.quantities`. A group without samples gives NaN.
     """
     xp = array_namespace(view.margins)
-    found = errors(data, at)
-    moved = movement(data, at, found, ball)
     m, N = at.Xi.shape[0], data.y.shape[0]
     margins, memorization = view.margins[0, 0], view.memorization[0, 0]
     places = xp.nonzero(group)[0]
@@ -54,13 +61,8 @@ def enclose(data: Data, view: View, at: Window, ball: Ball, group: Array) -> dic
     reach = xp.max(moved.Xi, axis=0)
     patches = xp.nonzero(data.of_patches(xp.astype(group, xp.float64)) > 0)[0]
     result: dict[str, Interval] = {}
-    if view.c is not None:
-        c, off = view.c[0, 0], moved.c
-        result["c_max"] = _wide(xp.max(c - off), xp.max(c + off))
     if places.shape[0] == 0:
-        return result | dict.fromkeys(
-            ("Xi_abs_max", "memorization_min", "nu", "loss", "train_accuracy"), (math.nan, math.nan)
-        )
+        return dict.fromkeys(QUANTITIES, (math.nan, math.nan))
     Xi, reach = xp.take(Xi, patches), xp.take(reach, patches)
     result["Xi_abs_max"] = _wide(xp.max(Xi - reach), xp.max(Xi + reach))
     low, high = (xp.take(margins + sign * moved.margins, places) for sign in (-1, 1))
@@ -82,10 +84,9 @@ def _down(x: Array) -> Array:
     return x - 8 * UNIT * array_namespace(x).abs(x)
 
 
-def signal_sum(data: Data, c: Array, at: Window, ball: Ball, strength: float) -> Interval:
+def signal_sum(c: Array, moved: Movement, strength: float) -> Interval:
     """s³ Σ_r c_r³ for a signal of strength s > 0."""
     xp = array_namespace(c)
-    moved = movement(data, at, errors(data, at), ball)
     value = strength**3 * float(xp.sum(c * c * c))
     size = xp.abs(c) + moved.c
     off = upward(strength**3 * float(xp.sum(3 * size**2 * moved.c) + (c.shape[0] + 16) * UNIT * xp.sum(size**3)))
@@ -97,8 +98,8 @@ def hitting(values: Array, off: Array, threshold: float) -> tuple[int | None, in
     has.
 
     Args:
-        values: (T + 1,) as computed; off: (T + 1,) their distance from the exact ones, from above; infinite where not
-        known.
+        values: (T + 1,) as computed.
+        off: their distance from the exact ones, from above, of each or of all; infinite where not known.
 
     Returns:
         (earliest, latest); None where it surely has not, or is not known to have, up to the last iteration.

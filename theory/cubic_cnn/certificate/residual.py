@@ -94,9 +94,9 @@ def residual(data: Data, window: Window, found: Errors) -> Residual:
     """What each step of the window adds."""
     xp = array_namespace(window.Xi)
     N, lam = data.y.shape[0], data.lam
-    D = xp.maximum(window.rise, window.fall)
     eps = data.of_patches(found.ell)
     ell = data.of_patches(window.ell)
+    D = (6.0 / N) * ell * window.Xi
     if not bool(xp.all(xp.isfinite(found.ell))):
         return Residual(*[xp.full(window.signal.shape, math.inf)] * 6)
     own = (1 + eps) * (D * found.Xi + (3.0 / N) * ell * found.Xi**2) + 0.5 * D * window.Xi * eps

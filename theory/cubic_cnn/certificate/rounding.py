@@ -18,6 +18,7 @@ from __future__ import annotations
 __all__ = ["EXPONENTIAL", "SLACK", "TINY", "UNIT", "eigenvalue_above", "gamma", "norm", "upward"]
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from array_api_compat import array_namespace
@@ -51,7 +52,7 @@ def norm(x: Array) -> float:
     return upward(top * math.sqrt(float(xp.sum(scaled * scaled))))
 
 
-def eigenvalue_above(A: Array, error: float = 0.0, *, quick: bool = False) -> float:
+def eigenvalue_above(A: Array, error: float = 0.0, *, quick: bool = False, hope: float = 0.0) -> float:
     r"""An upper bound of λ_max(A + E) for any symmetric E of norm ≤ ``error``, proved by a factorization (derived).
 
     For any R whatever, RRᵀ ⪰ 0, so λ_min(M) ≥ −‖M − RRᵀ‖; with M = θI − A this is λ_max(A) ≤ θ + ‖M − RRᵀ‖. Here θ is
@@ -64,6 +65,7 @@ def eigenvalue_above(A: Array, error: float = 0.0, *, quick: bool = False) -> fl
         A: (k, k) symmetric; its lower and upper parts are the same numbers.
         error: ‖E‖.
         quick: of an A ⪰ 0, a bound that is 2⁻¹⁰ above λ_max or so, at the cost of a factorization.
+        hope: tried first; a bound slightly above it is good enough.
 
     Returns:
         The bound; it may be negative. Where no factor is found, ‖A‖_F.
@@ -75,12 +77,8 @@ def eigenvalue_above(A: Array, error: float = 0.0, *, quick: bool = False) -> fl
     whole = norm(A)
     if not math.isfinite(whole):
         return math.inf
-    top = _ritz(A) if quick else float(xp.linalg.eigvalsh(A)[-1])
-    eye = xp.eye(k, dtype=A.dtype)
-    size = top if quick else whole
-    for widening in (2.0**-10, 2.0**-7, 2.0**-4) if quick else (2.0**-36, 2.0**-26, 2.0**-16):
-        theta = top + widening * size
-        M = theta * eye - A
+    for theta in _guesses(A, whole, quick, hope):
+        M = theta * xp.eye(k, dtype=A.dtype) - A
         try:
             R = xp.linalg.cholesky(M)
         except ValueError:  # NumPy's LinAlgError is one
@@ -93,6 +91,17 @@ def eigenvalue_above(A: Array, error: float = 0.0, *, quick: bool = False) -> fl
         found = theta + upward(gap + rounding + error)
         return found + 2 * UNIT * abs(found)
     return upward(whole + error)
+
+
+def _guesses(A: Array, whole: float, quick: bool, hope: float) -> Iterator[float]:
+    """What λ_max may be below, the likelier the later."""
+    if hope > 0:
+        yield hope
+    if quick:
+        top = _ritz(A)
+        yield from (top * (1 + widening) for widening in (2.0**-10, 2.0**-7, 2.0**-4))
+    top = float(array_namespace(A).linalg.eigvalsh(A)[-1])
+    yield from (top + widening * whole for widening in (2.0**-36, 2.0**-26, 2.0**-16))
 
 
 def _ritz(A: Array, steps: int = 16) -> float:

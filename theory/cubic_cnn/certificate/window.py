@@ -6,30 +6,32 @@ A loop keeps maxima while it runs, and forms bounds once a window: λ_max(D^½KD
 
 from __future__ import annotations
 
-__all__ = ["Window", "join", "look"]
+__all__ = ["Window", "first", "join", "look"]
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from array_api_compat import array_namespace
 
 from lemmascope.theory.cubic_cnn.certificate.data import Data
+from lemmascope.theory.cubic_cnn.certificate.relief import net
 from lemmascope.theory.cubic_cnn.certificate.rounding import upward
 
 Array = Any
 
-PER_STEP = ("signal", "signal_down", "pull_signal", "pull_noise", "rates")
+PER_STEP = ("lent", "signal", "signal_down", "pull_signal", "pull_noise", "rates")
 
 
 @dataclass(frozen=True)
 class Window:
-    """R iterations of one optimizer; all but the last five are maxima over them.
+    """R iterations of one optimizer; all but the last six are maxima over them.
 
     Attributes:
-        rise, fall: (m, n) (6/N) ℓ_i (± y_i Ξ_rk)⁺, the parts of D.
+        rise: (m, n) D less what the positive part takes from it (`relief`), signed. fall: (m, n) D⁻.
         Xi: (m, n) |Ξ|. ell: (N,) ℓ. c: (m,) |c|.
         rows: (m,) ‖B_r‖, or ‖w_r‖ in weight space. b: (m,) |b|. a: |a|.
         u, u_b, u_a: ‖·‖_F of the buffer's parts, as of the state's.
+        lent: (R,) what relief costs along w*.
         signal, signal_down: (R,) max_r of ± 6 c_r (1/N) Σ_i ℓ_i s_i³, or 0.
         pull_signal, pull_noise: (R,) λ_max((1/N) Σ_i ℓ_i(1−ℓ_i) g_i g_iᵀ) from above, g_i the parts of ∇(y_i f_i)
             along w* and across.
@@ -47,6 +49,7 @@ class Window:
     u: Array
     u_b: Array
     u_a: Array
+    lent: Array
     signal: Array
     signal_down: Array
     pull_signal: Array
@@ -78,8 +81,9 @@ def look(data: Data, Xi: Array, c: Array, ell: Array, theta: Array, u: Array, ra
     along = 6 * c * (xp.sum(ell * cubed) / N)
     zero = xp.zeros((), dtype=along.dtype)
     signal, noise = _pull(data, Xi, c, ell)
+    left, lent = net(signed, Xi, c, ell * (1 - ell) / N, data.lends, data.strength)
     return Window(
-        rise=xp.where(signed > 0, signed, nothing),
+        rise=left,
         fall=xp.where(signed < 0, -signed, nothing),
         Xi=xp.abs(Xi),
         ell=ell,
@@ -90,6 +94,7 @@ def look(data: Data, Xi: Array, c: Array, ell: Array, theta: Array, u: Array, ra
         u=xp.sqrt(xp.sum(own_u * own_u)),
         u_b=xp.sqrt(xp.sum(u_b * u_b)),
         u_a=u_a,
+        lent=lent[None],
         signal=xp.maximum(xp.max(along), zero)[None],
         signal_down=xp.maximum(xp.max(-along), zero)[None],
         pull_signal=signal[None],
@@ -106,6 +111,11 @@ def join(windows: list[Window]) -> Window:
         parts = [getattr(window, field.name) for window in windows]
         found[field.name] = xp.concat(parts) if field.name in PER_STEP else xp.max(xp.stack(parts), axis=0)
     return Window(**found)
+
+
+def first(window: Window, steps: int) -> Window:
+    """So many of its iterations, with the maxima over all of them."""
+    return replace(window, **{name: getattr(window, name)[:steps] for name in PER_STEP})
 
 
 def _pull(data: Data, Xi: Array, c: Array, ell: Array) -> tuple[Array, Array]:
