@@ -14,8 +14,8 @@ from lemmascope.theory.errors import InputError
 WORD = 64
 """Signs that one word of a stream gives."""
 
-MOST = 2**20
-"""Numbers that are drawn at a time, about."""
+MOST = 2**24
+"""Bytes that are drawn at a time, about: filling a replica's row costs some microseconds, however short it is."""
 
 
 def generators(stream: Callable[[str], np.random.Generator], what: str, count: int) -> list[np.random.Generator]:
@@ -60,7 +60,7 @@ def blocks(
     if kind not in KINDS:
         raise InputError("kind", kind, f"it must be one of {', '.join(KINDS)}")
     fill, dtype = KINDS[kind]
-    block = max(1, MOST // (WORD * width * len(rngs))) * WORD
+    block = max(1, MOST // (np.dtype(dtype).itemsize * WORD * width * len(rngs))) * WORD
     room = np.empty((len(rngs), min(block, -(-steps // WORD) * WORD), width), dtype)
     for start in range(0, steps, room.shape[1]):
         stopping.check()
