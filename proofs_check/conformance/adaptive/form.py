@@ -15,7 +15,7 @@ Sources: Kingma & Ba 2015 (Adam, Adamax), Tieleman & Hinton 2012 (RMSprop), Grav
 
 from __future__ import annotations
 
-__all__ = ["AXES", "NAMED", "Form", "forms", "named"]
+__all__ = ["AXES", "NAMED", "Form", "choice", "forms", "named"]
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
@@ -80,12 +80,12 @@ AXES: dict[str, dict[str, str]] = {
     },
     "outer": {
         "plain": "θ ← θ − ηu",
-        "outside": "b ← γb + u, θ ← θ − ηb",
-        "inside": "b ← γb + ηu, θ ← θ − b",
-        "average": "b ← γb + (1−γ)u, θ ← θ − ηb",
-        "nesterov": "b ← γb + u, θ ← θ − η(γb + u)",
-        "nesterov_inside": "b ← γb + ηu, θ ← θ − γb − ηu",
-        "schedule_free": "z ← z − ηu, x ← (1−c)x + cz, θ ← (1−β₁)z + β₁x; c = ηₜ²/Σηₛ², η the largest so far",
+        "outside": "momentum of steps, the rate outside: b ← γb + u, θ ← θ − ηb",
+        "inside": "momentum of steps, the rate inside: b ← γb + ηu, θ ← θ − b",
+        "average": "an average of steps: b ← γb + (1−γ)u, θ ← θ − ηb",
+        "nesterov": "momentum of steps with a look-ahead, the rate outside: b ← γb + u, θ ← θ − η(γb + u)",
+        "nesterov_inside": "momentum of steps with a look-ahead, the rate inside: b ← γb + ηu, θ ← θ − γb − ηu",
+        "schedule_free": "schedule-free: z ← z − ηu, x ← (1−c)x + cz, θ ← (1−β₁)z + β₁x",
     },
     "decay": {
         "none": "no decay",
@@ -103,6 +103,14 @@ AXES: dict[str, dict[str, str]] = {
     },
 }
 """Axis → value → in words. `Form` has a field for each."""
+LARGEST = {"outside": "v + ε", "inside": "v ← max(β₂v, |g| + ε)", "floor": "max(v, ε)"}
+"""Where ε stands, in words, where v is the largest |g|."""
+
+
+def choice(axis: str, value: str, memory: str = "average") -> str:
+    """A choice on an axis, in words; those on ε are others where ``memory`` is ``"largest"``."""
+    known = LARGEST if axis == "epsilon" and memory == "largest" else {}
+    return known.get(value) or AXES[axis][value]
 
 
 @dataclass(frozen=True)
@@ -218,8 +226,9 @@ def _denominators(starts: tuple[str, ...]) -> Iterator[dict[str, str]]:
         for maximum, epsilon in product(AXES["maximum"], AXES["epsilon"]):
             if maximum != "corrected" or "before_correction" not in epsilon:
                 yield {"squares": squares, "maximum": maximum, "epsilon": epsilon}
-    for correction, epsilon in product(("no", "yes"), ("outside", "inside", "floor", "none")):
-        yield {"memory": "centred", "correction_squares": correction, "epsilon": epsilon}
+    for epsilon in ("outside", "inside", "floor", "none"):
+        yield {"memory": "centred", "epsilon": epsilon}
+        yield from ({"memory": "centred", "correction_squares": "no", "epsilon": epsilon, "start": s} for s in starts)
     for start, epsilon in product(starts, ("outside", "inside", "floor", "none")):
         if epsilon != "floor" or start == "zero":  # v never falls below its start
             yield {"memory": "sum", "correction_squares": "no", "epsilon": epsilon, "start": start}
@@ -260,9 +269,13 @@ def forms(*, outer: bool = False, momentum_decay: bool = False, start: bool = Fa
 
 def named(form: Form) -> str:
     """The name of the nearest of `NAMED`, and in words on which axes the form differs from it."""
-    bare = replace(form.without(), numerator="scheduled_torch") if form.numerator == "scheduled" else form.without()
+    bare = form.without()
+    if form.numerator == "scheduled":
+        bare = replace(bare, numerator="scheduled_torch")
+    if form.start == "given":
+        bare = replace(bare, start="zero")
     nearest = min(NAMED, key=lambda name: sum(axis in _OF_THE_NAME or 0.4 for axis in bare.differs(NAMED[name])))
-    words = [AXES[axis][getattr(bare, axis)] for axis in bare.differs(NAMED[nearest])]
+    words = [choice(axis, getattr(bare, axis), bare.memory) for axis in bare.differs(NAMED[nearest])]
     if form.rate != "followed":
         words.append(AXES["rate"][form.rate])
     kept = form.decay

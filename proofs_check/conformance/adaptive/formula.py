@@ -22,7 +22,9 @@ def formula(form: Form) -> str:
         u = f"sign({n})" if form.memory == "sign" else n
     else:
         parts += _squares(form, g)
-        u = f"[{n}] / [{_denominator(form)}]" if " " in n or " " in _denominator(form) else f"{n}/{_denominator(form)}"
+        below = _denominator(form)
+        below = f"[{below}]" if "/√" in below else f"({below})" if below.endswith(" + ε") else below
+        u = f"[{n}]/{below}" if "/" in n or " " in n else f"{n}/{below}"
     if form.rectified != "no":
         parts.append(f"ρₜ > {form.rectified[-1]}")
         u = f"rₜ·{u}"
@@ -89,12 +91,15 @@ def _moved(form: Form, u: str) -> list[str]:
     eta = "η₀" if form.rate == "first" else "η"
     lam = {"decoupled": f"{eta}λ", "unscaled": "λ", "relative": f"{eta}λ/η₀", "after": f"{eta}λ"}.get(form.decay, "")
     kept = f"(1−{lam})θ" if lam and form.decay != "after" else "θ"
+    plain = " + " not in u or u[0] == "[" or u.startswith(("sign(", "rₜ")) or "/(" in u
     if form.decay == "before_outer":
-        u = f"{u} + λθ"
-    wrapped = f"({u})" if " + " in u and not u.startswith("[") else u
+        u, plain = f"({u} + λθ)", True
+    wrapped = u if plain else f"({u})"
     if form.outer == "schedule_free":
         pull = f"({u} + λθ)" if form.decay == "decoupled" else wrapped
-        return [f"z ← z − {eta}·{pull}", "x ← (1−c)x + cz", "θ ← (1−β₁)z + β₁x", "c = ηₜ²/(η₁² + … + ηₜ²)"]
+        seen = {"first": "η₀", "weights_ahead": "max η₂…ηₜ₊₁"}.get(form.rate, "max η₁…ηₜ")
+        weights = f"c = wₜ/(w₁ + … + wₜ), wₜ = ({seen})²"
+        return [f"z ← z − {eta}·{pull}", "x ← (1−c)x + cz", "θ ← (1−β₁)z + β₁x", weights]
     move = {
         "plain": [f"θ ← {kept} − {eta}·{wrapped}"],
         "outside": [f"b ← γb + {u}", f"θ ← {kept} − {eta}b"],

@@ -46,17 +46,17 @@ Found = tuple[str, str, Callable[..., Any]]
 
 
 def _named(module: ModuleType, prefix: str, **families: str) -> list[Found]:
-    return [(family.replace("_", " "), f"{prefix}.{name}", getattr(module, name)) for name, family in families.items()]
+    return [(family.replace("_", " "), f"{prefix}{name}", getattr(module, name)) for name, family in families.items()]
 
 
 def _own() -> list[Found]:
     found = _named(
-        ours, "lemmascope", Adam="Adam", AdamW="AdamW", AMSGrad="AMSGrad", NAdam="NAdam", AdaBelief="AdaBelief",
+        ours, "lemmascope ", Adam="Adam", AdamW="AdamW", AMSGrad="AMSGrad", NAdam="NAdam", AdaBelief="AdaBelief",
         AdaMomentum="AdaMomentum", Adamax="Adamax", RMSprop="RMSprop", Adagrad="Adagrad", Lion="Lion",
         SignSGD="signSGD", MomentumAverage="SGD", MomentumVelocity="SGD", Nesterov="SGD", SGDP="SGDP", AdamP="AdamP",
     )  # fmt: skip
-    free = _named(ours, "lemmascope", ScheduleFreeSGD="schedule-free SGD", ScheduleFreeAdamW="schedule-free AdamW")
-    centred = ("centred RMSprop", "lemmascope.RMSprop, centred", partial(ours.RMSprop, centred=True))
+    free = _named(ours, "lemmascope ", ScheduleFreeSGD="schedule-free SGD", ScheduleFreeAdamW="schedule-free AdamW")
+    centred = ("centred RMSprop", "lemmascope RMSprop, centred", partial(ours.RMSprop, centred=True))
     return [*found, *free, centred]
 
 
@@ -64,7 +64,7 @@ def _torch() -> list[Found]:
     from torch import optim
 
     found = _named(
-        optim, "torch.optim", SGD="SGD", Adam="Adam", AdamW="AdamW", NAdam="NAdam", RAdam="RAdam", Adamax="Adamax",
+        optim, "torch.optim.", SGD="SGD", Adam="Adam", AdamW="AdamW", NAdam="NAdam", RAdam="RAdam", Adamax="Adamax",
         RMSprop="RMSprop", Adagrad="Adagrad",
     )  # fmt: skip
     return [
@@ -85,7 +85,7 @@ def _optax() -> list[Found]:
         return contrib.schedule_free_adamw(learning_rate, b1=b1, b2=b2, eps=eps)
 
     found = _named(
-        optax, "optax", sgd="SGD", adam="Adam", adamw="AdamW", amsgrad="AMSGrad", nadam="NAdam", radam="RAdam",
+        optax, "optax.", sgd="SGD", adam="Adam", adamw="AdamW", amsgrad="AMSGrad", nadam="NAdam", radam="RAdam",
         adabelief="AdaBelief", adamax="Adamax", rmsprop="RMSprop", adagrad="Adagrad", lion="Lion", sign_sgd="signSGD",
     )  # fmt: skip
     return [
@@ -100,7 +100,7 @@ def _optax() -> list[Found]:
 def _sklearn() -> list[Found]:
     from sklearn.neural_network import _stochastic_optimizers as sklearn
 
-    return _named(sklearn, "sklearn", SGDOptimizer="SGD", AdamOptimizer="Adam")
+    return _named(sklearn, "sklearn.", SGDOptimizer="SGD", AdamOptimizer="Adam")
 
 
 def _keras() -> list[Found]:
@@ -109,7 +109,7 @@ def _keras() -> list[Found]:
     from keras import optimizers as keras
 
     found = _named(
-        keras, "keras", SGD="SGD", Adam="Adam", AdamW="AdamW", Nadam="NAdam", Adamax="Adamax", RMSprop="RMSprop",
+        keras, "keras.", SGD="SGD", Adam="Adam", AdamW="AdamW", Nadam="NAdam", Adamax="Adamax", RMSprop="RMSprop",
         Adagrad="Adagrad", Lion="Lion",
     )  # fmt: skip
     return [
@@ -123,7 +123,7 @@ def _pytorch_optimizer() -> list[Found]:
     import pytorch_optimizer as module
 
     return _named(
-        module, "pytorch_optimizer", AdaBelief="AdaBelief", Lion="Lion", SignSGD="signSGD", SGDP="SGDP", AdamP="AdamP",
+        module, "pytorch_optimizer.", AdaBelief="AdaBelief", Lion="Lion", SignSGD="signSGD", SGDP="SGDP", AdamP="AdamP",
         ScheduleFreeAdamW="schedule-free AdamW",
     )  # fmt: skip
 
@@ -131,13 +131,13 @@ def _pytorch_optimizer() -> list[Found]:
 def _torch_optimizer() -> list[Found]:
     import torch_optimizer as module
 
-    return _named(module, "torch_optimizer", AdaBelief="AdaBelief", RAdam="RAdam", SGDP="SGDP", AdamP="AdamP")
+    return _named(module, "torch_optimizer.", AdaBelief="AdaBelief", RAdam="RAdam", SGDP="SGDP", AdamP="AdamP")
 
 
 def _schedulefree() -> list[Found]:
     import schedulefree as module
 
-    return _named(module, "schedulefree", SGDScheduleFree="schedule-free SGD", AdamWScheduleFree="schedule-free AdamW")
+    return _named(module, "schedulefree.", SGDScheduleFree="schedule-free SGD", AdamWScheduleFree="schedule-free AdamW")
 
 
 _MAKERS: dict[str, tuple[Callable[[], list[Found]], str]] = {

@@ -13,7 +13,7 @@ from typing import Any
 
 from lemmascope.proofs_check.conformance.adapters import Untried
 from lemmascope.proofs_check.conformance.adaptive.case import WORDS
-from lemmascope.proofs_check.conformance.adaptive.form import AXES
+from lemmascope.proofs_check.conformance.adaptive.form import AXES, choice
 from lemmascope.proofs_check.conformance.adaptive.known import FAMILIES, Shown
 from lemmascope.proofs_check.conformance.adaptive.which import Excluded, Identification, which
 from lemmascope.proofs_check.text import escaped
@@ -79,11 +79,15 @@ def _said(row: Mapping[str, Any]) -> str:
     return names[0] if len(names) == 1 else f"one of {len(names)}: {', or '.join(names)}"
 
 
+_PLAIN = ("how weight decay enters (its maker takes none)", "what its float64 iterates have")
+"""What is not told and needs no words in the table: a blank, and what the number type says."""
+
+
 def rows_markdown(found: Mapping[str, Any]) -> str:
     """One row for each optimizer: what it is, its formula, and what is not told."""
     lines = ["| optimizer | what it is | one step, t = 1, 2, … |", "|---|---|---|"]
     for row in found["optimizers"]:
-        notes = [f"not told: {words}" for words in row["untold"] if "its maker takes none" not in words]
+        notes = [f"not told: {words.split(': ')[0]}" for words in row["untold"] if not words.startswith(_PLAIN)]
         if row["assumed"]:
             notes.append("with " + ", ".join(f"{WORDS[name]} = {x:g}" for name, x in row["assumed"].items()))
         if row["names"] and row["dtype"] != "float64":
@@ -94,6 +98,10 @@ def rows_markdown(found: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+_NO_CHOICE = {("decay", "none"), ("start", "given")}
+"""An option that is left to the user, or that is not there, is no difference."""
+
+
 def differences(found: Mapping[str, Any]) -> list[tuple[str, str, dict[str, list[str]]]]:
     """Family, axis, and from each choice on it to the optimizers that have it: where there is more than one."""
     rows = []
@@ -102,9 +110,11 @@ def differences(found: Mapping[str, Any]) -> list[tuple[str, str, dict[str, list
         for axis in ("convention", *AXES):
             by: dict[str, list[str]] = {}
             for row in members:
-                value = row["axes"][0].get(axis)
-                if value is not None and (axis, value) != ("decay", "none"):
-                    by.setdefault(AXES.get(axis, {}).get(value, value), []).append(row["optimizer"])
+                chosen = row["axes"][0]
+                value = chosen.get(axis)
+                if value is not None and (axis, value) not in _NO_CHOICE:
+                    words = value if axis == "convention" else choice(axis, value, chosen.get("memory", ""))
+                    by.setdefault(words, []).append(row["optimizer"])
             if len(by) > 1:
                 rows.append((family, axis, by))
     return rows

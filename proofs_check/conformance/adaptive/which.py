@@ -31,7 +31,7 @@ from lemmascope.proofs_check.conformance.adaptive.candidates import (
     rates,
 )
 from lemmascope.proofs_check.conformance.adaptive.case import WORDS, AdaptiveCase, cases, matrices
-from lemmascope.proofs_check.conformance.adaptive.form import AXES, NAMED, Form
+from lemmascope.proofs_check.conformance.adaptive.form import AXES, NAMED, Form, choice
 from lemmascope.proofs_check.conformance.adaptive.settings import Settings
 
 EXAMPLES = 40
@@ -310,12 +310,12 @@ class _Elimination:
             return [self._excluded("momentum", one.name, self.struck[one]) for one, _ in near]
         found = []
         for axis, values in AXES.items():
-            for value, words in values.items():
+            for value in values:
                 others = [(one, axes) for one, axes in near if axis in axes and getattr(one, axis) == value]
                 if others:
                     one, axes = min(others, key=lambda other: len(other[1]))
-                    also = [AXES[a][getattr(one, a)] for a in axes if a != axis]
-                    found.append(self._excluded(axis, "; ".join([words, *also]), self.struck[one]))
+                    words = [choice(a, getattr(one, a), form.memory) for a in (axis, *(a for a in axes if a != axis))]
+                    found.append(self._excluded(axis, "; ".join(words), self.struck[one]))
         return found
 
     def longest(self) -> list[Excluded]:

@@ -223,4 +223,4 @@ def test_a_formula_says_every_choice():
         said.setdefault(form.formula(), []).append(form)
     same = [sorted(form.name for form in some) for some in said.values() if len(some) > 1]
     assert same == []
-    assert Form().formula() == ("m ← β₁m + (1−β₁)∇, v ← β₂v + (1−β₂)∇², θ ← θ − η·[m/(1−β₁ᵗ)] / [√(v/(1−β₂ᵗ)) + ε]")
+    assert Form().formula() == ("m ← β₁m + (1−β₁)∇, v ← β₂v + (1−β₂)∇², θ ← θ − η·[m/(1−β₁ᵗ)]/(√(v/(1−β₂ᵗ)) + ε)")

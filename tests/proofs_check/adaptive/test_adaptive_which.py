@@ -44,7 +44,7 @@ OURS = {
     AdaMomentum: "AdaMomentum with coupled decay",
     Adamax: "Adamax with coupled decay",
     Adagrad: "Adagrad with coupled decay",
-    RMSprop: "RMSprop with coupled decay, but b ← γb + u, θ ← θ − ηb",
+    RMSprop: "RMSprop with coupled decay, but momentum of steps, the rate outside: b ← γb + u, θ ← θ − ηb",
     Lion: "Lion with decoupled decay",
     SignSGD: "signSGD",
     ScheduleFreeSGD: "schedule-free SGD with decoupled decay",
