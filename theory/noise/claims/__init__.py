@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["CLAIMS", "LOCAL_SGD", "MARGINAL_VALUE"]
+__all__ = ["CLAIMS", "FLATTER_FASTER", "LOCAL_SGD", "MARGINAL_VALUE"]
 
 from lemmascope.theory.claim import Claim
+from lemmascope.theory.noise.claims.flatter_faster import CLAIMS as FLATTER_FASTER
 from lemmascope.theory.noise.claims.local_sgd import CLAIMS as LOCAL_SGD
 from lemmascope.theory.noise.claims.marginal_value import CLAIMS as MARGINAL_VALUE
 
-CLAIMS: dict[str, Claim] = {claim.id: claim for claim in (*MARGINAL_VALUE, *LOCAL_SGD)}
+CLAIMS: dict[str, Claim] = {claim.id: claim for claim in (*MARGINAL_VALUE, *FLATTER_FASTER, *LOCAL_SGD)}
