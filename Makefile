@@ -6,7 +6,7 @@ BIN     = $(VENV)/bin
 # On Linux the package index has PyTorch with CUDA, some gigabytes; PIP_EXTRA_INDEX_URL=… or TORCH=… name a CPU build.
 TORCH  ?= torch==2.13.0
 PEERS   = tests/benchmarks/test_peers.py tests/benchmarks/test_studies_works.py tests/proofs_check/test_conformance_peers.py \
-          tests/proofs_check/adaptive/test_adaptive_peers.py
+          tests/proofs_check/adaptive/test_adaptive_peers.py tests/proofs_check/conformance/test_adapters_peers.py
 
 # Whose optimizers `lemmascope identities` shows; after PyTorch, so that none of them brings another one.
 OPTIMIZERS = torch,optax,scikit-learn,keras,torch-optimizer,pytorch-optimizer,schedulefree

@@ -254,7 +254,7 @@ class KerasSGD:
 @pytest.fixture
 def keras(monkeypatch):
     """It is imported; its optimizer is ``keras.SGD``."""
-    ops = SimpleNamespace(convert_to_tensor=np.asarray, convert_to_numpy=lambda variable: variable.value)
+    ops = SimpleNamespace(convert_to_tensor=np.asarray, convert_to_numpy=np.asarray)
     config = SimpleNamespace(floatx=lambda: FLOATX[-1], set_floatx=FLOATX.append, backend=lambda: "numpy")
     made = module("keras", Variable=Variable, ops=ops, config=config, SGD=KerasSGD)
     monkeypatch.setitem(sys.modules, "keras", made)

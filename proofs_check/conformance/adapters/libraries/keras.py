@@ -55,11 +55,14 @@ class Keras(Driver):
     @classmethod
     @contextmanager
     def around(cls, case: Case) -> Iterator[None]:
-        """New variables are of the case's number type."""
+        """New variables are of the case's number type. Keras warns of missing gradients, and of its own ways."""
         import keras
 
         before = keras.config.floatx()
         with ExitStack() as stack:
+            stack.enter_context(warnings.catch_warnings())
+            warnings.filterwarnings("ignore", "Gradients do not exist for variables")
+            warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
             if keras.config.backend() == "jax":
                 stack.enter_context(precision(case.dtype))
             keras.config.set_floatx(case.dtype)
@@ -126,15 +129,13 @@ class Keras(Driver):
                 raise Unsupported("keeps no momentum in an attribute")
             self.gamma, self.program = self.case.gammas[t], None
             setattr(self.optimizer, name, self.gamma)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Gradients do not exist for variables")
-            self._apply(gradients)
+        self._apply(gradients)
 
     def parameters(self) -> list[Any]:
         """As NumPy arrays."""
         import keras
 
-        return [np.array(keras.ops.convert_to_numpy(variable)) for variable in self.variables]
+        return [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in self.variables]
 
     def reopen(self) -> None:
         """``save_own_variables``, pickled, and ``load_own_variables``."""
