@@ -3,7 +3,7 @@ r"""Steps without the part that only lengthens weights (Heo et al. 2021), for we
 A step p for the weights w loses its radial part, p ← p − w̄⟨w̄, p⟩ with w̄ = w/(|w| + ε), where g looks orthogonal to w:
 where the largest |cos(g, w)| of the array's rows is below δ/√(length of a row); if that fails, the same of the whole
 array as one row; else nothing is taken away. Where it is, decay is multiplied by ``decay_ratio``. A vector is not
-projected: it is a bias, or another weight without a row of its own. As the authors' code.
+projected: it is a bias, or another weight without a row of its own. The test is that of the authors' code.
 """
 
 from __future__ import annotations
@@ -42,6 +42,9 @@ def projected(params: Array, grad: Array, step: Array, delta: float, epsilon: fl
 @dataclass(frozen=True)
 class SGDP(Checked):
     r"""u ← γu + g, θ ← (1 − ηλr/(1 − γ))θ − η·projected(u), r = ``decay_ratio`` where projected, else 1.
+
+    As in the paper, u keeps its radial part. The authors' code writes the projected u back into its buffer, so that
+    later steps differ.
 
     Args:
         eta: learning rate η > 0, or a schedule t ↦ η_t.
