@@ -24,7 +24,7 @@ from hypothesis.errors import NoSuchExample
 from lemmascope.proofs_check.conformance.case import Case
 
 SETTINGS = ("beta1", "beta2", "epsilon", "gamma", "weight_decay", "momentum_decay", "start")
-Fixed = tuple[tuple[str, float], ...]
+Fixed = tuple[tuple[str, Any], ...]
 STEPS, WIDE = 5, 3
 WORDS = {"beta1": "β₁", "beta2": "β₂", "epsilon": "ε", "gamma": "γ", "weight_decay": "λ", "momentum_decay": "ψ",
          "start": "v₀"}  # fmt: skip
@@ -205,6 +205,11 @@ def cases(
         examples: how many.
     """
     found: list[AdaptiveCase] = []
+
+    def kept(case: AdaptiveCase) -> bool:
+        found.append(case)
+        return False
+
     how = settings(
         max_examples=examples,
         derandomize=True,
@@ -215,7 +220,7 @@ def cases(
     )
     kind = {"schedule": schedule, "decay": decay}
     with suppress(NoSuchExample):
-        find(drawn(dtype, fixed, **kind), lambda case: bool(found.append(case)), settings=how)
+        find(drawn(dtype, fixed, **kind), kept, settings=how)
     ordered = sorted(found, key=lambda one: one.size)
     every = dict.fromkeys([*ladder(dtype, fixed, **kind), *ordered, *long(dtype, fixed, **kind)])
     return tuple(case for case in every if not schedule or len(set(case.eta)) > 1)

@@ -108,8 +108,8 @@ def _scalars(form: Form, case: AdaptiveCase, a: Arithmetic) -> list[_Scalars]:
 
     for t, eta in enumerate(case.eta, start=1):
         rate = a.given(F(case.eta[0] if form.rate == "first" else eta))
-        one_step = _Scalars(t, rate, a.given(F(case.eta[0])), *(bias(case.beta1, s) for s in (t, t + 1)),
-                            bias(case.beta2, t))  # fmt: skip
+        biases = bias(case.beta1, t), bias(case.beta1, t + 1), bias(case.beta2, t)
+        one_step = _Scalars(t, rate, a.given(F(case.eta[0])), *biases)
         if form.numerator.startswith("scheduled"):
             one_step.mu, one_step.mu_next = mu(t), mu(t + 1)
             one_step.product = product = a.sum(1, product * one_step.mu)
@@ -158,7 +158,7 @@ class _State:
 def iterates(form: Form, case: AdaptiveCase, a: Arithmetic) -> Rows:
     """θ_0, …, θ_T of the form, in the numbers of an arithmetic."""
     zero = a.exactly(F(0))
-    start = a.given(F({"one": 1, "tenth": F("0.1"), "given": F(case.start)}.get(form.start, 0)))
+    start = a.given({"one": F(1), "tenth": F("0.1"), "given": F(case.start)}.get(form.start, F(0)))
     rows = [[a.exactly(F(x)) for x in case.theta]]
     states = [_State(zero, start, zero, zero, zero, x, x) for x in rows[0]]
     step = _Step(form, case, a)
