@@ -104,7 +104,8 @@ def cases(
         places = {name: random.randrange(BLOCK) for name in optional}
         for place in range(BLOCK):
             has = {*always, *(name for name in optional if places[name] == place)}
-            T, n = random.randint(*steps), random.randint(max(size[0], 1 + ("arrays" in has)), size[1])
+            T = random.randint(max(steps[0], 1 + ("zero_rate" in has)), steps[1])
+            n = random.randint(max(size[0], 1 + ("arrays" in has)), size[1])
             entry = _entries(random, dtype, small_integers)
             gammas = tuple(_gamma(random, dtype) for _ in range(T)) if momentum else (0.0,) * T
             rows = [tuple(entry() for _ in range(n)) for _ in range(T)]
@@ -115,7 +116,7 @@ def cases(
             if not has & {"schedule", "zero_rate"}:
                 eta = eta[:1] * T
             if "zero_rate" in has:
-                eta[random.choice([0, random.randrange(T)])] = 0.0
+                eta[random.choice([0, random.randrange(T)])] = 0.0  # at first, or anywhere
             arrays: tuple[Shape, ...] = ()
             if has & {"arrays", "matrices"}:
                 arrays = random.choice(LAYOUTS[tuple(sorted(has & {"arrays", "matrices"}))][n])

@@ -203,7 +203,7 @@ def _one(name: str, statement: str, convention: str) -> Identity:
 
 
 def _first(kind: str, factor: str, convention: str) -> Identity:
-    form, over = CONVENTIONS[convention], RECURSION - {"schedule"}
+    form, over = CONVENTIONS[convention], SHAPES
     statement = f"θ₁ = θ₀ − η{factor}∇₀"
     return Identity(
         f"first_step[{kind}]", statement, _against(form), over=over, options={"steps": (1, 1)}, sizes=((1, 1000),)
@@ -286,7 +286,7 @@ IDENTITIES: dict[str, Identity] = {
             "an array without a gradient stands still in that step, and so does its momentum",
             checks.missing_gradient,
             frozenset({"missing_gradient"}),
-            ALL,
+            ALL - {"momentum_schedule"},
             needs=(),
         ),
         _structure("resumes", "saved in mid-run and restored, it goes on the same", checks.resumes, steps=(2, 4)),
@@ -338,7 +338,7 @@ IDENTITIES: dict[str, Identity] = {
         _dampening("after_first", "u ← γu + (1−τ)∇, but u = ∇₀ at first", "pytorch", "any"),
         _decay("weight_decay[coupled]", "λ is λθ in the gradient", checks.coupled),
         _decay("weight_decay[decoupled]", "λ is θ ← (1−η_tλ)θ beside the step", checks.DECAYS["decoupled"].check),
-        _decay("weight_decay[linear]", "with λ iterates are linear too", checks.linear, **_SMALL),
+        _decay("weight_decay[linear]", "with λ iterates are linear too", checks.homogeneous_and_linear, **_SMALL),
     )
 }
 """Every identity by name."""

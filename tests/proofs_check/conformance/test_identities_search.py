@@ -1,116 +1,43 @@
-"""The momentum identities: exact references, bounds that hold and are not wide, planted bugs named rightly."""
+"""The search: planted errors are named rightly and shown small, nothing crashes it, and it ends."""
 
-import math
-from dataclasses import replace
-from fractions import Fraction
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
-from hypothesis import Phase, assume, find, given, settings
-from hypothesis import strategies as st
 
-from lemmascope.proofs_check.conformance import (
-    CONVENTIONS,
-    IDENTITIES,
-    Case,
-    Mark,
-    Subject,
-    conventions_of,
-    run,
-    search,
-    seek,
-)
+from lemmascope.proofs_check.conformance import CONVENTIONS, IDENTITIES, Mark, Subject, conventions_of, run, seek
 from lemmascope.proofs_check.conformance.assertion import assert_momentum_identities, names_of
-from lemmascope.proofs_check.conformance.case import DTYPES, cases, large
+from lemmascope.proofs_check.conformance.case import FEATURES
 from lemmascope.proofs_check.conformance.identities import OF_CONVENTION, STRUCTURE
-from lemmascope.proofs_check.conformance.known import subjects
-from lemmascope.proofs_check.conformance.reference import reference
+from lemmascope.proofs_check.conformance.search import judge
+from lemmascope.proofs_check.conformance.trial import Budget, Trial
 from lemmascope.theory.errors import InputError
 from lemmascope.theory.optimizers import GD, MomentumAverage, MomentumVelocity, Nesterov
 
-OWN = {s.convention: s for s in [*subjects("own"), *subjects("functions")[:1]]}
+
+def corrected(eta, gamma):
+    def update(params, grad, state, t):
+        average = (1 - gamma) * grad + (0 if state is None else gamma * state)
+        return params - (eta(t) if callable(eta) else eta) * average / (1 - gamma ** (t + 1)), average
+
+    return update
 
 
-@pytest.mark.parametrize("name", CONVENTIONS)
-@given(data=st.data())
-def test_the_recursion_is_its_unrolled_sum(name, data):
-    """Two encodings of a convention, without rounding: step by step, and by the kernel in closed form."""
-    convention = CONVENTIONS[name]
-    case = data.draw(cases("float64", momentum=name != "gd"))
-    known = reference(convention, case)
-    assume(known is not None)
-    rows, _ = known
-    eta, gamma = Fraction(case.eta[0]), Fraction(case.gamma)
-    for t, row in enumerate(rows):
-        for j, found in enumerate(row):
-            pulls = [convention.kernel(eta, gamma, t - s, s) * Fraction(case.gradients[s][j]) for s in range(t)]
-            assert found == Fraction(case.theta[j]) - sum(pulls, Fraction(0))
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", OWN)
-@given(data=st.data())
-def test_rounding_stays_within_the_bound(name, dtype, data):
-    """With learning rates that change, on numbers of any size."""
-    subject, convention = OWN[name], CONVENTIONS[name]
-    case = data.draw(cases(dtype, momentum=name != "gd", schedule=True))
-    if (known := reference(convention, case)) is not None:
-        found = subject.trajectory(case)
-        for row, wanted, room in zip(found, *known, strict=True):
-            for x, y, e in zip(row, wanted, room, strict=True):
-                assert abs(Fraction(float(x)) - y) <= e
-
-
-@pytest.mark.parametrize(("dtype", "error"), [("float32", 2e-5), ("float64", 4e-14)])
-@pytest.mark.parametrize("what", ["eta", "gamma"])
-def test_no_bound_is_too_wide(what, dtype, error):
-    """A learning rate or a momentum that is off by some 200 roundings is found."""
-
-    def make(eta, gamma):
-        return MomentumAverage(eta * (1 + error), gamma) if what == "eta" else MomentumAverage(eta, gamma * (1 - error))
-
-    found = seek(IDENTITIES["unrolled[average]"], Subject(make), dtypes=(dtype,))
-    assert found.mark is Mark.FAILS
-    assert found.case.dtype == dtype
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_the_cases_reach_the_ends_of_the_number_type(dtype):
-    info = np.finfo(dtype)
-    how = settings(phases=[Phase.generate], max_examples=2000, database=None)
-
-    def entries(case):
-        return [abs(x) for x in (*case.theta, *(x for row in case.gradients for x in row))]
-
-    assert find(cases(dtype), lambda case: any(0 < x < info.tiny for x in entries(case)), settings=how)
-    assert find(cases(dtype), lambda case: any(x > math.sqrt(info.max) for x in entries(case)), settings=how)
-    assert find(cases(dtype), lambda case: case.gamma > 0.999, settings=how)
-    assert find(cases(dtype, schedule=True), lambda case: len(set(case.eta)) == 3, settings=how)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@given(data=st.data())
-def test_every_number_of_a_case_is_one_of_its_dtype(dtype, data):
-    case = data.draw(cases(dtype, schedule=True))
-    for x in (case.gamma, *case.eta, *case.theta, *(x for row in case.gradients for x in row)):
-        assert float(np.dtype(dtype).type(x)) == x
-
-
-def test_an_overflow_is_left_out_and_not_called_a_failure():
-    """Numbers near the largest would overflow in some conventions: such cases are not judged."""
-    top = float(np.finfo("float64").max)
-    case = Case(theta=(0.0,), gradients=((top / 2,),) * 3, eta=(1.0,) * 3, gamma=0.5)
-    assert reference(CONVENTIONS["velocity"], case) is None
-    assert IDENTITIES["unrolled[velocity]"].check(OWN["velocity"], case) is None
-    assert reference(CONVENTIONS["velocity"], case.scaled(1e-3)) is not None
+OWN = {
+    "gd": Subject(GD, "GD"),
+    "average": Subject(MomentumAverage, "MomentumAverage"),
+    "velocity": Subject(MomentumVelocity, "MomentumVelocity"),
+    "nesterov": Subject(Nesterov, "Nesterov"),
+    "corrected": Subject(corrected, "corrected"),
+}
 
 
 @pytest.mark.parametrize("name", OWN)
 def test_each_of_our_optimizers_has_one_convention(name):
     """Its own identities hold in both dtypes, and every other convention is refuted."""
-    assert conventions_of(OWN[name]) == (name,)
-    marks = {n: seek(IDENTITIES[n], OWN[name], examples=40).mark for n in names_of(name)}
-    assert {n for n, mark in marks.items() if mark is Mark.FAILS} == set()
+    assert conventions_of(OWN[name], examples=40) == (name,)
+    marks = {n: f.mark for n, f in judge(OWN[name], names_of(name), examples=40).items()}
+    assert {n for n, mark in marks.items() if mark in (Mark.FAILS, Mark.UNTRIED)} == set()
     assert sum(mark is Mark.HOLDS for mark in marks.values()) >= 8
 
 
@@ -119,26 +46,13 @@ def test_the_known_differences_come_out():
     inside = seek(IDENTITIES["schedule[outside]"], OWN["velocity"])
     assert inside.mark is Mark.FAILS
     assert not inside.case.constant  # the learning rate must change, …
-    assert len(inside.case.gradients) >= 2  # … and something be in the velocity when it does
+    assert len(inside.case.gradients) == 2  # … and something be in the velocity when it does
     assert seek(IDENTITIES["schedule[inside]"], OWN["velocity"]).mark is Mark.HOLDS
     bias = seek(IDENTITIES["constant_gradient[corrected]"], OWN["average"])
     assert bias.mark is Mark.FAILS
     assert len(bias.case.gradients) == 1
     assert seek(IDENTITIES["constant_gradient[corrected]"], OWN["corrected"]).mark is Mark.HOLDS
     assert seek(IDENTITIES["constant_gradient[average]"], OWN["corrected"]).mark is Mark.FAILS
-    decay = subjects("functions")[1]
-    assert seek(IDENTITIES["weight_decay[decoupled]"], decay).mark is Mark.HOLDS
-    assert seek(IDENTITIES["weight_decay[coupled]"], decay).mark is Mark.FAILS
-
-
-@pytest.mark.parametrize("identity", ["schedule[inside]", "unrolled[average]"])
-@pytest.mark.parametrize("name", ["velocity", "average", "nesterov"])
-def test_cases_that_are_kept_are_those_that_a_search_would_draw(monkeypatch, name, identity):
-    """The same finding, with the same case and count, whether cases are drawn for this optimizer or before."""
-    kept = seek(IDENTITIES[identity], OWN[name], examples=10)
-    assert kept.mark in (Mark.HOLDS, Mark.FAILS)
-    monkeypatch.setattr(search, "KEPT", 0)
-    assert seek(IDENTITIES[identity], OWN[name], examples=10) == kept
 
 
 class Average(MomentumAverage):
@@ -210,7 +124,7 @@ class FirstOnly(Average):
 
     def step(self, params, grad, state, t):
         grad = grad.copy()
-        grad[1:] = 2 * grad[1:]
+        grad.ravel()[1:] = 2 * grad.ravel()[1:]
         return super().step(params, grad, state, t)
 
 
@@ -219,7 +133,7 @@ class Random(Average):
 
     def step(self, params, grad, state, t):
         Random.count += 1
-        return super().step(params + np.asarray(Random.count, dtype=params.dtype), grad, state, t)
+        return super().step(params + np.asarray(Random.count % 7, dtype=params.dtype), grad, state, t)
 
 
 class InPlace(Average):
@@ -256,6 +170,42 @@ class Normalized(Average):
         return super().step(params, grad / (np.abs(grad) + np.asarray(1e-8, dtype=grad.dtype)), state, t)
 
 
+class Hidden(Average):
+    """Every second step is longer, by a count that is not in its state."""
+
+    count = 0
+
+    def step(self, params, grad, state, t):
+        self.count += 1
+        return super().step(params, grad if self.count % 2 else 2 * grad, state, t)
+
+
+class SignOfMatrices(Average):
+    def step(self, params, grad, state, t):
+        return super().step(params, np.sign(grad) if grad.ndim > 1 else grad, state, t)
+
+
+class RatioOfRates(Average):
+    """Its buffer is rescaled by η_t/η_{t−1}: from η = 0 there is none."""
+
+    def init(self, params):
+        return np.zeros_like(params), 0.0
+
+    def step(self, params, grad, state, t):
+        u, last = state
+        rate = self.rate(t)
+        u = self.gamma * (rate / last if t else 1.0) * u + rate * (1 - self.gamma) * grad
+        return params - u, (u, rate)
+
+
+class NormOfGradient(Average):
+    """Multiplied with 1 as a ratio: 0/0 where the gradient is 0."""
+
+    def step(self, params, grad, state, t):
+        most = np.abs(grad).max()
+        return super().step(params, grad * (most / most), state, t)
+
+
 class Raising(Average):
     def step(self, params, grad, state, t):
         if t == 2:
@@ -264,10 +214,10 @@ class Raising(Average):
 
 
 PLANTED = [
-    (LostFactor, "average", "first_step[average]", "pytorch"),
-    (WrongSign, "average", "first_step[average]", None),
+    (LostFactor, "average", "first_step[average]", "'pytorch'"),
+    (WrongSign, "average", "first_step[average]", "'average' with the sign turned: θ moves along +∇"),
     (OneStepLate, "average", "first_step[average]", None),
-    (OneStepEarly, "average", "first_step[average]", None),
+    (OneStepEarly, "average", "first_step[average]", "'average' at ηγ"),
     (Forgetful, "average", "constant_gradient[average]", None),
     (RateOfBefore, "average", "schedule[average]", None),
     (Clipped, "average", "independent", None),
@@ -278,26 +228,32 @@ PLANTED = [
     (Keeping, "average", "inputs_untouched", None),
     (Normalized, "average", "scale", None),
     (Magnitude, "average", "linear", None),
+    (Hidden, "average", "resumes", None),
+    (SignOfMatrices, "average", "permutation", None),
+    (RatioOfRates, "average", "reproducible", None),
+    (NormOfGradient, "average", "reproducible", None),
     (Raising, "average", "reproducible", None),
-    (MomentumVelocity, "pytorch", "schedule[outside]", "velocity"),
-    (Nesterov, "velocity", "first_step[full]", "nesterov"),
+    (MomentumVelocity, "pytorch", "schedule[outside]", "'velocity'"),
+    (Nesterov, "velocity", "first_step[full]", "'nesterov'"),
 ]
 
 
-@pytest.mark.parametrize(("make", "convention", "identity", "instead"), PLANTED)
+@pytest.mark.parametrize(
+    ("make", "convention", "identity", "instead"), PLANTED, ids=lambda x: getattr(x, "__name__", "")
+)
 def test_a_planted_bug_is_named(make, convention, identity, instead):
     with pytest.raises(AssertionError) as caught:
         assert_momentum_identities(make, convention=convention, examples=25)
     message = str(caught.value)
-    how = "could not be tried on" if make is Raising else "fails for"
+    how = "could not be tried on" if make in (Raising, RatioOfRates, NormOfGradient) else "fails for"
     assert message.startswith(f"momentum identity {identity} {how} {make.__name__}")
     if instead is not None:
-        assert f"It satisfies '{instead}'" in message
+        assert f"It satisfies {instead}" in message
     elif identity not in STRUCTURE:
         assert "It satisfies none of the conventions" in message
 
 
-@pytest.mark.parametrize("make", [LostFactor, OneStepEarly, RateOfBefore])
+@pytest.mark.parametrize("make", [LostFactor, OneStepEarly, RateOfBefore, SignOfMatrices])
 def test_the_reproduction_reproduces(make, capsys):
     """The five lines run as they are printed, and print the numbers of the message."""
     with pytest.raises(AssertionError) as caught:
@@ -308,19 +264,24 @@ def test_the_reproduction_reproduces(make, capsys):
     where: dict = {}
     exec("\n".join(lines), where)
     assert capsys.readouterr().out.startswith("[[")
-    said = next(line for line in text.splitlines() if " should be " in line)
-    index, wrong = said.split(" should be ")[0].split("_")[1], float(said.rsplit(" is ", 1)[1])
-    found = float(where["found"][int(index.split("[")[0])][0])
-    assert f"{found:.9g}" == f"{wrong:.9g}"
+    if make is not SignOfMatrices:  # there the message is about another run
+        said = next(line for line in text.splitlines() if " should be " in line)
+        index, wrong = said.split(" should be ")[0].split("_")[1], float(said.rsplit(" is ", 1)[1])
+        found = float(where["found"][int(index.split("[")[0])][0])
+        assert f"{found:.9g}" == f"{wrong:.9g}"
 
 
 def test_three_lines_suffice_and_tell_what_was_tried():
     def make(lr, momentum):
         return MomentumVelocity(lr, momentum)
 
-    found = assert_momentum_identities(make, convention="velocity", examples=20)
-    assert [f.identity for f in found] == [*STRUCTURE, *OF_CONVENTION["velocity"]]
-    assert all(f.mark is Mark.HOLDS and f.examples >= 20 for f in found)
+    found = {f.identity: f for f in assert_momentum_identities(make, convention="velocity", examples=20)}
+    assert list(found) == [*STRUCTURE, *OF_CONVENTION["velocity"]]
+    lacking = {"missing_gradient", "maximize"}
+    assert {name for name, f in found.items() if f.mark is Mark.NOT_APPLICABLE} == lacking
+    assert all(f.mark is Mark.HOLDS and f.examples >= 20 for name, f in found.items() if name not in lacking)
+    assert set(found["reproducible"].over) == FEATURES.keys() - {"weight_decay", "missing_gradient"}
+    assert "zero_rate" in found["schedule[inside]"].over
 
 
 def test_what_an_optimizer_lacks_is_said():
@@ -345,7 +306,16 @@ def test_an_optimizer_that_refuses_no_momentum():
     assert found["look_ahead"].mark is Mark.HOLDS
 
 
-def test_a_schedule_that_is_not_taken_is_untried_with_the_reason():
+def test_one_that_refuses_everything_does_not_refuse_no_momentum():
+    def make(eta, gamma):
+        raise ValueError("only matrices are supported")
+
+    found = seek(IDENTITIES["no_momentum"], Subject(make))
+    assert found.mark is Mark.UNTRIED
+    assert found.reason == "it could not be driven: it raises ValueError: only matrices are supported"
+
+
+def test_a_schedule_that_is_not_taken_is_untried_with_the_reason_and_nothing_else_is():
     """η as a function of t is how a schedule reaches this kind of optimizer."""
 
     def make(eta, gamma):
@@ -355,9 +325,12 @@ def test_a_schedule_that_is_not_taken_is_untried_with_the_reason():
 
         return update
 
-    found = seek(IDENTITIES["schedule[inside]"], Subject(make))
-    assert found.mark is Mark.UNTRIED
-    assert "it raises TypeError" in found.reason
+    found = judge(Subject(make), names_of("velocity"), examples=10)
+    untried = {name for name, f in found.items() if f.mark is Mark.UNTRIED}
+    assert untried == {"schedule[inside]", "no_momentum[schedule]"}
+    assert {f.mark for name, f in found.items() if name not in untried} == {Mark.HOLDS, Mark.NOT_APPLICABLE}
+    assert "it raises TypeError" in found["schedule[inside]"].reason
+    assert "only such schedules are affected" in found["schedule[inside]"].reason
 
 
 @pytest.mark.parametrize(
@@ -365,14 +338,16 @@ def test_a_schedule_that_is_not_taken_is_untried_with_the_reason():
     [
         (lambda: assert_momentum_identities(MomentumAverage, convention="heavy"), "'average': u ← γu"),
         (lambda: assert_momentum_identities(MomentumAverage, convention="gd"), "takes a momentum"),
-        (lambda: assert_momentum_identities(GD, convention="average"), "takes no gamma or momentum"),
+        (lambda: assert_momentum_identities(GD, convention="average"), "takes no gamma or momentum: no momentum among"),
         (lambda: assert_momentum_identities(lambda rate, gamma: None, convention="average"), "it asks for rate"),
         (lambda: assert_momentum_identities(lambda gamma=0.9: None, convention="average"), "no learning rate"),
         (lambda: assert_momentum_identities(lambda eta, gamma: 3, convention="average"), "a function update"),
-        (lambda: assert_momentum_identities(MomentumAverage, "average", library="keras"), "one of numpy, torch"),
+        (lambda: assert_momentum_identities(MomentumAverage, "average", library="theano"), "numpy"),
         (lambda: assert_momentum_identities(MomentumAverage, "average", weight_decay="both"), "coupled, decoupled"),
         (lambda: assert_momentum_identities(MomentumAverage, "average", weight_decay="coupled"), "no weight_decay"),
-        (lambda: subjects("keras"), "own, functions, torch"),
+        (lambda: assert_momentum_identities(MomentumAverage, "average", dtypes="float8"), "float16, bfloat16"),
+        (lambda: assert_momentum_identities(MomentumAverage, "average", examples=0), "examples"),
+        (lambda: assert_momentum_identities(MomentumAverage, "average", budget=0), "budget"),
     ],
 )
 def test_wrong_use_is_refused_with_what_is_right(call, says):
@@ -386,17 +361,7 @@ def test_run_gives_the_iterates():
     assert run(GD, theta=[1], gradients=[[1]], eta=0.5, dtype="float32").dtype == np.float32
 
 
-@given(cases("float64", size=(2, 3), steps=(2, 3)))
-def test_parts_of_a_case(case):
-    n = len(case.theta)
-    assert case.only(range(n)) == case
-    assert case.only([n - 1]).theta == case.theta[-1:]
-    assert case.plus(case.scaled(-1.0)).gradients == ((0.0,) * n,) * len(case.gradients)
-    assert replace(case, eta=(1.0,) * len(case.eta)).constant
-    assert f"γ = {case.gamma:g}" in case.text()
-
-
-@pytest.mark.parametrize("name", IDENTITIES)
+@pytest.mark.parametrize("name", [n for n in IDENTITIES if n not in ("missing_gradient", "maximize")])
 def test_every_identity_can_fail(name):
     """For each there is an optimizer, ours or one with a planted error, that it finds wrong."""
     wrong = {
@@ -406,13 +371,20 @@ def test_every_identity_can_fail(name):
         "permutation": FirstOnly,
         "scale": Normalized,
         "linear": Normalized,
+        "resumes": Hidden,
     }
 
     def dampened(eta, gamma, dampening=0.0, weight_decay=0.0):
         return OneStepEarly(eta, gamma)
 
+    def of_signs(eta, gamma, weight_decay=0.0):
+        def update(params, grad, state, t):
+            return params - (eta(t) if callable(eta) else eta) * weight_decay * np.sign(params), None
+
+        return update
+
     make = wrong.get(name, dampened if name.startswith(("dampening", "weight_decay")) else OneStepEarly)
-    found = seek(IDENTITIES[name], Subject(make), examples=40)
+    found = seek(IDENTITIES[name], Subject(of_signs if name == "weight_decay[linear]" else make), examples=40)
     assert found.mark is Mark.FAILS
     assert found.reason
 
@@ -432,10 +404,10 @@ class Restarting(MomentumVelocity):
 class Crowded(MomentumVelocity):
     """It takes twice the gradient where there are many parameters."""
 
-    most = 3
+    most = 4
 
     def step(self, params, grad, state, t):
-        return super().step(params, grad if len(params) <= self.most else 2 * grad, state, t)
+        return super().step(params, grad if params.size <= self.most else 2 * grad, state, t)
 
 
 @pytest.mark.parametrize("every", [6, 10, 100, 1000])
@@ -450,33 +422,12 @@ def test_an_optimizer_that_restarts_is_found(identity, every):
     assert len(found.case.text()) < 200
 
 
-@pytest.mark.parametrize("most", [3, 64, 500])
+@pytest.mark.parametrize("most", [4, 64, 500])
 @pytest.mark.parametrize("identity", ["independent", "unrolled[velocity]", "first_step[full]", "no_momentum"])
 def test_an_optimizer_that_acts_differently_on_many_parameters_is_found(identity, most):
     found = seek(IDENTITIES[identity], Subject(type("Mine", (Crowded,), {"most": most})), examples=5)
     assert found.mark is Mark.FAILS
     assert len(found.case.theta) == most + 1
-
-
-@pytest.mark.parametrize("schedule", [False, True])
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", OWN)
-def test_rounding_of_long_runs_stays_within_the_bound(name, dtype, schedule):
-    for steps, size in ((24, 5), (1200, 2)):
-        case = large(dtype, steps, size, momentum=name != "gd", schedule=schedule)
-        wanted, room = reference(CONVENTIONS[name], case)
-        assert (np.abs(OWN[name].trajectory(case) - wanted) <= room).all()
-
-
-@pytest.mark.parametrize("name", CONVENTIONS)
-def test_the_reference_of_a_long_run_is_the_exact_one_up_to_its_rounding(name):
-    case = large("float64", 24, 5, momentum=name != "gd", schedule=True)
-    quick, room = reference(CONVENTIONS[name], case)
-    for j in (0, 4):
-        wanted, _ = reference(CONVENTIONS[name], case.first(18).only([j]))  # small enough to be exact
-        assert wanted.dtype == object
-        for x, y, e in zip(quick[:19, j], wanted[:, 0], room[:19, j], strict=True):
-            assert abs(Fraction(float(x)) - y) <= e
 
 
 def returning(what):
@@ -495,7 +446,7 @@ def failing(error):
     return step
 
 
-UNTRIED = {
+UNTRIED: Mapping = {
     "raises": (failing(RuntimeError("no such step")), "it raises RuntimeError: no such step"),
     "asserts": (failing(AssertionError("not today")), "it raises AssertionError: not today"),
     "leaves": (failing(SystemExit(0)), "it raises SystemExit: 0"),
@@ -517,8 +468,9 @@ def test_what_cannot_be_tried_never_holds_and_never_fails(what):
     subject = Subject(returning(step))
     some = [identity for identity in IDENTITIES.values() if not identity.missing(subject)]
     findings = [seek(identity, subject, examples=3) for identity in some]
-    assert {f.mark for f in findings} == {Mark.UNTRIED}
-    assert all(says in f.reason and f.case is not None for f in findings)
+    assert {f.mark for f in findings} <= {Mark.UNTRIED, Mark.NOT_APPLICABLE}
+    assert sum(f.mark is Mark.UNTRIED for f in findings) >= len(findings) - len(CONVENTIONS)
+    assert all(says in f.reason for f in findings if f.mark is Mark.UNTRIED)
     assert conventions_of(subject, examples=3) == ()
     with pytest.raises(AssertionError, match="could not be tried on"):
         assert_momentum_identities(returning(step), convention="velocity", examples=3)
@@ -534,3 +486,90 @@ def test_a_failure_that_is_seen_stands_beside_what_could_not_be_tried():
     assert seek(IDENTITIES["first_step[average]"], Subject(Both)).mark is Mark.FAILS
     assert seek(IDENTITIES["unrolled[average]"], Subject(Both)).mark is Mark.FAILS
     assert seek(IDENTITIES["reproducible"], Subject(Both)).mark is Mark.UNTRIED
+
+
+# --- randomness, time ------------------------------------------------------------------------------------------------
+
+
+def dropping(share):
+    """Leaves out steps at random, from a generator that goes on from run to run."""
+    generator = np.random.default_rng(0)
+
+    def make(eta, gamma):
+        def update(params, grad, state, t):
+            u = grad + (0 if state is None else gamma * state)
+            return (params if generator.random() < share else params - (eta(t) if callable(eta) else eta) * u), u
+
+        return update
+
+    return make
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.9])
+def test_randomness_is_said_with_two_results_and_nothing_else_is_judged(share):
+    found = judge(Subject(dropping(share)), names_of("pytorch"))
+    first = found.pop("reproducible")
+    assert first.mark is Mark.FAILS
+    assert first.reason.startswith("two runs from the same inputs differ: θ_")
+    assert " and " in first.reason
+    assert {f.mark for f in found.values()} == {Mark.UNTRIED}
+    assert all(f.reason.startswith("not judged, as it is not reproducible") for f in found.values())
+    with pytest.raises(AssertionError, match="reproducible fails") as caught:
+        assert_momentum_identities(dropping(share), "pytorch")
+    assert "It satisfies" not in str(caught.value)
+    assert "convention" not in str(caught.value)
+
+
+def test_a_failure_that_does_not_come_again_is_none():
+    """Asked for one identity alone."""
+    found = seek(IDENTITIES["schedule[outside]"], Subject(dropping(0.3)))
+    assert found.mark is Mark.UNTRIED
+    assert "two runs from the same inputs differ" in found.reason
+
+
+class Ticks:
+    """A clock that is a second on at every look."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        self.now += 1
+        return self.now
+
+
+@pytest.mark.parametrize("seconds", [1, 10, 400])
+def test_when_the_time_is_spent_the_search_ends_and_says_so(seconds):
+    clock = Ticks()
+    trial = Trial(OWN["velocity"], Budget(seconds, clock))
+    found = judge(trial, names_of("velocity"), examples=20)
+    marks = [f.mark for f in found.values() if f.mark is not Mark.NOT_APPLICABLE]
+    assert Mark.UNTRIED in marks
+    assert marks == sorted(marks, key=lambda mark: mark is Mark.UNTRIED)  # what was tried before holds
+    assert (marks[0] is Mark.HOLDS) == (seconds > 100)
+    last = [f for f in found.values() if f.mark is Mark.UNTRIED][-1]
+    assert last.reason == f"not tried to its end within the budget of {seconds} s"
+    assert clock.now < seconds + 100
+    with pytest.raises(AssertionError, match=f"within the budget of {seconds} s"):
+        assert_momentum_identities(MomentumVelocity, "velocity", budget=Budget(seconds, Ticks()))
+
+
+def test_what_failed_before_the_time_was_spent_fails():
+    found = seek(IDENTITIES["first_step[average]"], Trial(OWN["velocity"], Budget(3, Ticks())))
+    assert found.mark is Mark.FAILS
+    assert found.case is not None
+
+
+def test_runs_are_shared_between_identities():
+    """A case that several are tried in is run once."""
+    runs = []
+
+    class Counted(Subject):
+        def trajectory(self, case, *args, **kwargs):
+            runs.append(case)
+            return super().trajectory(case, *args, **kwargs)
+
+    names = ["schedule[inside]", "schedule[outside]", "schedule[average]"]
+    judge(Counted(MomentumVelocity), names, examples=20, dtypes=("float64",))
+    drawn = IDENTITIES[names[0]].drawn(Trial(OWN["velocity"]), "float64", 20)
+    assert all(runs.count(case) == 1 for case in drawn)
