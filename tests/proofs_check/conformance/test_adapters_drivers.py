@@ -190,6 +190,18 @@ def test_gradients_that_are_missing(make):
             subject.trajectory(MISSING)
 
 
+def test_an_error_where_a_gradient_is_missing_is_none_about_shapes(torch):
+    class Careless(torch.HeavyBall):
+        def step(self):
+            assert all(p.grad is not None for p in self.param_groups[0]["params"]), "no gradient"
+            super().step()
+
+    with pytest.raises(
+        Untried, match=r"^it raises AssertionError: no gradient.*; so it does where a gradient is missing"
+    ):
+        Subject(Careless).trajectory(MISSING)
+
+
 def test_keras_refuses_a_step_without_any_gradient(keras):
     with pytest.raises(Unsupported, match="refuses a step without any gradient"):
         Subject(of_keras).trajectory(replace(PLAIN, missing=frozenset({(1, 0)})))

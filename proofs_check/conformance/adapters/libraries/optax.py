@@ -6,7 +6,8 @@ loss, the loss itself or its gradient as a function, as line searches do, gets t
 
 A transformation with control flow is compiled anew at each call of ``update`` if it is called as it is. It is compiled
 once for each shape and number type, with learning rate and momentum as arguments, where its maker takes arrays for
-them, as in ``optax.inject_hyperparams``; else once for each case.
+them, as in ``optax.inject_hyperparams``; else once for each case. So is any transformation in a long case, where the
+steps would take longer than compiling.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ __all__ = ["DRIVER"]
 
 import inspect
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from lemmascope.proofs_check.conformance.adapters.subject import Subject
 
 EAGER, ONCE, EACH = "as it is", "compiled once", "compiled for each case"
+LONG = 100
+"""Steps of a long case, at least."""
 
 
 VALUES, FUNCTIONS = ("value", "grad", "value_fn"), ("obj_fn", "grad_fn")
@@ -59,8 +62,13 @@ class Optax(Driver):
         self.optimizer = self._made(0)
         self.taken = _taken(self.optimizer, self.way.extra)
         self.state = self.optimizer.init(self.params)
-        if self._controls() == (self.way.how == EAGER):
+        if (_long(case) or self._controls()) == (self.way.how == EAGER):
             raise NoWay
+
+    @classmethod
+    def kind(cls, case: Case) -> Hashable:
+        """Long cases are a kind of their own."""
+        return super().kind(case), _long(case)
 
     @classmethod
     def recognizes(cls, made: Any) -> bool:
@@ -117,7 +125,9 @@ class Optax(Driver):
         else:
             updates, self.state = self._compiled(t)(gradients, self.state, self.params)
         pairs = zip(self.params, updates, strict=True)
-        self.params = [(block + update).astype(block.dtype) for block, update in pairs]
+        moved = [block + update for block, update in pairs]
+        pairs = zip(self.params, moved, strict=True)
+        self.params = [new if new.dtype == old.dtype else new.astype(old.dtype) for old, new in pairs]
 
     def _compiled(self, t: int) -> Callable[..., Any]:
         """The update of this case's optimizer; compiled anew where the optimizer is one of this step alone."""
@@ -173,6 +183,10 @@ def _injected(state: Any, now: dict[str, float], dtype: str) -> Any:
         return state
     new = {name: array(x, dtype) for name, x in now.items() if name in kept}
     return state._replace(hyperparams={**kept, **new})
+
+
+def _long(case: Case) -> bool:
+    return len(case.gradients) >= LONG
 
 
 def _power_of_two(least: int) -> int:
