@@ -97,7 +97,7 @@ def _engine(inputs: Inputs, *, kind: Any) -> Run:
     def run(iterations: int) -> np.ndarray:
         engine = kind(Curve(inputs.s), plan, np.array(inputs.start), replicas, np)
         _in_blocks(iterations, lambda t, steps: engine.advance(t, noise[:, :steps]))
-        return engine.w[0] if kind is Arrays else np.stack([engine.u[:, 0], engine.v[:, 0]], axis=-1)
+        return engine.w[0] if kind is Arrays else np.stack([engine.u[0].T, engine.v[0].T], axis=-1)
 
     return Run(run)
 
@@ -177,7 +177,7 @@ def _jax(inputs: Inputs, *, unroll: int) -> Run:
 EACH, IN_PLACE, UNROLLED = "a step of all workers at a time", "the same, in place", "the same, eight steps unrolled"
 WAYS = (
     Way("NumPy reference", EACH, partial(_engine, kind=Arrays), _cost),
-    Way("compiled", "worker by worker, replica after replica", partial(_engine, kind=Compiled), _cost),
+    Way("compiled", "all workers of all replicas a step, one loop", partial(_engine, kind=Compiled), _cost),
     Way("PyTorch", EACH, partial(_torch, in_place=False), _cost, "torch"),
     Way("PyTorch (tuned)", IN_PLACE, partial(_torch, in_place=True), _cost, "torch"),
     Way("JAX jit(scan)", EACH, partial(_jax, unroll=1), _cost, "jax"),

@@ -1,4 +1,8 @@
-"""The loops of `sims.noise.local_sgd` as machine code: one call a block of noise, replica after replica."""
+"""The loops of `sims.noise.local_sgd` as machine code: all workers of all replicas a step, length after length.
+
+The noise of a few steps is laid out as the state is, so that a step is one loop over neighbours in memory, and stays in
+the cache for every length of a round.
+"""
 
 from __future__ import annotations
 
@@ -14,123 +18,169 @@ from lemmascope.theory.noise.valley import Curve
 
 AFTER, BEFORE, INCREMENT, STEP, WRONG_STEP, AVERAGE, WRONG_AVERAGE = range(len(QUANTITIES))
 
-
-@njit(nogil=True, cache=True, inline="always")
-def _check_step(eta, r, before, after, sums):
-    """(h, z) before the step and after it."""
-    h, z = before
-    for place, factor in ((STEP, eta * eta), (WRONG_STEP, eta)):
-        sums[place] = max(sums[place], abs(after[1] - z * (1 - factor * r * r)) / h)
+NUMBERS = 2**15
+"""Of the noise that is laid out at a time, about."""
 
 
 @njit(nogil=True, cache=True)
-def _check_average(u, v, sums):
-    K = u.size
-    mu, mv, z, h = u.mean(), v.mean(), 0.0, 0.0
-    variance = 0.0
-    for k in range(K):
-        variance += (v[k] - mv) ** 2 - (u[k] - mu) ** 2
-        z += u[k] * u[k] - v[k] * v[k]
-        h += u[k] * u[k] + v[k] * v[k]
-    along = mu * mu - mv * mv
-    sums[AVERAGE] = max(sums[AVERAGE], abs(along - (z + variance) / K) / (h / K))
-    sums[WRONG_AVERAGE] = max(sums[WRONG_AVERAGE], abs(along - z / K) / (h / K))
+def _lay_out(noise, draw, start, steps, scale, shift, out):
+    """shift + scale · noise of some steps, (replicas, steps, K or 1, draws) to (steps, K · replicas)."""
+    replicas = noise.shape[0]
+    own = min(noise.shape[2] - 1, 1)  # 0 where workers share their noise
+    for replica in range(replicas):
+        for t in range(steps):
+            for k in range(out.shape[1] // replicas):
+                out[t, k * replicas + replica] = shift + scale * noise[replica, start + t, own * k, draw]
 
 
 @njit(nogil=True, cache=True)
-def _averaged(curve, u, v, last, counted, sums):
-    """All workers at their mean; (where along the valley), and the sums if this average counts."""
-    K, before = u.size, 0.0
-    for k in range(K):
-        across = u[k] * v[k] - 1 if curve else v[k]
-        before += across * across
-    u[:], v[:] = u.mean(), v.mean()
-    along = u[0] * u[0] - v[0] * v[0] if curve else u[0]
-    across = u[0] * v[0] - 1 if curve else v[0]
+def _curve_step(eta, u, v, y):
+    for k in range(u.size):
+        pull = eta * (u[k] * v[k] - y[k])
+        u[k], v[k] = u[k] - pull * v[k], v[k] - pull * u[k]
+
+
+@njit(nogil=True, cache=True)
+def _checked_step(eta, u, v, y, sums):
+    replicas = sums.shape[1]
+    for k in range(u.size):
+        r = u[k] * v[k] - y[k]
+        h, z = u[k] * u[k] + v[k] * v[k], u[k] * u[k] - v[k] * v[k]
+        u[k], v[k] = u[k] - eta * r * v[k], v[k] - eta * r * u[k]
+        after, replica = u[k] * u[k] - v[k] * v[k], k % replicas
+        for place, factor in ((STEP, eta * eta), (WRONG_STEP, eta)):
+            sums[place, replica] = max(sums[place, replica], abs(after - z * (1 - factor * r * r)) / h)
+
+
+@njit(nogil=True, cache=True)
+def _straight_step(eta, h_0, kappa, x, y, along, across):
+    for k in range(x.size):
+        square = kappa * x[k] * x[k] / 2
+        x[k], y[k] = (
+            x[k] - eta * (kappa * x[k] * y[k] * y[k] / 2 + along[k]),
+            y[k] - eta * ((h_0 + square) * y[k] + across[k]),
+        )
+
+
+@njit(nogil=True, cache=True)
+def _mean(x, out):
+    """Over the workers, (K, replicas) to (replicas)."""
+    out[:] = 0.0
+    for k in range(x.shape[0]):
+        for replica in range(out.size):
+            out[replica] += x[k, replica]
+    for replica in range(out.size):
+        out[replica] /= x.shape[0]
+
+
+@njit(nogil=True, cache=True)
+def _check_average(u, v, a, b, sums):
+    K = u.shape[0]
+    for replica in range(a.size):
+        variance, z, h = 0.0, 0.0, 0.0
+        for k in range(K):
+            p, q = u[k, replica], v[k, replica]
+            variance += (q - b[replica]) ** 2 - (p - a[replica]) ** 2
+            z += p * p - q * q
+            h += p * p + q * q
+        along = a[replica] * a[replica] - b[replica] * b[replica]
+        for place, stated in ((AVERAGE, z + variance), (WRONG_AVERAGE, z)):
+            sums[place, replica] = max(sums[place, replica], abs(along - stated / K) / (h / K))
+
+
+@njit(nogil=True, cache=True)
+def _average(curve, check, counted, u, v, last, sums, a, b):
+    """Every replica's workers (K, replicas) at their mean, left in a and b; the sums where the average counts."""
+    _mean(u, a)
+    _mean(v, b)
+    if check:
+        _check_average(u, v, a, b, sums)
     if counted:
-        sums[AFTER] += across * across
-        sums[BEFORE] += before / K
-        sums[INCREMENT] += (along - last) ** 2
-    return along
+        for k in range(u.shape[0]):
+            for replica in range(a.size):
+                across = u[k, replica] * v[k, replica] - 1 if curve else v[k, replica]
+                sums[BEFORE, replica] += across * across / u.shape[0]
+    for replica in range(a.size):
+        along = a[replica] * a[replica] - b[replica] * b[replica] if curve else a[replica]
+        across = a[replica] * b[replica] - 1 if curve else b[replica]
+        if counted:
+            sums[AFTER, replica] += across * across
+            sums[INCREMENT, replica] += (along - last[replica]) ** 2
+        last[replica] = along
+    for k in range(u.shape[0]):
+        u[k], v[k] = a, b
 
 
 @njit(nogil=True, cache=True)
-def _curve(s, eta, lengths, burn_in, check, times, first, noise, u, v, last, sums, row, out):
-    for replica in range(noise.shape[0]):
+def _curve(s, eta, lengths, burn_in, check, times, first, noise, u, v, last, sums, out):
+    steps, size = noise.shape[1], u.shape[1] * u.shape[2]
+    labels = np.empty((max(1, min(NUMBERS // size, steps)), size))
+    p, q = np.empty((2, u.shape[2]))
+    for start in range(0, steps, labels.shape[0]):
+        count = min(labels.shape[0], steps - start)
+        _lay_out(noise, 0, start, count, s, 1.0, labels)
         for i in range(lengths.size):
-            a, b, x, now = u[replica, i], v[replica, i], noise[replica], row
-            for t in range(noise.shape[1]):
-                for k in range(a.size):
-                    r = a[k] * b[k] - 1 - s * x[t, k % x.shape[1], 0]
-                    p, q = a[k] - eta * r * b[k], b[k] - eta * r * a[k]
-                    if check:
-                        start = a[k] * a[k] + b[k] * b[k], a[k] * a[k] - b[k] * b[k]
-                        _check_step(eta, r, start, (p * p + q * q, p * p - q * q), sums[replica, i])
-                    a[k], b[k] = p, q
-                time = first + t + 1
+            a, b = u[i].reshape(size), v[i].reshape(size)
+            row = np.searchsorted(times, first + start + 1)
+            for t in range(count):
+                if check:
+                    _checked_step(eta, a, b, labels[t], sums[i])
+                else:
+                    _curve_step(eta, a, b, labels[t])
+                time = first + start + t + 1
                 if time % lengths[i] == 0:
-                    if check:
-                        _check_average(a, b, sums[replica, i])
-                    last[replica, i] = _averaged(True, a, b, last[replica, i], time > burn_in, sums[replica, i])
-                    if now < times.size and time == times[now]:
-                        out[replica, i, now, 0], out[replica, i, now, 1] = a[0], b[0]
-                        now += 1
+                    _average(True, check, time > burn_in, u[i], v[i], last[i], sums[i], p, q)
+                if row < times.size and time == times[row]:
+                    out[i, row, 0], out[i, row, 1] = p, q
+                    row += 1
 
 
 @njit(nogil=True, cache=True)
 def _straight(
-    s, tau, h_0, kappa, kept, companion, beside, eta, lengths, burn_in, times, first, noise, u, v, last, sums, row, out
+    s, tau, h_0, kappa, kept, companion, beside, eta, lengths, burn_in, times, first, noise, u, v, last, sums, out
 ):
-    for replica in range(noise.shape[0]):
+    steps, size = noise.shape[1], u.shape[1] * u.shape[2]
+    along = np.empty((max(1, min(NUMBERS // size, steps)), size))
+    across = np.empty_like(along)
+    p, q = np.empty((2, u.shape[2]))
+    for start in range(0, steps, along.shape[0]):
+        count = min(along.shape[0], steps - start)
+        _lay_out(noise, 0, start, count, tau, 0.0, along)
+        _lay_out(noise, 1, start, count, s, 0.0, across)
         for i in range(lengths.size):
-            a, b, x, now = u[replica, i], v[replica, i], noise[replica], row
-            for t in range(noise.shape[1]):
-                kick = 0.0
-                for j in range(x.shape[1]):
-                    kick += x[t, j, 0]
-                companion[replica, i] = kept[i] * companion[replica, i] - eta * tau * kick / x.shape[1]
-                for k in range(a.size):
-                    j = k % x.shape[1]
-                    along = kappa * a[k] * b[k] * b[k] / 2 + tau * x[t, j, 0]
-                    across = (h_0 + kappa * a[k] * a[k] / 2) * b[k] + s * x[t, j, 1]
-                    a[k] -= eta * along
-                    b[k] -= eta * across
-                time = first + t + 1
+            x, y = u[i].reshape(size), v[i].reshape(size)
+            row = np.searchsorted(times, first + start + 1)
+            for t in range(count):
+                _mean(along[t].reshape(u.shape[1:]), p)
+                for replica in range(p.size):
+                    companion[i, replica] = kept[i] * companion[i, replica] - eta * p[replica]
+                _straight_step(eta, h_0, kappa, x, y, along[t], across[t])
+                time = first + start + t + 1
                 if time % lengths[i] == 0:
-                    last[replica, i] = _averaged(False, a, b, last[replica, i], time > burn_in, sums[replica, i])
-                    if now < times.size and time == times[now]:
-                        beside[replica, i, now] = companion[replica, i]
-                        out[replica, i, now, 0], out[replica, i, now, 1] = a[0], b[0]
-                        now += 1
+                    _average(False, False, time > burn_in, u[i], v[i], last[i], sums[i], p, q)
+                if row < times.size and time == times[row]:
+                    out[i, row, 0], out[i, row, 1], beside[i, row] = p, q, companion[i]
+                    row += 1
 
 
 class Compiled:
-    """The state of all replicas, workers last; the arguments of `local_sgd.Arrays`."""
+    """The state of all replicas, (lengths, K, replicas); the arguments of `local_sgd.Arrays`."""
 
     def __init__(self, valley: Valley, plan: Plan, start: np.ndarray, seeds: int, xp: Any) -> None:
         self.valley, self.plan = valley, plan
-        shape = (seeds, len(plan.rounds))
-        self.u, self.v = (np.full((*shape, plan.K), x) for x in start)
-        self.last = np.full(shape, start[0] ** 2 - start[1] ** 2 if isinstance(valley, Curve) else start[0])
-        self.sums = np.zeros((*shape, len(QUANTITIES)))
-        self.companion, self.beside = np.zeros(shape), np.full((*shape, len(plan.times)), np.nan)
-        self.out = np.full((*shape, len(plan.times), 2), np.nan)
+        lengths, times = len(plan.rounds), len(plan.times)
+        self.u, self.v = (np.full((lengths, plan.K, seeds), x) for x in start)
+        along = start[0] ** 2 - start[1] ** 2 if isinstance(valley, Curve) else start[0]
+        self.last = np.full((lengths, seeds), along)
+        self.sums = np.zeros((lengths, len(QUANTITIES), seeds))
+        self.companion, self.beside = np.zeros((lengths, seeds)), np.full((lengths, times, seeds), np.nan)
+        self.out = np.full((lengths, times, 2, seeds), np.nan)
 
     def advance(self, first: int, noise: np.ndarray) -> None:
         """As many local steps as there is noise for, (seeds, steps, K or 1, draws)."""
         plan, valley = self.plan, self.valley
         lengths, times = (np.array(x, dtype=np.int64) for x in (plan.rounds, plan.times))
-        rest = (
-            times,
-            first,
-            noise,
-            self.u,
-            self.v,
-            self.last,
-            self.sums,
-            int(np.searchsorted(times, first + 1)),
-            self.out,
-        )
+        rest = times, first, noise, self.u, self.v, self.last, self.sums, self.out
         if isinstance(valley, Curve):
             _curve(valley.s, plan.eta, lengths, plan.burn_in, plan.check, *rest)
         else:
@@ -139,6 +189,8 @@ class Compiled:
 
     def found(self) -> dict[str, np.ndarray]:
         """What `run` returns."""
-        sums = dict(zip(QUANTITIES, np.moveaxis(self.sums, -1, 0), strict=True))
-        found = {"w": self.out} | ({} if isinstance(self.valley, Curve) else {"companion": self.beside})
-        return means(self.plan, sums) | found
+        sums = {name: self.sums[:, k].T for k, name in enumerate(QUANTITIES)}
+        seen = {"w": np.moveaxis(self.out, -1, 0)}
+        if not isinstance(self.valley, Curve):
+            seen["companion"] = np.moveaxis(self.beside, -1, 0)
+        return means(self.plan, sums) | seen
