@@ -75,7 +75,7 @@ def _plain(values: Sequence[Fraction], dtype: str) -> Fraction | None:
     """The simple number that all of them are, up to rounding."""
     simple = values[0].limit_denominator(1000)
     room = F(1, 10**12) if dtype == "float64" else F(1, 10**5) if dtype == "float32" else F(1, 50)
-    return simple if all(abs(x - simple) <= room * max(1, abs(simple)) for x in values) else None
+    return simple if all(abs(x - simple) <= room * max(F(1), abs(simple)) for x in values) else None
 
 
 def _guesses(trial: Trial, dtype: str) -> Iterator[Form]:

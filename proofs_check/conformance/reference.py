@@ -105,7 +105,9 @@ def _gamma(case: Case, t: int) -> Fraction:
 
 def _unbiased(case: Case, t: int) -> Fraction:
     """1 − γ_0 ⋯ γ_t."""
-    return 1 - (F(case.gamma) ** (t + 1) if case.momenta is None else math.prod(map(F, case.momenta[: t + 1])))
+    return 1 - (
+        F(case.gamma) ** (t + 1) if case.momenta is None else math.prod(map(F, case.momenta[: t + 1]), start=F(1))
+    )
 
 
 def _unbiasing(case: Case) -> int:
