@@ -51,12 +51,14 @@ def _named(module: ModuleType, prefix: str, **families: str) -> list[Found]:
 
 def _own() -> list[Found]:
     found = _named(
-        ours, "lemmascope ", Adam="Adam", AdamW="AdamW", AMSGrad="AMSGrad", NAdam="NAdam", AdaBelief="AdaBelief",
+        ours, "theory.optimizers.", Adam="Adam", AdamW="AdamW", AMSGrad="AMSGrad", NAdam="NAdam", AdaBelief="AdaBelief",
         AdaMomentum="AdaMomentum", Adamax="Adamax", RMSprop="RMSprop", Adagrad="Adagrad", Lion="Lion",
         SignSGD="signSGD", MomentumAverage="SGD", MomentumVelocity="SGD", Nesterov="SGD", SGDP="SGDP", AdamP="AdamP",
     )  # fmt: skip
-    free = _named(ours, "lemmascope ", ScheduleFreeSGD="schedule-free SGD", ScheduleFreeAdamW="schedule-free AdamW")
-    centred = ("centred RMSprop", "lemmascope RMSprop, centred", partial(ours.RMSprop, centred=True))
+    free = _named(
+        ours, "theory.optimizers.", ScheduleFreeSGD="schedule-free SGD", ScheduleFreeAdamW="schedule-free AdamW"
+    )
+    centred = ("centred RMSprop", "theory.optimizers.RMSprop, centred", partial(ours.RMSprop, centred=True))
     return [*found, *free, centred]
 
 
