@@ -26,6 +26,9 @@ BLOCK = 20_000
 CLIP = 1e3
 """x² of a replica at most: one that diverges counts as much."""
 
+TOGETHER = 256
+"""Replicas whose places are kept at a time."""
+
 WINDOW = 3
 """Places on either side of the smallest through which a parabola goes."""
 
@@ -259,10 +262,14 @@ def squares(
     every = max(1, round(apart / one))
     seen = round(horizon / (one * every))
     rules = [(eta / epsilon, 1 - epsilon) for epsilon in (np.asarray(C) * one).tolist()]
-    x = run(valley, rules, start, rngs, steps=seen * every, every=every, backend=backend)
+    found = np.empty((len(rules), len(rngs)))
     with np.errstate(over="ignore", invalid="ignore"):
-        square = np.minimum(x * x, CLIP)
-    return np.where(np.isnan(square), CLIP, square).sum(axis=-1) * every * one
+        for first in range(0, len(rngs), TOGETHER):
+            some = slice(first, first + TOGETHER)
+            x = run(valley, rules, start, rngs[some], steps=seen * every, every=every, backend=backend)
+            np.fmin(np.square(x, out=x), CLIP, out=x)  # of NaN and the bound it is the bound
+            found[:, some] = x.sum(axis=-1)
+    return found * every * one
 
 
 def vertex(C: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -89,9 +89,9 @@ class Settings:
     s: float = option(0.1, "Label noise of the replicas.")
     sampled_etas: tuple[float, ...] = option((0.001, 0.003, 0.01, 0.03, 0.1), "Their learning rates.")
     strong_etas: tuple[float, ...] = option((1e-4, 3e-4, 1e-3, 3e-3, 1e-2), "Those of the control, at s = 1.")
-    replicas: int = option(2500, "Replicas of a cell.", tiny=400, quick=1600, full=20_000)
+    replicas: int = option(4000, "Replicas of a cell.", tiny=400, quick=2000, full=20_000)
     modes: tuple[int, ...] = option((8,), "More directions across, at s = 1.", full=(8, 64))
-    near_replicas: int = option(2500, "Replicas of a cell that compares constants.", tiny=100, quick=1600, full=20_000)
+    near_replicas: int = option(4000, "Replicas of a cell that compares constants.", tiny=100, quick=2000, full=20_000)
 
     def __post_init__(self) -> None:
         check_number("s", self.s, 0, open_low=True)
@@ -400,12 +400,12 @@ def _cost(one: Cell) -> float:
     """Milliseconds, as measured."""
     n = getattr(one.valley, "n", 1)
     steps = one.horizon / scaling.scale(one.eta, one.valley.s)
-    return 20 + one.replicas * (0.1 + one.C.size * steps * (3 if n == 1 else 2.5 * n) / 1e6)
+    return 10 + one.replicas * (0.06 + one.C.size * steps * (2 if n == 1 else 2.5 * n) / 1e6)
 
 
 def _memory(one: Cell) -> tuple[float, float]:
-    """What is seen of all replicas, twice, and a block of draws; a part with the bootstrap's draws."""
-    return 1e8 + 3 * 8.0 * one.C.size * one.replicas * 240, 9000.0
+    """A block of draws, places of 256 replicas, and shares of the bootstrap; a part with its draws."""
+    return 1e8 + 8.0 * one.replicas * (DRAWS + one.C.size), 9000.0
 
 
 def _near_at(settings: Settings, at: Mapping[str, Any]) -> Cell:
@@ -455,10 +455,10 @@ def undecided(settings: Settings) -> Mapping[str, str]:
     """Intervals of few replicas are too wide."""
     found = {}
     if settings.replicas < 1000:
-        why = f"{settings.replicas} replicas leave the interval too wide; --replicas 2500 decide"
+        why = f"{settings.replicas} replicas leave the interval too wide; --replicas 4000 decide"
         found = dict.fromkeys(("flatter.sampled_exponent", "flatter.fixed_floor"), why)
     if settings.near_replicas < 800:
-        why = f"{settings.near_replicas} replicas leave the interval too wide; --near-replicas 2500 decide"
+        why = f"{settings.near_replicas} replicas leave the interval too wide; --near-replicas 4000 decide"
         found["flatter.curve_constant"] = why
     return found
 
