@@ -27,8 +27,8 @@ def _lay_out(noise, draw, start, steps, scale, shift, out):
     """shift + scale · noise of some steps, (replicas, steps, K or 1, draws) to (steps, K · replicas)."""
     replicas = noise.shape[0]
     own = min(noise.shape[2] - 1, 1)  # 0 where workers share their noise
-    for replica in range(replicas):
-        for t in range(steps):
+    for t in range(steps):
+        for replica in range(replicas):
             for k in range(out.shape[1] // replicas):
                 out[t, k * replicas + replica] = shift + scale * noise[replica, start + t, own * k, draw]
 
