@@ -77,7 +77,7 @@ class Kept:
 
     @property
     def said(self) -> str:
-        """In words."""
+        """In words, after "it"."""
         name = f"{self.convention!r}{f' with {self.weight_decay} weight decay' if self.weight_decay else ''}"
         of = f"of its {self.applying} identities"
         if self.kept:
@@ -86,9 +86,11 @@ class Kept:
             others = f" and {len(self.failing) - 1} more" if len(self.failing) > 1 else ""
             return f"does not keep {name}: {self.failing[0].identity}{others} fails"
         if self.untried:
-            return f"{name} is not decided: {self.untried[0].identity} could not be tried; {self.holding} {of} hold"
-        tried = "none" if not self.holding else f"only {self.holding}"
-        return f"nothing is said of {name}: {tried} {of} {'were' if self.holding > 1 else 'was'} tried"
+            return (
+                f"may or may not keep {name}: {self.untried[0].identity} could not be tried; {self.holding} {of} hold"
+            )
+        tried = f"only {self.holding} {of} were" if self.holding > 1 else f"{self.holding or 'none'} {of} was"
+        return f"may or may not keep {name}: {tried} tried"
 
 
 def kept(convention: str, findings: Mapping[str, Finding], weight_decay: str | None = None) -> Kept:

@@ -107,11 +107,13 @@ class Functional(Driver):
 
 
 def _with(optimizer: Any, name: str, value: float) -> Any:
-    """The optimizer with an attribute set; another one, where it is frozen."""
+    """The optimizer with an attribute set, or its first entry where it has several; another one, where it is frozen."""
+    kept = getattr(optimizer, name)
+    new = type(kept)((value, *kept[1:])) if isinstance(kept, tuple | list) else value
     try:
-        setattr(optimizer, name, value)
+        setattr(optimizer, name, new)
     except dataclasses.FrozenInstanceError:
-        return dataclasses.replace(optimizer, **{name: value})
+        return dataclasses.replace(optimizer, **{name: new})
     return optimizer
 
 
