@@ -47,7 +47,7 @@ def collapse(result: Result[Settings], width: str = "text") -> Figure:
                 one["C"][k::every],
                 one.sel(criterion=CRITERIA[0])[k::every],
                 MARKS[k % 5],
-                color=COLOURS[k % 4],
+                color=(*COLOURS, "0.2")[k % 5],
                 markersize=2.6,
                 markerfacecolor="none",
                 markeredgewidth=0.6,
@@ -66,8 +66,8 @@ def collapse(result: Result[Settings], width: str = "text") -> Figure:
             found = data.sel(criterion=f"settle({r:g})").isel(eta=0)
             one = float(found["epsilon"]) / scaling.scale(float(found["eta"]), 1.0)
             right.plot([one], [float(found["time"]) * scaling.scale(float(found["eta"]), 1.0)], "o", color=colour, ms=4)
-        right.set(xscale="log", yscale="log", xlim=(0.02, 5), ylim=(2, 60), xlabel="$C$", ylabel=f"time · {SCALED}")
-        right.set_yticks([2, 5, 10, 20, 50], ["2", "5", "10", "20", "50"])
+        right.set(xscale="log", yscale="log", xlim=(0.02, 5), ylim=(2, 100), xlabel="$C$", ylabel=f"time · {SCALED}")
+        right.set_yticks([2, 5, 10, 20, 50, 100], ["2", "5", "10", "20", "50", "100"])
         right.set_yticks([], minor=True)
         right.set_title("arrival has no optimum")
         handles, labels = left.get_legend_handles_labels()
@@ -130,7 +130,7 @@ def optimum(result: Result[Settings], width: str = "text") -> Figure:
         best = float(data["epsilon"].sel(criterion="ISE")[0]) / scaling.scale(eta[0], 1.0)
         right.axhline(best, color="0.4", linewidth=0.6, linestyle=(0, (4, 2)), label=r"$n = \infty$")
         right.set(xscale="log", xlabel=r"$\eta^{1/3}s^{4/3}$", ylabel=BEST, ylim=(0.5, 1.75))
-        right.set_title("what bends it: the noise of $x$ itself")
+        right.set_title("what bends it: strong noise, few directions")
         handles, labels = left.get_legend_handles_labels()
         more, named = right.get_legend_handles_labels()
         figure.legend(handles + more, labels + named, loc="outside lower center", ncols=_columns(width, 4))
@@ -159,7 +159,7 @@ def paths(result: Result[Settings], width: str = "text") -> Figure:
             axis.plot(limit["time"][::20], limit["path"].sel(C_path=C)[::20], ".", color=COLOURS[k], markersize=2.5)
         for level in (0.1, -0.1):
             axis.axhline(level, color="0.6", linewidth=0.5, linestyle=(0, (1, 1.5)))
-        axis.set(xlabel=r"$k\,(\eta s)^{2/3}$", ylabel="$x_k$", xlim=(0, 20), ylim=(-0.75, 1.05))
+        axis.set(xlabel=r"$k\,(\eta s)^{2/3}$", ylabel="$x_k$", xlim=(0, 20), ylim=(-0.55, 1.05))
         figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=_columns(width, 4))
         settle(figure)
         return figure
@@ -180,7 +180,8 @@ def gain(result: Result[Settings], width: str = "text") -> Figure:
     with styled():
         figure, (left, right) = beside(2, width, 2.3)
         C = data["C"].values
-        left.plot(C, scaling.gain(np, C**3), color="0.3", linewidth=0.8, label="rates, $r \\to 0$")
+        finely = np.sort(np.append(np.geomspace(C[0], C[-1], 400), 2 ** (1 / 3)))  # where the rates' ratio is 2
+        left.plot(finely, scaling.gain(np, finely**3), color="0.3", linewidth=0.8, label="rates, $r \\to 0$")
         for k, r in enumerate(data["r"].values.tolist()):
             left.plot(C, data["ratio"].sel(r=r), LINES[k], color=COLOURS[k], linewidth=1.0, label=f"settle({r:g})")
         left.axhline(2, color="0.5", linewidth=0.6, linestyle=(0, (1, 1.5)))

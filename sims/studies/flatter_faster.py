@@ -241,8 +241,8 @@ def limit(task: Task[Settings]) -> xr.Dataset:
 
     levels, fine = np.array(LEVELS), np.linspace(*FINE_C)
     held = [averaged(np.array(SHOWN), levels, exchange=x)[:2] for x in EXCHANGES.values()]
-    C = np.geomspace(0.25, 3.0, task.settings.points)
-    hit, last, _ = averaged(C, levels)
+    C = np.geomspace(0.1, 3.0, task.settings.points)
+    hit, last, _ = averaged(C, levels, until=100.0)
     _, finely, _ = averaged(fine, np.array(FINE), until=UNTIL)
     _, PATH_C, until, apart = PATHS
     seen = averaged(np.array(PATH_C), levels, until=until, every=round(apart / 0.005))[2]
