@@ -192,7 +192,8 @@ class Batch:
         dead = (watched.diverged_at[..., None] >= 0) & (plan.times >= watched.diverged_at[..., None])
         if dead.any():
             for name, values in found.items():
-                found[name] = np.where(dead.reshape(dead.shape + (1,) * (values.ndim - 3)), np.nan, values)
+                lost = np.inf if name == "radius" else np.nan
+                found[name] = np.where(dead.reshape(dead.shape + (1,) * (values.ndim - 3)), lost, values)
         if plan.problem.parameters is not None:
             found |= {"T_0": watched.T_0, "T_1": watched.T_1}
         if self.witness is not None and plan.problem.parameters is not None:

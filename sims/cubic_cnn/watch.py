@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["Watch"]
+__all__ = ["Watch", "traced"]
 
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
 
 from lemmascope.sims.cubic_cnn.backends.kernel import TRACED, Watched
 from lemmascope.sims.cubic_cnn.plan import Plan, to_host
@@ -14,6 +15,19 @@ from lemmascope.theory.cubic_cnn import predictions
 from lemmascope.theory.cubic_cnn.model import View, log1p_exp
 
 Array = Any
+
+
+def traced(view: View, small: Array) -> list[Array]:
+    """The scalars `TRACED`, (S, A) each; ``small`` (S, 1, N) tells which samples are of small margin."""
+    xp, N = array_namespace(view.Xi), view.margins.shape[-1]
+    few = xp.astype(small, view.ell.dtype)
+    return [
+        xp.mean(log1p_exp(-view.margins), axis=-1),
+        xp.sum((1 - few) * view.ell, axis=-1) / N,
+        xp.sum(few * view.ell, axis=-1) / N,
+        xp.full(view.margins.shape[:2], xp.nan) if view.c is None else xp.max(view.c, axis=-1),
+        xp.max(xp.abs(view.Xi), axis=(2, 3, 4)),
+    ]
 
 
 class Watch:
@@ -58,18 +72,8 @@ class Watch:
 
     def _note(self, t: int, view: View) -> None:
         """The scalars `TRACED`; NaN of a member that has diverged."""
-        xp, N = self.plan.xp, view.margins.shape[-1]
-        small = xp.astype(self.small, view.ell.dtype)
-        if self.groups == 1:
-            small = xp.zeros_like(small)
-        columns = [
-            xp.mean(log1p_exp(-view.margins), axis=-1),
-            xp.sum((1 - small) * view.ell, axis=-1) / N,
-            xp.sum(small * view.ell, axis=-1) / N,
-            xp.full(view.margins.shape[:2], xp.nan) if view.c is None else xp.max(view.c, axis=-1),
-            xp.max(xp.abs(view.Xi), axis=(2, 3, 4)),
-        ]
-        for j, column in enumerate(columns):
+        small = self.small if self.groups > 1 else self.plan.xp.zeros_like(self.small)
+        for j, column in enumerate(traced(view, small)):
             self.trace[:, :, t, j] = np.where(self.alive, to_host(column), np.nan)
 
     def _hitting_times(self, t: int, view: View) -> None:

@@ -4,6 +4,9 @@ r"""The radius around a computed trajectory: the Hessian, what grows with D, and
 Hessian's quadratic form VᵀHV is the gradient's derivative along V, whatever the dimension. Sums over samples are
 linear, and two terms stand for any number in the square of a sum.
 
+**Split.** With ⟨x_k, w*⟩ = 0, v_r = s_r w* + (the rest) has Σ_k D_kr⟨x_k, v_r⟩² + V_r s_r² ≤ M‖v_r‖² where M is above
+0 and the largest eigenvalue of each block. In the sum over r, over two of them here, the blocks do not mix.
+
 **Same eigenvalues.** zⁿ det(zI − MᵀM) = z^d det(zI − MMᵀ), here for M = D^½X of any entries with n = 2 and d = 3.
 
 **One step** of (γ, κ, p, q) on a quadratic of curvature h is M(h), and the largest singular value s of a 2 × 2 matrix
@@ -12,7 +15,16 @@ solves s⁴ − Fs² + det² = 0, F the sum of squares.
 
 from __future__ import annotations
 
-__all__ = ["CHAPTER", "prove_factor", "prove_hessian", "prove_majorant", "prove_monotone", "prove_singular"]
+__all__ = [
+    "CHAPTER",
+    "prove_factor",
+    "prove_hessian",
+    "prove_majorant",
+    "prove_monotone",
+    "prove_moved",
+    "prove_singular",
+    "prove_split",
+]
 
 from typing import Any
 
@@ -44,6 +56,55 @@ def prove_hessian(six: Any = 6, square: Any = 1, penalty: Any = 1) -> Outcome:
     along = y * sum((3 * a**2 * b for a, b in zip(z, zeta, strict=True)), sp.Integer(0))
     stated = -curve + square * ell * (1 - ell) * along**2 + penalty * lam * V**2
     return equal(found, stated, "VᵀHV, along any line", numerator)
+
+
+def prove_split(orthogonal: bool = True, coupling: Any = 1) -> Outcome:
+    """Σ_r (Σ_k D⟨x_k, v_r⟩² + V s_r²) ≤ M‖v‖², and what couples w* and its complement.
+
+    Args:
+        orthogonal: the hypothesis ⟨x_k, w*⟩ = 0; else it is any number.
+        coupling: what stands before the product of both sums.
+    """
+    import z3
+
+    D, M, V, W, s, t, p, q, along = z3.Reals("D M V_1 V_2 s_1 s_2 p_1 p_2 along")
+    # Coordinates in which x_k is the first one of the complement, of length 1; p and q are those of v_1 and v_2.
+    slip = along * along == 0 if orthogonal else along <= 1
+    known = (D >= 0, M >= D, M >= V, M >= W, M >= 0, slip)
+    form = D * (p + along * s) * (p + along * s) + V * s * s + D * (q + along * t) * (q + along * t) + W * t * t
+    blocks = decide(form <= M * (p * p + s * s + q * q + t * t), known, what="Σ D⟨x, v_r⟩² + Σ V s_r² ≤ M‖v‖²")
+    a, b, c, d = z3.Reals("a b c d")
+    mixed = (a * c + b * d) * (a * c + b * d) <= _number(coupling) * (a * a + b * b) * (c * c + d * d)
+    return both(("blocks", blocks), ("coupling", decide(mixed, what="(Σ g_s g_x)² ≤ Σ g_s² Σ g_x²")))
+
+
+def prove_moved(three: Any = 3, six: Any = 6, room: bool = True) -> Outcome:
+    """|Δz³| ≤ 3(|z| + r)²|Δz| and |Δ3z²| ≤ 6(|z| + r)|Δz| for |Δz| ≤ r; a factor and a shift of D.
+
+    Args:
+        three, six: what stands for them. room: the hypothesis |Δz| ≤ r.
+    """
+    import z3
+
+    z, d, r, size, far, ell, grown, f = z3.Reals("z delta r size far ell grown f")
+    known = (size * size == z * z, size >= 0, far * far == d * d, far >= 0, r >= 0)
+    inside = (*known, far <= r) if room else known
+    cube, square = (z + d) * (z + d) * (z + d) - z * z * z, 3 * (z + d) * (z + d) - 3 * z * z
+    cubic = _number(three) * (size + r) * (size + r) * far
+    linear = _number(six) * (size + r) * far
+    D = z3.And(grown * (z + d) <= f * (ell * size + ell * r), grown * (z + d) >= -f * (ell * size + ell * r))
+    return both(
+        ("cube", decide(z3.And(cube <= cubic, cube >= -cubic), inside, what="|Δz³| ≤ 3(|z| + r)²|Δz|")),
+        ("square", decide(z3.And(square <= linear, square >= -linear), inside, what="|Δ3z²| ≤ 6(|z| + r)|Δz|")),
+        ("D", decide(D, (*inside, ell >= 0, f >= 1, grown >= 0, grown <= f * ell), what="|ℓ'Ξ'| ≤ f(ℓ|Ξ| + ℓr)")),
+    )
+
+
+def _number(value: Any) -> Any:
+    import z3
+
+    found = sp.Rational(value)
+    return z3.Q(int(found.p), int(found.q))
 
 
 def prove_monotone(more: bool = True, power: int = 1) -> Outcome:
@@ -104,7 +165,7 @@ def prove_singular(half: Any = HALF) -> Outcome:
 
     P, R, Fz, det_z = z3.Reals("p q F det")
     roots = (P >= 0, R >= 0, Fz + 2 * det_z == P * P, Fz - 2 * det_z == R * R)
-    share = z3.Q(sp.Rational(half).p, sp.Rational(half).q)
+    share = _number(half)
     # Of the two roots s² and det²/s², whose sum is F, it is the larger one.
     larger = 2 * (share * (P + R)) * (share * (P + R)) >= Fz
     return both(
@@ -152,6 +213,42 @@ CHAPTER = Chapter(
                 Planted("ℓ(1−ℓ)/4 for ℓ(1−ℓ)", {"square": sp.Rational(1, 4)}),
                 Planted("λ/2 for λ", {"penalty": sp.Rational(1, 2)}),
             ),
+        ),
+        Step(
+            id="radius.split",
+            statement=(
+                r"with $\langle x_k, w^*\rangle = 0$: $\sum_r(\sum_k D_{kr}\langle x_k, v_r\rangle^2 + V_r\langle w^*, "
+                r"v_r\rangle^2) \le \max_r\max(\lambda_{\max}(X^\top D_rX), V_r, 0)\,\|v\|^2$; a positive part couples "
+                r"$w^*$ and its complement by at most $(\sum_i w_i g_{is}^2)^{1/2}(\sum_i w_ig_{ix}^2)^{1/2}$"
+            ),
+            plain="Σ_r (Σ D⟨x, v_r⟩² + V⟨w*, v_r⟩²) ≤ max(λ_max(XᵀDX), V, 0)‖v‖²; coupling ≤ (Σ g_s²)^½(Σ g_x²)^½",
+            hypotheses=("⟨x_k, w*⟩ = 0", "two neurons, and an eigenvector of XᵀDX", "two samples for the coupling"),
+            method="quadratic forms in coordinates, by z3",
+            prove=prove_split,
+            planted=(
+                Planted("⟨x_k, w*⟩ up to 1", {"orthogonal": False}, hypothesis=True),
+                Planted("½ before the coupling", {"coupling": sp.Rational(1, 2)}),
+            ),
+            weaker=({"coupling": 2},),
+            kind=Kind.BOUND,
+        ),
+        Step(
+            id="radius.moved",
+            statement=(
+                r"$|\Delta z^3| \le 3(|z|+r)^2|\Delta z|$, $|\Delta 3z^2| \le 6(|z|+r)|\Delta z|$ and $\ell'|z+\Delta "
+                r"z| \le f(\ell|z| + \ell r)$ for $|\Delta z| \le r$, $\ell' \le f\ell$"
+            ),
+            plain="|Δz³| ≤ 3(|z|+r)²|Δz|, |Δ3z²| ≤ 6(|z|+r)|Δz|, ℓ'|z+Δz| ≤ f(ℓ|z| + ℓr) for |Δz| ≤ r, ℓ' ≤ fℓ",
+            hypotheses=("|Δz| ≤ r", "0 ≤ ℓ' ≤ fℓ"),
+            method="real arithmetic by z3, absolute values by their squares",
+            prove=prove_moved,
+            planted=(
+                Planted("2 for 3", {"three": 2}),
+                Planted("5 for 6", {"six": 5}),
+                Planted("Δz may be larger than r", {"room": False}, hypothesis=True),
+            ),
+            weaker=({"three": 4}, {"six": 7}),
+            kind=Kind.BOUND,
         ),
         Step(
             id="radius.monotone",

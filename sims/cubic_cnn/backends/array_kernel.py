@@ -10,12 +10,13 @@ import numpy as np
 
 from lemmascope.sims.cubic_cnn.backends.compiled import QUANTITIES
 from lemmascope.sims.cubic_cnn.backends.kernel import Seen, Start, States, Watched
+from lemmascope.sims.cubic_cnn.watch import traced
 from lemmascope.theory.cubic_cnn.certificate.window import Window, first, join, look
 from lemmascope.theory.cubic_cnn.model import System, View
 
 
 class ArrayKernel:
-    """One seed with A optimizers; as `sims.cubic_cnn.backends.compiled.CompiledKernel`, without a trace.
+    """One seed with A optimizers; as `sims.cubic_cnn.backends.compiled.CompiledKernel`.
 
     Args:
         system: the seed's system, S = 1; start: thresholds, sizes and options.
@@ -31,6 +32,7 @@ class ArrayKernel:
     def advance(self, start: int, stop: int, rates: np.ndarray, record: np.ndarray) -> States:
         """See `sims.cubic_cnn.backends.kernel.Kernel.advance`."""
         kept: list[tuple[np.ndarray, np.ndarray]] = []
+        trace: list[np.ndarray] = []
         seen = [_Looks() for _ in range(self.begin.count if self.begin.data is not None else 0)]
         times = set(record.tolist())
         for t in range(start, stop):
@@ -45,6 +47,9 @@ class ArrayKernel:
                 self.dead_of[fresh] = np.where(~finite_c, 1, np.where(~finite_Xi, 2, 3))[fresh]
             alive = self.dead_at < 0
             self._watch(t, view, alive)
+            if self.begin.trace:
+                scalars = np.stack(traced(view, self.begin.small[:, None, :]), axis=-1)
+                trace.append(np.where(alive[None, :, None], scalars, np.nan))
             if t in times:
                 kept.append((self.theta.copy(), grad.copy()))
             now = rates if rates.ndim == 2 else rates[t - start]
@@ -53,13 +58,14 @@ class ArrayKernel:
             if t < self.begin.last:
                 gamma, kappa, p, q = (now[:, j][None, :, None, None] for j in range(4))
                 self.u = gamma * self.u + kappa * grad
-                self.theta = self.theta - p * self.u - q * grad
+                self.theta = self.theta - (p * self.u + q * grad)
             for x in (self.theta, self.u):
                 x[:, ~alive] = 0
         empty = np.empty((0, *self.theta.shape))
         theta, grad = (np.stack([pair[j] for pair in kept]) if kept else empty for j in (0, 1))
         taken = min(stop, self.begin.last) - start
-        return States(theta, grad, trace=None, seen=[looks.seen(taken) for looks in seen] or None)
+        watched = np.stack(trace, axis=2) if trace else None
+        return States(theta, grad, watched, seen=[looks.seen(taken) for looks in seen] or None)
 
     def _watch(self, t: int, view: object, alive: np.ndarray) -> None:
         small, (c_threshold, m_threshold) = (

@@ -11,13 +11,16 @@ from tolerances import assert_close
 from lemmascope.proofs_check.step import settle
 from lemmascope.proofs_check.steps.certificate import accuracy as near
 from lemmascope.proofs_check.steps.certificate import radius as steps
+from lemmascope.proofs_check.steps.certificate import relief
 from lemmascope.theory.cubic_cnn.certificate import accuracy
 from lemmascope.theory.verdict import Status
 
 TINY = sp.Rational(1, 10**6)
 
 
-@pytest.mark.parametrize("step", [*steps.CHAPTER.steps, *near.CHAPTER.steps], ids=lambda step: step.id)
+@pytest.mark.parametrize(
+    "step", [*steps.CHAPTER.steps, *relief.CHAPTER.steps, *near.CHAPTER.steps], ids=lambda step: step.id
+)
 def test_each_step_is_proved_and_its_planted_errors_refuted(step):
     found = settle(step)
     assert found.status is Status.PROVED, found.reason
@@ -29,10 +32,20 @@ def test_each_step_is_proved_and_its_planted_errors_refuted(step):
     [
         (steps.prove_hessian, {"six": 6 + TINY}),
         (steps.prove_hessian, {"square": 1 - TINY}),
+        (steps.prove_split, {"coupling": 1 - TINY}),
+        (steps.prove_moved, {"three": 3 - TINY}),
+        (steps.prove_moved, {"six": 6 - TINY}),
         (steps.prove_monotone, {"power": 0}),
         (steps.prove_majorant, {"last": 1 + TINY}),
         (steps.prove_singular, {"half": sp.Rational(1, 2) - TINY}),
         (steps.prove_factor, {"two": sp.Rational(17, 10)}),
+        (relief.prove_one_term, {"share": 1 - TINY}),
+        (relief.prove_one_term, {"price": 1 + TINY}),
+        (relief.prove_cauchy, {"two": 1 - TINY}),
+        (relief.prove_terms, {"nine": 9 - TINY}),
+        (relief.prove_ball, {"share": 1 - TINY}),
+        (relief.prove_ball, {"moved": 1 - TINY}),
+        (relief.prove_ball, {"two": 2 - TINY}),
         (near.prove_second_moment, {"six": 6 - TINY}),
         (near.prove_polya, {"four": 4 - TINY}),
         (near.prove_cosine, {"most": sp.Rational(7811, 10000)}),
@@ -46,7 +59,13 @@ def test_a_changed_constant_is_refuted(prove, change):
 
 
 def test_what_is_left_of_it_is_weaker():
-    for prove, change in ((near.prove_polya, {"four": 5}), (near.prove_cosine, {"most": sp.Rational(9, 10)})):
+    for prove, change in (
+        (near.prove_polya, {"four": 5}),
+        (near.prove_cosine, {"most": sp.Rational(9, 10)}),
+        (steps.prove_moved, {"three": 4, "six": 7}),
+        (relief.prove_one_term, {"share": 2, "price": 0}),
+        (relief.prove_ball, {"share": 2, "moved": 2, "two": 3}),
+    ):
         assert prove(**change).status is Status.PROVED
 
 
