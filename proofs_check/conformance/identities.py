@@ -69,7 +69,7 @@ class Identity:
     def drawn(self, trial: Trial, dtype: str, examples: int) -> list[Case]:
         """So many small cases, always the same, without what the optimizer does not take."""
         options = {"always": self.always, "over": self.over, **self.options}
-        left_out = [f for f in self.over if trial.leaves_out(f, dtype)]
+        left_out = [f for f in self.over if trial.leaves_out(f, dtype, self.always)]
         cases: Iterable[Case] = draws.drawn(dtype, examples, **options)
         for feature in sorted(left_out):
             cases = map(methodcaller("without", feature), cases)
@@ -77,7 +77,7 @@ class Identity:
 
     def large(self, trial: Trial, dtype: str) -> list[Case]:
         """Long and wide cases of the same kind, the first over all at once; no longer than a bound says anything."""
-        over = frozenset(f for f in self.over if not trial.leaves_out(f, dtype))
+        over = frozenset(f for f in self.over if not trial.leaves_out(f, dtype, self.always))
         options = {"momentum": trial.has("gamma"), **self.options}
         kept = {k: v for k, v in options.items() if k not in ("steps", "size", "small_integers")}
         return [

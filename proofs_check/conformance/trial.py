@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["BUDGET", "Budget", "Trial"]
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
@@ -83,16 +83,22 @@ class Trial:
         what, why = self._probed(feature, dtype)
         return why if what is Unsupported else None
 
-    def leaves_out(self, feature: str, dtype: str) -> bool:
+    def leaves_out(self, feature: str, dtype: str, always: Collection[str] = ()) -> bool:
         """Whether cases that may have a feature are put to it without.
 
         So they are where it lacks the feature, and where it cannot be tried with it at all, if there are identities
-        that are about it: these say so.
+        that are about it: these say so. About learning rates of 0 those are that are about schedules.
+
+        Args:
+            feature: of `FEATURES`.
+            dtype: of the cases.
+            always: the features that all cases of the identity have.
         """
         if feature == "zero_rate" and self._probed("schedule", dtype)[0] is not None:
             return True
         what, _ = self._probed(feature, dtype)
-        return what is Unsupported or (what is Untried and feature in _OWN_IDENTITIES)
+        elsewhere = _OWN_IDENTITIES if "schedule" in always else {"zero_rate", *_OWN_IDENTITIES}
+        return what is Unsupported or (what is Untried and feature in elsewhere)
 
     def _probed(self, feature: str, dtype: str) -> tuple[type[Exception] | None, str]:
         if (feature, dtype) not in self._found:

@@ -230,7 +230,7 @@ PLANTED = [
     (Magnitude, "average", "linear", None),
     (Hidden, "average", "resumes", None),
     (SignOfMatrices, "average", "permutation", None),
-    (RatioOfRates, "average", "reproducible", None),
+    (RatioOfRates, "average", "schedule[average]", None),
     (NormOfGradient, "average", "reproducible", None),
     (Raising, "average", "reproducible", None),
     (MomentumVelocity, "pytorch", "schedule[outside]", "'velocity'"),
@@ -249,7 +249,7 @@ def test_a_planted_bug_is_named(make, convention, identity, instead):
     assert message.startswith(f"momentum identity {identity} {how} {make.__name__}")
     if instead is not None:
         assert f"It satisfies {instead}" in message
-    elif identity not in STRUCTURE:
+    elif identity not in STRUCTURE and make is not RatioOfRates:
         assert "It satisfies none of the conventions" in message
 
 
