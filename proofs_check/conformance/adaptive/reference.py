@@ -10,6 +10,7 @@ group                                  operations on a term                     
 g + λθ                                 product, sum                                                       2
 m, as β₁m + (1−β₁)g or by differences  1−β₁, difference, product, sum                                     4
 look-ahead                             as m, and a product                                                5
+g − m                                  as it stands, or β₁(g − m₋)                                         3
 v                                      1−β₂, square, difference, product, sum                             5
 β^t                                    t products, or a function to 4 units in the last place             t+4
 1 − β^t                                difference                                                         1
@@ -220,7 +221,7 @@ class _Step:
             return a.quotient(n, self._largest(state, g))
         squared = {"gradient": g, "momentum": state.m}.get(form.squares)
         if squared is None:
-            squared = a.sum(1, g, -(state.m if form.squares == "residual" else before))
+            squared = a.sum(3, g, -(state.m if form.squares == "residual" else before))
         square = a.square(squared)
         if form.memory == "sum":
             state.v = a.sum(2, state.v, square)
