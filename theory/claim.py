@@ -36,6 +36,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from lemmascope.theory.certified import Certified, Enclosure, certify
 from lemmascope.theory.errors import InputError, check_number
 from lemmascope.theory.verdict import SOURCES, Kind, Status, Verdict, clopper_pearson
 
@@ -207,6 +208,8 @@ class Claim:
             deterministic one.
         control: the negative control, or None.
         expected: the status of a true claim.
+        encloses: from the evidence to what ``measure`` computes as intervals of exact arithmetic, or to None where the
+            evidence has no certificate; None where it has none ever.
 
     Raises:
         InputError: an unknown source, a probability outside [0, 1).
@@ -222,6 +225,7 @@ class Claim:
     about: str = "any"
     probability: float | None = None
     control: Control | None = None
+    encloses: Callable[[Any], Enclosure | None] | None = None
     expected: Status = Status.HOLDS
 
     def __post_init__(self) -> None:
@@ -287,7 +291,18 @@ class Claim:
         with _named(self.id):
             if cases != [None]:
                 self._by_seed(evidence, [s for s in cases if s is not None], measured, constants or {})
-            return self._measured(evidence, checked, cases, measured, plan)
+            found = self._measured(evidence, checked, cases, measured, plan)
+        return dataclasses.replace(found, certified=self._certified(evidence, found.seeds, constants))
+
+    def _certified(
+        self, evidence: Evidence, seeds: tuple[int, ...], constants: Mapping[str, Any] | None
+    ) -> Certified | None:
+        """On which of the seeds it is so in exact arithmetic, where the evidence tells."""
+        if self.encloses is None or constants or not seeds:
+            return None
+        with _named(self.id, "enclosure"):
+            intervals = self.encloses(evidence)
+            return None if intervals is None else certify(intervals, seeds)
 
     def _check(self, evidence: Evidence, waive: bool) -> tuple[tuple[dict[str, Any], ...], dict[int | None, bool]]:
         """What each hypothesis says, and on which seeds (None: the one exact case) all of them hold."""

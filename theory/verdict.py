@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from lemmascope.theory.certified import Certified
 from lemmascope.theory.errors import InputError, check_number, check_size
 
 CONFIDENCE = 0.95
@@ -55,6 +56,7 @@ class Verdict:
         interval: one-sided 95 % Clopper–Pearson bounds for the probability, where one is claimed and no plan decides.
         sequential: of a claim that is decided draw by draw, the plan with its errors, and what it decided
             (`theory.sequential.Plan.record`).
+        certified: on which seeds it is so in exact arithmetic, where the evidence tells.
         hypotheses: name, statement and the number of seeds on which each holds.
         reason: one sentence.
         plain: the statement in plain text.
@@ -82,6 +84,7 @@ class Verdict:
     holding: tuple[int, ...] = ()
     interval: tuple[float, float] | None = None
     sequential: dict[str, Any] | None = None
+    certified: Certified | None = None
     hypotheses: tuple[dict[str, Any], ...] = ()
     witness: dict[str, Any] | None = None
     by_seed: dict[str, list[float]] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from __future__ import annotations
 __all__ = ["SCHEMA", "advice", "label", "load", "save"]
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -74,6 +75,8 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str]] = {
     "Xi_abs_max_within": (_WITHIN, "interval of Xi_abs_max in exact arithmetic", "1"),
     "memorization_min_within": (_WITHIN, "interval of memorization_min in exact arithmetic", "1"),
     "test_accuracy_within": (_WITHIN, "interval of the accuracy on fresh samples, without sampling", "1"),
+    "cross_ratio_within": ((*_TIME, "end"), "interval of cross_ratio in exact arithmetic", "1"),
+    "cross_to_diagonal_within": ((*_TIME, "end"), "interval of cross_to_diagonal in exact arithmetic", "1"),
     "T_0_within": (
         (*_RUN, "end"),
         "first iteration at which T_0 may be, and at which it has been; NaN: none",
@@ -159,21 +162,33 @@ def advice(run: xr.Dataset) -> list[str]:
             t = int(run.diverged_at.sel(seed=s, optimizer=name))
             if t >= 0:
                 what = str(run.diverged_quantity.sel(seed=s, optimizer=name).values)
-                remedy = _remedy(described[str(name)], p)
+                if t == 0:
+                    remedy = "it is so at the initial weights, before any step: scale X (or sigma) or sigma_0 down"
+                else:
+                    member = run.sel(seed=s, optimizer=name)
+                    remedy = _remedy(described[str(name)], p, _first_growth(member))
                 found.append(f"seed {s}, {name}: {what} became non-finite at iteration {t}; {remedy}")
     return found
 
 
-def _remedy(optimizer: dict[str, Any], p: Parameters | None) -> str:
+def _first_growth(member: xr.Dataset) -> float:
+    """By how many times itself max |Ξ| grows in the first step, which is linear in η; NaN where that was not recorded."""
+    largest = member.Xi_abs_max.max("margin").reindex(iteration=[0, 1]).values
+    return float((largest[1] - largest[0]) / largest[0]) if largest[0] > 0 else math.nan
+
+
+def _remedy(optimizer: dict[str, Any], p: Parameters | None, growth: float) -> str:
     """What to try: the noise level if its steps outrun the feature's (`predictions.first_steps`), the learning rate if
-    the feature leaps too, or the penalty alone (ηλ > 2); else the learning rate.
+    the feature leaps too, or the penalty alone (ηλ > 2); else the learning rate: half of it, or that at which the first
+    step no more than doubles max |Ξ|.
     """
     eta = optimizer.get("eta")
-    smaller = f"try eta ≤ {eta / 2:g}" if isinstance(eta, int | float) else "try a smaller learning rate"
-    if p is None:
-        return smaller
-    signal, noise = predictions.first_steps(p, 1.0)
-    if noise <= signal:
+    known = isinstance(eta, int | float)
+    smaller = f"try eta ≤ {eta / 2:g}" if known else "try a smaller learning rate"
+    signal, noise = (0.0, 0.0) if p is None else predictions.first_steps(p, 1.0)
+    if p is None or noise <= signal:
+        if known and growth > 2:
+            return f"its first step multiplies max |Ξ| by {1 + growth:.2g}: try eta ≤ {eta / growth:.2g}"
         return smaller
     limit = predictions.largest_noise(p)
     found = (

@@ -160,10 +160,11 @@ def _plain_value(x: Any) -> Any:
 
 
 def verdict_json(verdict: Verdict) -> dict[str, Any]:
-    """One verdict as JSON; an infinite bound is null. Without a sequential test its entry is absent."""
+    """One verdict as JSON; an infinite bound is null. Without sequential test or certificate their entry is absent."""
     found = asdict(verdict)
-    if verdict.sequential is None:
-        del found["sequential"]
+    for name in ("sequential", "certified"):
+        if found[name] is None:
+            del found[name]
     return _plain_value({**found, "as_expected": verdict.as_expected})
 
 

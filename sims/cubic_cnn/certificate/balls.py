@@ -124,11 +124,13 @@ def coefficients(
         return _trajectory(start, gradient, optimizer, last, keep)
 
 
-def distance_of_weights(exact: Any, sample: Sample, W_0: np.ndarray, theta: np.ndarray, in_weights: bool) -> Any:
+def distance_of_weights(
+    exact: Any, sample: Sample, W_0: np.ndarray, theta: np.ndarray, in_weights: bool, bits: int = BITS
+) -> Any:
     """‖W − Ŵ‖_F, a ball, with Ŵ = âW₀ + B̂X + b̂w*ᵀ formed exactly from a computed state (m, width)."""
     import flint
 
-    with _precision(BITS):
+    with _precision(bits):
         if in_weights:
             computed = _matrix(theta)
         else:

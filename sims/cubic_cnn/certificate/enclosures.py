@@ -13,13 +13,20 @@ import numpy as np
 from lemmascope.theory.cubic_cnn.certificate.accuracy import accuracy, gram_error
 from lemmascope.theory.cubic_cnn.certificate.curvature import Ball, movement
 from lemmascope.theory.cubic_cnn.certificate.data import Data
-from lemmascope.theory.cubic_cnn.certificate.quantities import QUANTITIES, coefficients, enclose, signal_sum
+from lemmascope.theory.cubic_cnn.certificate.quantities import (
+    QUANTITIES,
+    coefficients,
+    cross_terms,
+    enclose,
+    signal_sum,
+)
 from lemmascope.theory.cubic_cnn.certificate.residual import errors
 from lemmascope.theory.cubic_cnn.certificate.window import look
 from lemmascope.theory.cubic_cnn.model import View
 from lemmascope.theory.cubic_cnn.parameters import Parameters
 
 Array = Any
+CROSS = ("cross_ratio", "cross_to_diagonal")
 
 
 def enclosures(
@@ -42,7 +49,8 @@ def enclosures(
 
     Returns:
         ``c`` (m, 2); ``Xi_abs_max``, ``memorization_min``, ``nu``, ``loss``, ``train_accuracy`` and, with a law,
-        ``test_accuracy`` (groups, 2). Infinite, or all of [0, 1], where the radius is.
+        ``test_accuracy`` (groups, 2), ``cross_ratio`` and ``cross_to_diagonal`` (2,). Infinite, or all of
+        [0, 1], where the radius is.
     """
     m = view.Xi.shape[2]
     feature = view.c is not None
@@ -50,7 +58,10 @@ def enclosures(
         nothing = {name: np.tile([-math.inf, math.inf], (len(groups), 1)) for name in QUANTITIES}
         nothing |= {"train_accuracy": np.tile([0.0, 1.0], (len(groups), 1))}
         nothing |= {"c": np.tile([-math.inf, math.inf], (m, 1))} if feature else {}
-        return nothing | ({"test_accuracy": np.tile([0.0, 1.0], (len(groups), 1))} if law is not None else {})
+        if law is None:
+            return nothing
+        nothing |= {name: np.array([0.0, math.inf]) for name in CROSS}
+        return nothing | {"test_accuracy": np.tile([0.0, 1.0], (len(groups), 1))}
     c = view.c[0, 0] if view.c is not None else np.zeros(m)
     at = look(data, view.Xi[0, 0].reshape(m, -1), c, view.ell[0, 0], theta, np.zeros_like(theta), np.zeros(4))
     wrong = errors(data, at)
@@ -64,4 +75,6 @@ def enclosures(
             A = signal_sum(c, moved, law.beta if name == "small" else law.alpha)
             found.setdefault("test_accuracy", []).append(accuracy(gram, off, A, law.sigma, law.P - 1))
     result = {key: np.array(intervals) for key, intervals in found.items()}
+    if law is not None:
+        result |= {key: np.array(found) for key, found in cross_terms(data, view, moved, law.sigma).items()}
     return result | ({"c": np.stack(coefficients(c, moved), axis=-1)} if feature else {})

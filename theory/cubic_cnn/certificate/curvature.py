@@ -51,6 +51,9 @@ HARMLESS = 2.0**-7
 LENDING = (0.0, 0.25, 0.5, 1.0)
 """Of the largest D‖x‖², above which a sample lends, in turn; nothing is above the last."""
 
+SMALL = 2.0**-6
+"""Of what is bounded, a part that is not worth another choice."""
+
 FARTHEST = 16.0
 """Of a margin's movement in a ball in which anything is bounded."""
 
@@ -157,6 +160,8 @@ def _relieved(
         looks = float(xp.max(rise * data.x**2)) + across / tau
         if best is None or looks < best[0]:
             best = looks, (rise, upward(across / tau), upward(along / tau))
+        if tau * top < SMALL * looks:
+            break  # as good as without a ball
     assert best is not None
     return best[1]
 

@@ -73,6 +73,13 @@ class Data:
         """(N,) which samples' positive part takes from the negative one."""
         return lenders(self.strength)
 
+    @cached_property
+    def K_others(self) -> tuple[Array, Array]:
+        """(n, n) K without its diagonal, and its entries' sizes."""
+        xp = array_namespace(self.K)
+        others = self.K - xp.eye(self.K.shape[0], dtype=self.K.dtype) * xp.linalg.diagonal(self.K)
+        return others, xp.abs(others)
+
     @property
     def Q(self) -> int:
         """Patches a sample."""

@@ -6,7 +6,7 @@ Within a W-ball of radius e around a computed state whose view is off by δΞ, �
 
 from __future__ import annotations
 
-__all__ = ["QUANTITIES", "Interval", "coefficients", "enclose", "hitting", "signal_sum"]
+__all__ = ["QUANTITIES", "Interval", "coefficients", "cross_terms", "enclose", "hitting", "signal_sum"]
 
 import math
 from typing import Any
@@ -15,7 +15,7 @@ from array_api_compat import array_namespace
 
 from lemmascope.theory.cubic_cnn.certificate.curvature import Movement
 from lemmascope.theory.cubic_cnn.certificate.data import Data
-from lemmascope.theory.cubic_cnn.certificate.rounding import EXPONENTIAL, UNIT, upward
+from lemmascope.theory.cubic_cnn.certificate.rounding import EXPONENTIAL, UNIT, gamma, upward
 from lemmascope.theory.cubic_cnn.certificate.window import Window
 from lemmascope.theory.cubic_cnn.model import View, log1p_exp, logistic_weight
 
@@ -72,7 +72,7 @@ def enclose(data: Data, view: View, at: Window, moved: Movement, group: Array) -
     result["nu"] = _wide(xp.sum(logistic_weight(_up(high))) / N, xp.sum(logistic_weight(_down(low))) / N, few)
     result["loss"] = _wide(xp.sum(log1p_exp(-_up(high))) / N, xp.sum(log1p_exp(-_down(low))) / N, few)
     right = [float(xp.sum(xp.astype(side > 0, xp.float64))) for side in (_down(low), _up(high))]
-    result["train_accuracy"] = _wide(right[0] / places.shape[0], right[1] / places.shape[0])
+    result["train_accuracy"] = right[0] / places.shape[0], right[1] / places.shape[0]  # as they are recorded
     return result
 
 
@@ -82,6 +82,44 @@ def _up(x: Array) -> Array:
 
 def _down(x: Array) -> Array:
     return x - 8 * UNIT * array_namespace(x).abs(x)
+
+
+def cross_terms(data: Data, view: View, moved: Movement, sigma: float) -> dict[str, Interval]:
+    """``cross_ratio`` and ``cross_to_diagonal`` of `theory.cubic_cnn.quantities.cross_terms`, as intervals (derived).
+
+    |u_k − û_k| ≤ ℓ((e^Δ − 1)Ξ² + e^Δ(2|Ξ|r + r²)) = ε_k; and each product with K is off by |K|ε, K's own error and γ.
+    """
+    xp = array_namespace(view.Xi)
+    m, n = view.Xi.shape[2], data.x.shape[0]
+    Xi = xp.abs(xp.reshape(view.Xi[0, 0], (m, n)))
+    ell, factor = data.of_patches(view.ell[0, 0]), data.of_patches(xp.exp(moved.margins))
+    u = data.of_patches(data.y) * ell * Xi * Xi
+    size = xp.abs(u)
+    off = upward(ell * ((factor - 1) * Xi * Xi + factor * (2 * Xi + moved.Xi) * moved.Xi) + (FEW + 8 * UNIT) * size)
+    diagonal = xp.linalg.diagonal(data.K)
+    others, reach = data.K_others
+    lengths = xp.sqrt(xp.sum((size + off) ** 2, axis=-1))[:, None]
+    slack = upward((off + gamma(n + 8) * size) @ reach + data.K_columns_error[None, :] * lengths)
+    cross = xp.abs(u @ others)
+    sums, far = (xp.sum(part, axis=-1)[:, None] - part for part in (size, off))
+    sums_off = upward(far + 4 * n * UNIT * xp.sum(size + off, axis=-1)[:, None])
+    norm_ = sigma * xp.sqrt(diagonal)[None, :]
+    norm_off = sigma * upward(xp.sqrt(data.K_error + 4 * UNIT * diagonal))[None, :]
+    low, high = xp.clip(cross - slack, 0.0, None), cross + slack
+    below = xp.clip(sums - sums_off, 0.0, None) * xp.clip(norm_ - norm_off, 0.0, None)
+    above = (sums + sums_off) * (norm_ + norm_off)
+    own, own_off = diagonal * size, (diagonal + data.K_error) * off + (data.K_error + 4 * UNIT * diagonal) * size
+    least, most = xp.max(own - own_off, axis=-1), xp.max(own + own_off, axis=-1)
+
+    def ratio(a: Array, b: Array) -> Array:
+        return xp.where(b > 0, a / xp.where(b > 0, b, xp.ones_like(b)), xp.full_like(b, math.inf))
+
+    return {
+        "cross_ratio": _wide(xp.max(ratio(low, above)), xp.max(ratio(high, below))),
+        "cross_to_diagonal": _wide(
+            xp.max(ratio(xp.max(low, axis=-1), most)), xp.max(ratio(xp.max(high, axis=-1), least))
+        ),
+    }
 
 
 def signal_sum(c: Array, moved: Movement, strength: float) -> Interval:

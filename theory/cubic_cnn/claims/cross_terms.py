@@ -17,6 +17,7 @@ __all__ = ["CLAIMS", "many_dimensions"]
 import math
 
 from lemmascope.theory.claim import Claim, Hypothesis, Measurement
+from lemmascope.theory.cubic_cnn.claims import enclosures
 from lemmascope.theory.cubic_cnn.claims.controls import TWINS
 from lemmascope.theory.cubic_cnn.claims.hypotheses import KNOWN_LAW, STAYED_FINITE
 from lemmascope.theory.cubic_cnn.claims.readings import WHP
@@ -67,6 +68,7 @@ CLAIMS = (
         kind=Kind.BOUND,
         source="derived",
         measure=cross_terms,
+        encloses=lambda run: enclosures.recorded_most(run, "cross_ratio", deviation(run.p.n)),
         assumes=(KNOWN_LAW, STAYED_FINITE),
         probability=WHP,
         control=TWINS,
@@ -81,6 +83,7 @@ CLAIMS = (
         kind=Kind.BOUND,
         source="derived",
         measure=cross_terms_small,
+        encloses=lambda run: enclosures.recorded_most(run, "cross_to_diagonal", 0.5),
         assumes=(KNOWN_LAW, STAYED_FINITE, MANY_DIMENSIONS),
         probability=WHP,
         control=TWINS,

@@ -12,6 +12,7 @@ from __future__ import annotations
 __all__ = ["CLAIMS"]
 
 from lemmascope.theory.claim import Claim, Measurement
+from lemmascope.theory.cubic_cnn.claims import enclosures
 from lemmascope.theory.cubic_cnn.claims.controls import ASCENT, AT_START, MOMENTUM_RUN
 from lemmascope.theory.cubic_cnn.claims.hypotheses import BELOW_OVERSHOOT, THEOREM
 from lemmascope.theory.cubic_cnn.claims.readings import CHANCE, GENERALIZES, WHP, fits_training_set, test_high, test_low
@@ -62,6 +63,9 @@ CLAIMS = (
         kind=Kind.BOUND,
         source="talk",
         measure=partially_learns,
+        encloses=lambda run: enclosures.largest_c(
+            run, run.p.alpha, size=True, lower=1 / run.p.log_d, upper=run.p.log_d
+        ),
         assumes=ASSUMED,
         about="gd",
         probability=WHP,
@@ -77,6 +81,7 @@ CLAIMS = (
         kind=Kind.BOUND,
         source="talk",
         measure=memorizes_small_margin,
+        encloses=enclosures.memorized,
         assumes=ASSUMED,
         about="gd",
         probability=WHP,
@@ -89,6 +94,7 @@ CLAIMS = (
         kind=Kind.BOUND,
         source="talk",
         measure=fits_training_set,
+        encloses=enclosures.fitted_share,
         assumes=ASSUMED,
         about="gd",
         probability=WHP,
@@ -101,6 +107,7 @@ CLAIMS = (
         kind=Kind.BOUND,
         source="talk",
         measure=generalizes_on_large_margin,
+        encloses=lambda run: enclosures.accuracy(run, ["large"], lower=GENERALIZES),
         assumes=ASSUMED,
         about="gd",
         probability=WHP,
@@ -113,6 +120,7 @@ CLAIMS = (
         kind=Kind.BOUND,
         source="talk",
         measure=fails_on_small_margin,
+        encloses=lambda run: enclosures.accuracy(run, ["small"], upper=CHANCE),
         assumes=ASSUMED,
         about="gd",
         probability=WHP,

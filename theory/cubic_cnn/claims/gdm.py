@@ -18,6 +18,7 @@ import math
 import xarray as xr
 
 from lemmascope.theory.claim import Claim, Measurement
+from lemmascope.theory.cubic_cnn.claims import enclosures
 from lemmascope.theory.cubic_cnn.claims.controls import AT_START, GD_RUN
 from lemmascope.theory.cubic_cnn.claims.hypotheses import ENOUGH_MOMENTUM, SMALL_START, THEOREM, WEAK_FRICTION
 from lemmascope.theory.cubic_cnn.claims.readings import GENERALIZES, WHP, fits_training_set, test_low
@@ -62,6 +63,7 @@ CLAIMS = (
         kind=Kind.BOUND,
         source="talk",
         measure=learns_feature,
+        encloses=lambda run: enclosures.largest_c(run, run.p.beta, size=False, lower=1 / run.p.log_d),
         assumes=ASSUMED,
         about="momentum",
         probability=WHP,
@@ -74,6 +76,7 @@ CLAIMS = (
         kind=Kind.BOUND,
         source="second hand",
         measure=barely_memorizes,
+        encloses=enclosures.final_largest_size,
         assumes=ASSUMED,
         about="momentum",
         probability=WHP,
@@ -86,6 +89,7 @@ CLAIMS = (
         kind=Kind.BOUND,
         source="talk",
         measure=fits_training_set,
+        encloses=enclosures.fitted_share,
         assumes=ASSUMED,
         about="momentum",
         probability=WHP,
@@ -98,6 +102,7 @@ CLAIMS = (
         kind=Kind.BOUND,
         source="talk",
         measure=generalizes,
+        encloses=lambda run: enclosures.accuracy(run, ["large", "small"], lower=GENERALIZES),
         assumes=ASSUMED,
         about="momentum",
         probability=WHP,

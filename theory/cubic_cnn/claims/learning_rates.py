@@ -10,6 +10,7 @@ __all__ = ["CLAIMS"]
 
 from lemmascope.theory.claim import FAMILY, Claim, Control, Hypothesis, Measurement
 from lemmascope.theory.cubic_cnn import predictions
+from lemmascope.theory.cubic_cnn.claims import enclosures
 from lemmascope.theory.cubic_cnn.claims.hypotheses import (
     BOTH_MARGINS,
     CLEAN_LABELS,
@@ -67,6 +68,7 @@ CLAIMS = (
         kind=Kind.BOUND,
         source="talk",
         measure=no_learning_rate_rescues,
+        encloses=lambda run: enclosures.accuracy(run, ["small"], upper=GENERALIZES, optimizers=list(rates(run))),
         assumes=(
             KNOWN_LAW,
             CLEAN_LABELS,

@@ -18,6 +18,7 @@ __all__ = ["CLAIMS"]
 import xarray as xr
 
 from lemmascope.theory.claim import Claim, Control, Hypothesis, Measurement
+from lemmascope.theory.cubic_cnn.claims import enclosures
 from lemmascope.theory.cubic_cnn.claims.hypotheses import THEOREM
 from lemmascope.theory.cubic_cnn.claims.readings import WHP
 from lemmascope.theory.cubic_cnn.run import Run
@@ -90,6 +91,7 @@ CLAIMS = (
         kind=Kind.BOUND,
         source="talk",
         measure=stages_ordered,
+        encloses=lambda run: enclosures.shares_at_move(run, MOVED),
         assumes=(*THEOREM, RECORDED_DENSELY),
         probability=WHP,
         control=Control("the same run with the names of the two margins exchanged", made="swapped_margins"),

@@ -19,6 +19,7 @@ import xarray as xr
 
 from lemmascope.theory.claim import Claim, Control, Hypothesis, Measurement
 from lemmascope.theory.cubic_cnn import predictions
+from lemmascope.theory.cubic_cnn.claims import enclosures
 from lemmascope.theory.cubic_cnn.claims.hypotheses import CLEAN_LABELS, KNOWN_LAW, NO_PENALTY, STAYED_FINITE
 from lemmascope.theory.cubic_cnn.run import Run
 from lemmascope.theory.verdict import Kind
@@ -87,6 +88,7 @@ CLAIMS = (
         kind=Kind.BOUND,
         source="derived",
         measure=tensor_power,
+        encloses=lambda run: enclosures.passing_time(run, lambda at: at.initial["c"].argmax("neuron")),
         assumes=(KNOWN_LAW, CLEAN_LABELS, NO_PENALTY, STAYED_FINITE, STARTS_BELOW, RECORDED_DENSELY, LEADS),
         about="gd",
         control=Control("a tenth of the rate of growth", constants={"factor": 0.1}),

@@ -319,8 +319,14 @@ CLAIMS = (
     ),
     Claim(
         id="flatter.equal_temperature_every_r",
-        statement=r"the same for every $r$, in the scaling limit",
-        plain="the same for every r, in the scaling limit: false from r = 10⁻⁴ on, by some percent",
+        statement=(
+            r"in the scaling limit settle($r$) of SGD at $\eta/(1-\beta)$ is at most twice that of momentum, for every $C$ "
+            r"and every $r$"
+        ),
+        plain=(
+            "in the scaling limit settle(r) of SGD at η/(1−β) is at most twice momentum's for every C and r: false from "
+            "r = 10⁻⁴ on"
+        ),
         kind=Kind.BOUND,
         source="derived",
         measure=every_r,
