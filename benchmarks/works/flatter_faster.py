@@ -61,7 +61,9 @@ class Moments(Work):
 
     def draw(self, root_seed: int = 0) -> Inputs:
         """Momenta."""
-        logs = streams(root_seed, "bench flatter_faster", 0)("C").uniform(*np.log(RANGE), self.rules)
+        logs = streams(root_seed, "bench flatter_faster", 0)("C").uniform(
+            np.log(RANGE[0]), np.log(RANGE[1]), self.rules
+        )
         return Inputs(np.full(self.rules, self.eta), 1 - np.exp(logs) * scale(self.eta, 1.0))
 
 
@@ -81,8 +83,8 @@ def _engine(inputs: Inputs, *, backend: str) -> Run:
     return Run(run)
 
 
-def _next(x: Any, V: Any, Y: Any, C: Any, Q: Any, eta: Any, beta: Any) -> tuple[Any, Any, Any, Any, Any]:
-    """One step of the velocity form, s = q = 1."""
+def _next(x: Any, V: Any, Y: Any, C: Any, Q: Any, eta: Any, beta: Any) -> Any:
+    """x, V, Y, C and Q after a step of the velocity form, s = q = 1."""
     h = 1 + x * x
     V = beta * V + eta * (x * Y)
     Q = beta * beta * Q + eta * h * (2 * beta * C + eta * (h * Y + 1))
@@ -94,11 +96,11 @@ def _torch(inputs: Inputs, *, compiled: bool) -> Run:
     import torch
 
     eta, beta = torch.tensor(inputs.eta), torch.tensor(inputs.beta)
-    step = torch.jit.trace(_next, (*(torch.ones_like(eta) for _ in range(5)), eta, beta)) if compiled else _next
+    step: Any = torch.jit.trace(_next, (*(torch.ones_like(eta) for _ in range(5)), eta, beta)) if compiled else _next
 
     def run(iterations: int) -> np.ndarray:
         with torch.inference_mode():
-            state = (torch.ones_like(eta), *(torch.zeros_like(eta) for _ in range(4)))
+            state: Any = (torch.ones_like(eta), *(torch.zeros_like(eta) for _ in range(4)))
             squares = torch.zeros_like(eta)
             for _ in range(iterations):
                 state = step(*state, eta, beta)
@@ -118,8 +120,9 @@ def _jax(inputs: Inputs) -> Run:
     @partial(jax.jit, static_argnums=0)
     def whole(iterations: int) -> Any:
         def step(state: Any, _: Any) -> Any:
-            moved = _next(*state[:-1], eta, beta)
-            return (*moved, state[-1] + moved[0] * moved[0]), None
+            x, V, Y, C, Q, squares = state
+            moved = _next(x, V, Y, C, Q, eta, beta)
+            return (*moved, squares + moved[0] * moved[0]), None
 
         start = (jnp.ones_like(eta), *(jnp.zeros_like(eta) for _ in range(5)))
         return jax.lax.scan(step, start, None, iterations)[0][-1]

@@ -192,7 +192,7 @@ def gain(result: Result[Settings], width: str = "text") -> Figure:
         left.set_title("gain at equal temperature")
         right.plot(limit["fine"], limit["most"], "o-", color=LARGE, markersize=3, linewidth=0.8)
         right.axhline(2, color="0.5", linewidth=0.6, linestyle=(0, (1, 1.5)))
-        right.set(xscale="log", xlabel="$r$", ylabel="largest gain over $C$", ylim=(1.5, 2.2))
+        right.set(xscale="log", xlabel="$r$", ylabel="largest gain over $C$", ylim=(1, 2.2))
         right.invert_xaxis()
         right.set_title("settling passes 2 where rates cannot")
         figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=_columns(width, 3))

@@ -60,6 +60,11 @@ def rule(eta: float, s: float, C: np.ndarray, h: float = 2.0) -> tuple[np.ndarra
     return np.full(epsilon.shape, float(eta)), 1 - epsilon
 
 
+def _rates(eta: Any, beta: Any) -> tuple[Any, Any, Any]:
+    """(γ, κ, p) of the velocity form, of arrays."""
+    return rates(MomentumVelocity(eta, beta))
+
+
 def _note(k, x, r, R, state):
     """What step k adds to (hits of r and R, last steps above each, Σ x²)."""
     hit_r, hit_R, last_r, last_R, squares = state
@@ -93,7 +98,8 @@ def _settle_arrays(gamma, kappa, p, s, q, r, R, first, steps, z, hit, last, squa
             hit[row] = np.where((a <= level) & (hit[row] < 0), k, hit[row])
             last[row] = np.where(a > level, k, last[row])
         squares += a * a
-        z[:] = line_moments(*z, gamma, kappa, p, s, q)
+        x, V, Y, C, Q = z
+        z[:] = line_moments(x, V, Y, C, Q, gamma, kappa, p, s, q)
 
 
 def settling(
@@ -114,7 +120,7 @@ def settling(
         levels: the two r.
         backend: "numpy" for the reference; anything else for machine code.
     """
-    gamma, kappa, p = rates(MomentumVelocity(eta, beta))
+    gamma, kappa, p = _rates(eta, beta)
     z = np.zeros((5, beta.size))
     z[0] = x
     found = Settled(np.full((2, beta.size), -1.0), np.zeros((2, beta.size)), np.full(beta.size, -float(x * x)))
@@ -188,15 +194,15 @@ def limit(
 def jacobian(eta: float, epsilon: np.ndarray, s: float, q: float) -> np.ndarray:
     """(C, 5, 5) the derivative of `line_moments` at its fixed point with x = 0, by a complex step."""
     beta = 1 - epsilon
-    gamma, kappa, p = rates(MomentumVelocity(np.full(beta.shape, eta), beta))
+    gamma, kappa, p = _rates(np.full(beta.shape, eta), beta)
     Y = scaling.stationary(eta, epsilon, s)
     Q = 2 * kappa * Y / (p * (1 + beta))  # from 2C' = pQ
     at = [0 * Y, 0 * Y, Y, -p * Q / 2, Q]
     columns = []
     for k, value in enumerate(at):
         tiny = 1e-30 * (1 + 0 * value)
-        moved = [x + 1j * tiny if i == k else x + 0j for i, x in enumerate(at)]
-        columns.append(np.stack(line_moments(*moved, gamma, kappa, p, s, q), axis=-1).imag / tiny[:, None])
+        x, V, M, C, N = (x + 1j * tiny if i == k else x + 0j for i, x in enumerate(at))
+        columns.append(np.stack(line_moments(x, V, M, C, N, gamma, kappa, p, s, q), axis=-1).imag / tiny[:, None])
     return np.stack(columns, axis=-1)
 
 

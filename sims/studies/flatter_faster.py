@@ -55,7 +55,7 @@ ONE = 1e-5
 SAME_RATE = (1e-2, 1e-3)
 """η at which SGD is left at momentum's rate: its settling takes some η⁻² steps."""
 
-FINE = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+FINE = (0.1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 FINE_C = 1.1, 1.26, 321
 """r and C's at which settling at equal temperature is compared in the limit."""
 
@@ -498,7 +498,7 @@ def summary(result: Result[Settings]) -> Sequence[str]:
     )
     sample = result.data["sampled"]
     best = "; ".join(
-        f"{name}: {', '.join(f'{x:.3f}' for x in np.exp(sample['log_C'].sel(model=name)).values.tolist())}"
+        f"{name}: {', '.join(f'{x:.3f}' for x in np.exp(sample['log_C'].sel(model=name).values).tolist())}"
         for name in sample["model"].values.tolist()
     )
     return [

@@ -320,12 +320,12 @@ CLAIMS = (
     Claim(
         id="flatter.equal_temperature_every_r",
         statement=(
-            r"in the scaling limit settle($r$) of SGD at $\eta/(1-\beta)$ is at most twice that of momentum, for every $C$ "
-            r"and every $r$"
+            r"in the scaling limit settle($r$) of SGD at $\eta/(1-\beta)$ is at most twice that of momentum, for every "
+            r"$C$ and every $r$"
         ),
         plain=(
-            "in the scaling limit settle(r) of SGD at η/(1−β) is at most twice momentum's for every C and r: false from "
-            "r = 10⁻⁴ on"
+            "in the scaling limit settle(r) of SGD at η/(1−β) is at most twice momentum's for every C and r: false "
+            "from r = 10⁻⁴ on"
         ),
         kind=Kind.BOUND,
         source="derived",
