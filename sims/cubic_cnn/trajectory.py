@@ -172,7 +172,7 @@ def advice(run: xr.Dataset) -> list[str]:
 
 
 def _first_growth(member: xr.Dataset) -> float:
-    """By how many times itself max |Ξ| grows in the first step, which is linear in η; NaN where that was not recorded."""
+    """By how many times itself max |Ξ| grows in the first step, which is linear in η; NaN where it was not recorded."""
     largest = member.Xi_abs_max.max("margin").reindex(iteration=[0, 1]).values
     return float((largest[1] - largest[0]) / largest[0]) if largest[0] > 0 else math.nan
 
