@@ -16,7 +16,7 @@ LINKS   = $(addprefix lemmascope/,theory sims proofs_check benchmarks)
 .PHONY: reproduce test test-peers docs smoke check readme clean
 
 reproduce: $(VENV)/.run   # what is finished of it is kept: a second call goes on, or shows it again
-	$(BIN)/lemmascope reproduce --resume
+	$(BIN)/lemmascope reproduce --certify --resume
 
 # Tests of one file share what it makes, such as runs, clusters and a wheel: --dist loadfile keeps them on one worker.
 test: $(VENV)/.test $(LINKS)

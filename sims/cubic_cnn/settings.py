@@ -33,6 +33,7 @@ RUN = (
     "dtype",
     "whole_Xi",
     "trace",
+    "certify",
     "fast_forward",
     "backend",
     "memory_limit",
@@ -238,7 +239,7 @@ def settings(top: dict[str, Any], flags: dict[str, Any]) -> Settings:
     out = Path(out)
     run.setdefault("iterations", 10_000)
     run.setdefault("seeds", 1)
-    for name in ("whole_Xi", "trace"):
+    for name in ("whole_Xi", "trace", "certify"):
         if not isinstance(run.get(name, False), bool):
             raise InputError(name, run[name], "it must be true or false")
     if "memory_limit" in run:  # in GiB here, in bytes from Python

@@ -20,7 +20,7 @@ from typing import Any
 
 from lemmascope import theory
 from lemmascope.proofs_check import report as proofs_report
-from lemmascope.proofs_check.conformance import table as identities_table
+from lemmascope.proofs_check.conformance import markdown as identities
 from lemmascope.proofs_check.conformance.adaptive import table as algorithms_table
 from lemmascope.proofs_check.text import escaped
 from lemmascope.sims import registry
@@ -279,8 +279,10 @@ BLOCKS: dict[str, Maker] = {
     "compared": compared,
     "proofs": lambda saved, page: proofs_report.as_markdown(saved.proofs),
     "steps": lambda saved, page: proofs_report.steps_markdown(saved.proofs),
-    "identities": lambda saved, page: identities_table.as_markdown(saved.identities),
-    "counterexamples": lambda saved, page: identities_table.counterexamples_markdown(saved.identities),
+    "identities": lambda saved, page: identities.marks(saved.identities),
+    "optimizers": lambda saved, page: identities.optimizers(saved.identities),
+    "drawn_over": lambda saved, page: identities.drawn_over(saved.identities),
+    "counterexamples": lambda saved, page: identities.counterexamples(saved.identities),
     "algorithms": lambda saved, page: algorithms_table.rows_markdown(saved.algorithms),
     "differences": lambda saved, page: algorithms_table.differences_markdown(saved.algorithms),
     "eliminated": lambda saved, page: algorithms_table.counterexamples_markdown(saved.algorithms),

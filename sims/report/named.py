@@ -53,7 +53,8 @@ def named(saved: Saved, name: str) -> Named | None:
     if name in saved.identities["identities"]:
         marks: dict[str, list[str]] = {"✓": [], "✗": []}
         for one in saved.identities["optimizers"]:
-            marks.get(one["findings"][name]["mark"], []).append(one["optimizer"])
+            if name in one["findings"]:
+                marks.get(one["findings"][name]["mark"], []).append(one["optimizer"])
         most = len(marks["✗"]) < len(marks["✓"])
         rest = "; ".join(marks["✗" if most else "✓"])
         shows = (

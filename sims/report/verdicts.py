@@ -129,6 +129,8 @@ def claim_lines(verdicts: Iterable[Verdict]) -> Iterable[RenderableType]:
         elif v.control is None:
             line += " · control: none"
         yield under(line, style="dim")
+        if v.certified is not None:
+            yield under(f"in exact arithmetic: {v.certified.says()}", style="dim")
 
 
 def _shown(v: Verdict) -> str:
@@ -165,6 +167,8 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
     for name in ("sequential", "certified"):
         if found[name] is None:
             del found[name]
+    if verdict.certified is not None:
+        found["certified"]["says"] = verdict.certified.says()
     return _plain_value({**found, "as_expected": verdict.as_expected})
 
 

@@ -78,6 +78,7 @@ def complete_studies(ctx: click.Context, param: click.Parameter, incomplete: str
     option("--subject", metavar="NAME", help="With --list: only of this subject."),
     option("--status", kind=OneOf([s.value for s in Status], "STATUS"), help="With --list: only those saved so."),
     option("--plugin", kind=PATH, help="A Python file with claims of your own."),
+    flag("--certify", help="Refuse results without a certificate, and count a claim that is not certified as failing."),
     option("--json", "json_", kind=PATH, help="Write the verdicts, or the list, to this file too; - prints it alone."),
     examples=(
         "lemmascope claims --list",
@@ -91,7 +92,7 @@ def complete_studies(ctx: click.Context, param: click.Parameter, incomplete: str
     ),
     exits=(
         ("0", "no verdict contradicts its claim (NOT_APPLICABLE is no contradiction)"),
-        ("1", "one is REFUTED or INCONCLUSIVE, or a control HOLDS"),
+        ("1", "one is REFUTED or INCONCLUSIVE, or a control HOLDS; or, with --certify, is not certified on each draw"),
         ("2", "wrong use, damaged results, or an error of your own file"),
     ),
 )
@@ -103,6 +104,7 @@ def command(
     subject: str | None,
     status: str | None,
     plugin: Path | None,
+    certify: bool,
     json_: Path | None,
 ) -> int:
     """See the top of the file."""
@@ -146,6 +148,10 @@ def command(
                 console.print(f"passed over: {error}", style="yellow")
                 unjudged += [str(error)] if isinstance(error, ResultsError) or _asked_for(path, own) else []
                 continue
+            if certify and not any(v.certified for v in judged):
+                raise InputError(
+                    "certify", str(path), "it has no certificate: run its study, or simulate, with --certify"
+                )
             known |= ids
             _show(console, judged)
             documents.append(document)
@@ -159,7 +165,8 @@ def command(
     console.print("\n" + (", ".join(f"{n} {one.value}" for one, n in counts.items() if n) or "No claim is about them."))
     if unjudged:
         raise ResultsError(f"not all of it could be judged: {unjudged[0]}")
-    return 1 if any(_contradicted(v) for v in verdicts) else 0
+    lacking = certify and any(v.certified and len(v.certified.true) < v.certified.of for v in verdicts)
+    return 1 if lacking or any(_contradicted(v) for v in verdicts) else 0
 
 
 def _asked_for(path: Path, own: Study[Any] | None) -> bool:

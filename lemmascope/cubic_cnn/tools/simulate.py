@@ -50,6 +50,7 @@ out = "study.nc"
     option("--log-points", kind=INT, help="Record about this many, evenly in log t [200]."),
     flag("--whole-xi", "whole_Xi", default=None, help="Record the whole tensor Ξ."),
     flag("--trace", default=None, help="Record loss, ν₁, ν₂, max c, max |Ξ| at every iteration too."),
+    flag("--certify", default=None, help="Bound the distance from exact arithmetic, and enclose what is recorded."),
     option("--fast-forward", kind=NUMBER, help="Cross plateaus in long windows, each held to this error; 1e-10, say."),
     option("--out", kind=PATH, help="File to save [trajectory.nc]."),
     flag("--force", help="Replace a file of simulate that holds another run."),
