@@ -8,7 +8,7 @@ Installed with lemmascope, it is there in every test suite::
         return torch.optim.SGD(params, lr=lr, momentum=momentum)
 
     def test_my_optimizer(momentum_identity):
-        momentum_identity(make, convention="pytorch")
+        momentum_identity(make, convention="pytorch", weight_decay=None)
 
 pytest then reports ``test_my_optimizer[first_step[full]]`` and so on, one for each identity of structure and of any
 convention; those of other conventions, and those that do not apply, are skipped with the reason.
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 __all__ = ["momentum_identity"]
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -41,9 +41,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test for each identity."""
     if "momentum_identity" in metafunc.fixturenames:
         from lemmascope.proofs_check.conformance.identities import OF_CONVENTION, STRUCTURE
+        from lemmascope.proofs_check.conformance.kept import KINDS_OF_DECAY
 
         names = dict.fromkeys([*STRUCTURE, *(name for names in OF_CONVENTION.values() for name in names)])
-        decay = ["weight_decay[coupled]", "weight_decay[decoupled]"]
+        decay = [f"weight_decay[{kind}]" for kind in KINDS_OF_DECAY]
         metafunc.parametrize("momentum_identity", [*names, *decay], indirect=True)
 
 
@@ -51,16 +52,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def momentum_identity(request: pytest.FixtureRequest) -> Callable[..., None]:
     """A function that tests one identity on an optimizer: ``momentum_identity(make_optimizer, convention=…)``.
 
-    Its arguments are those of `proofs_check.conformance.assert_momentum_identities`.
+    Its arguments are those of `proofs_check.conformance.assert_momentum_identities`, and what that refuses fails: an
+    optimizer without a momentum keeps no convention of momentum.
     """
     from lemmascope.proofs_check.conformance.adapters import Subject
-    from lemmascope.proofs_check.conformance.assertion import explanation, names_of
+    from lemmascope.proofs_check.conformance.assertion import explanation, name_of
     from lemmascope.proofs_check.conformance.case import DTYPES
+    from lemmascope.proofs_check.conformance.formats import dtypes_of
     from lemmascope.proofs_check.conformance.identities import IDENTITIES
+    from lemmascope.proofs_check.conformance.kept import meant_for
     from lemmascope.proofs_check.conformance.search import Mark, seek
+    from lemmascope.proofs_check.conformance.trial import BUDGET, Budget, Trial
+    from lemmascope.theory.errors import InputError, check_size
 
     name = request.param
-    examples = request.config.getoption("--momentum-examples")
 
     def check(
         make_optimizer: Callable[..., Any],
@@ -68,14 +73,23 @@ def momentum_identity(request: pytest.FixtureRequest) -> Callable[..., None]:
         *,
         weight_decay: str | None = None,
         library: str | None = None,
-        dtypes: tuple[str, ...] = DTYPES,
+        dtypes: Iterable[str] | str = DTYPES,
+        examples: int | None = None,
+        budget: float = BUDGET,
     ) -> None:
-        if name not in names_of(convention, weight_decay):
-            pytest.skip(f"not an identity of {convention!r}")
-        subject = Subject(make_optimizer, getattr(make_optimizer, "__name__", "the optimizer"), library, convention)
-        found = seek(IDENTITIES[name], subject, dtypes=dtypes, examples=examples)
+        subject = Subject(make_optimizer, name_of(make_optimizer), library, convention)
+        try:
+            names = meant_for(subject, convention, weight_decay)
+            asked = request.config.getoption("--momentum-examples") if examples is None else examples
+            how: dict[str, Any] = {"examples": check_size("examples", asked), "dtypes": dtypes_of(dtypes)}
+            if name not in names:
+                pytest.skip(f"not an identity of {convention!r}")
+            trial = Trial(subject, Budget(budget))
+            found = seek(IDENTITIES[name], trial, **how)
+        except InputError as error:
+            pytest.fail(str(error), pytrace=False)
         if found.mark in (Mark.FAILS, Mark.UNTRIED):
-            pytest.fail(explanation(subject, [found], examples=examples), pytrace=False)
+            pytest.fail(explanation(trial, [found], **how), pytrace=False)
         if found.mark is Mark.NOT_APPLICABLE:
             pytest.skip(found.reason)
 

@@ -378,7 +378,7 @@ _OWN: dict[str, tuple[str, ...]] = {
         "schedule[outside]",
         "dampening[after_first]",
     ),
-    "corrected": ("first_step[full]", "constant_gradient[corrected]", "unrolled[corrected]", "schedule[corrected]"),
+    "corrected": ("constant_gradient[corrected]", "unrolled[corrected]", "schedule[corrected]"),
     "nesterov": ("first_step[nesterov]", "unrolled[nesterov]", "look_ahead", "schedule[nesterov_inside]"),
     "nesterov_pytorch": ("first_step[nesterov]", "unrolled[nesterov]", "look_ahead", "schedule[nesterov_outside]"),
     "nesterov_average": ("first_step[nesterov_average]", "unrolled[nesterov_average]", "schedule[nesterov_average]"),

@@ -6,7 +6,7 @@ imported where its optimizers are asked for.
 
 from __future__ import annotations
 
-__all__ = ["LIBRARIES", "Known", "installed", "optimizers", "subjects"]
+__all__ = ["LIBRARIES", "Known", "check_installed", "installed", "optimizers", "subjects"]
 
 import pkgutil
 from functools import cache
@@ -29,6 +29,14 @@ def installed(library: str) -> bool:
     return all(find_spec(name) is not None for name in LIBRARIES[library].needs)
 
 
+def check_installed(library: str) -> None:
+    """Raise `InputError` for a library that is unknown or not installed."""
+    if library not in LIBRARIES:
+        raise InputError("library", library, f"it must be one of {', '.join(LIBRARIES)}")
+    if not installed(library):
+        raise InputError("library", library, f"it is not installed: pip install 'lemmascope[{library}]'")
+
+
 @cache
 def optimizers(library: str) -> tuple[Known, ...]:
     """Those of one of `LIBRARIES`.
@@ -36,10 +44,7 @@ def optimizers(library: str) -> tuple[Known, ...]:
     Raises:
         InputError: for a library that is unknown or not installed.
     """
-    if library not in LIBRARIES:
-        raise InputError("library", library, f"it must be one of {', '.join(LIBRARIES)}")
-    if not installed(library):
-        raise InputError("library", library, f"it is not installed: pip install 'lemmascope[{library}]'")
+    check_installed(library)
     return tuple(LIBRARIES[library].optimizers())
 
 

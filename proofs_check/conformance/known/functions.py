@@ -47,4 +47,4 @@ def _optimizers() -> list[Known]:
     ]
 
 
-LIBRARY = Library("functions", (), _optimizers, 1)
+LIBRARY = Library("functions", (), _optimizers, 1, cost=1.0)

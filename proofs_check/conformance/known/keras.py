@@ -19,42 +19,28 @@ def _optimizers() -> list[Known]:
         os.environ["KERAS_BACKEND"] = "jax" if find_spec("jax") is not None else "torch"  # TensorFlow is its default
     from keras import optimizers as keras
 
-    def named(make: Any, name: str, *documented: Any, convention: str | None = None) -> Known:
-        return Known(Subject(make, f"keras {name}", "keras", convention), *documented)
+    def other(name: str, documented: str, remark: str = "", **settings: Any) -> Known:
+        make = partial(getattr(keras, name), **settings)
+        title = ", ".join([f"keras {name}", *settings])
+        return Known(Subject(make, title, "keras"), documented, "decoupled", remark, momentum=False)
 
     return [
-        named(
-            keras.SGD,
-            "SGD",
-            "momentum as a velocity",
+        Known(
+            Subject(keras.SGD, "keras SGD", "keras", "velocity"),
+            "momentum, the learning rate inside",
             "decoupled",
-            "The learning rate is inside of the velocity, as in scikit-learn.",
-            convention="velocity",
+            "Under a schedule it is another algorithm than PyTorch's.",
         ),
-        named(
-            partial(keras.SGD, nesterov=True),
-            "SGD, nesterov",
-            "Nesterov's velocity",
+        Known(
+            Subject(partial(keras.SGD, nesterov=True), "keras SGD, nesterov", "keras", "nesterov"),
+            "Nesterov's momentum, the learning rate inside",
             "decoupled",
-            convention="nesterov",
         ),
-        named(
-            keras.Adam,
-            "Adam",
-            "Adam",
-            "decoupled",
-            "ε is added before the bias correction, Kingma & Ba's shorter form (ε̂).",
-        ),
-        named(keras.Nadam, "Nadam", "NAdam", "decoupled", "Momentum is scheduled, faster than PyTorch's: ψ = 1."),
-        named(
-            partial(keras.RMSprop, centered=True),
-            "RMSprop, centered",
-            "centred RMSprop",
-            "decoupled",
-            "ε stands inside of the root; PyTorch has it outside.",
-        ),
-        named(keras.Lion, "Lion", "Lion", "decoupled"),
+        other("Adam", "Adam", "ε is added before the bias correction, as in Kingma & Ba's shorter form."),
+        other("Nadam", "NAdam", "Momentum is scheduled, faster than PyTorch's."),
+        other("RMSprop", "centred RMSprop", "ε stands inside of the root; PyTorch has it outside.", centered=True),
+        other("Lion", "Lion"),
     ]
 
 
-LIBRARY = Library("keras", ("keras",), _optimizers)
+LIBRARY = Library("keras", ("keras",), _optimizers, cost=4.0)

@@ -32,31 +32,33 @@ def _optimizers() -> list[Known]:
     def corrected(learning_rate: Any, momentum: float) -> Any:
         return average(learning_rate, momentum, True)
 
+    def other(make: Any, name: str, documented: str, decay: str | None = None, remark: str = "") -> Known:
+        return Known(Subject(make, f"optax.{name}", "optax"), documented, decay, remark, momentum=False)
+
     return [
-        Known(Subject(sgd, "optax.sgd", "optax", "pytorch"), "a trace of the gradients, scaled by the rate", "coupled"),
+        Known(Subject(sgd, "optax.sgd", "optax", "pytorch"), "a trace of gradients, times the rate", "coupled"),
         Known(
             Subject(nesterov, "optax.sgd, nesterov", "optax", "nesterov_pytorch"),
-            "Nesterov's trace of the gradients, scaled by the rate",
-        ),
-        Known(Subject(inside, "optax.trace after the rate", "optax", "velocity"), "a trace of scaled gradients"),
-        Known(Subject(plain, "optax.ema", "optax", "average"), "a running average, scaled by the rate"),
-        Known(Subject(corrected, "optax.ema, debias", "optax", "corrected"), "the same with bias correction"),
-        Known(Subject(optax.adamw, "optax.adamw", "optax"), "AdamW", "decoupled"),
-        Known(
-            Subject(optax.nadam, "optax.nadam", "optax"),
-            "NAdam",
-            None,
-            "Momentum is not scheduled: of Dozat's method it has the look-ahead alone.",
+            "Nesterov's trace of gradients, times the rate",
         ),
         Known(
-            Subject(optax.rmsprop, "optax.rmsprop", "optax"),
-            "RMSprop",
-            None,
-            "ε stands inside of the root; PyTorch has it outside.",
+            Subject(inside, "optax.trace after the rate", "optax", "velocity"), "a trace of gradients times the rate"
         ),
-        Known(Subject(optax.lion, "optax.lion", "optax"), "Lion", "decoupled"),
-        Known(Subject(contrib.schedule_free_sgd, "optax.contrib.schedule_free_sgd", "optax"), "schedule-free SGD"),
+        Known(Subject(plain, "optax.ema", "optax", "average"), "an average, times the rate"),
+        Known(
+            Subject(corrected, "optax.ema, debias", "optax", "corrected"),
+            "the same, bias corrected",
+            None,
+            "Where momentum changes it is corrected as if it had been the last one all the time.",
+            departs=("momentum_schedule[corrected]",),
+        ),
+        other(optax.adamw, "adamw", "AdamW", "decoupled"),
+        other(
+            optax.nadam, "nadam", "NAdam", None, "Momentum is not scheduled: of Dozat's method it has the look-ahead."
+        ),
+        other(optax.lion, "lion", "Lion", "decoupled"),
+        other(contrib.schedule_free_sgd, "contrib.schedule_free_sgd", "schedule-free SGD"),
     ]
 
 
-LIBRARY = Library("optax", ("jax", "optax"), _optimizers)
+LIBRARY = Library("optax", ("jax", "optax"), _optimizers, cost=4.0)

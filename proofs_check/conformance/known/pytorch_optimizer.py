@@ -9,16 +9,22 @@ from lemmascope.proofs_check.conformance.known.library import Known, Library
 
 
 def _optimizers() -> list[Known]:
-    import pytorch_optimizer as ours
+    import pytorch_optimizer as module
 
     return [
         Known(
-            Subject(ours.SGDW, "pytorch_optimizer.SGDW", "torch", "pytorch"),
-            "momentum with the learning rate outside, decoupled decay",
+            Subject(module.SGDW, "pytorch_optimizer.SGDW", "torch", "pytorch"),
+            "momentum, the learning rate outside",
             "decoupled",
         ),
-        Known(Subject(ours.Lion, "pytorch_optimizer.Lion", "torch"), "Lion", "decoupled"),
-        Known(Subject(ours.AdaBelief, "pytorch_optimizer.AdaBelief", "torch"), "AdaBelief", "decoupled"),
+        Known(Subject(module.Lion, "pytorch_optimizer.Lion", "torch"), "Lion", "decoupled", momentum=False),
+        Known(
+            Subject(module.AdaBelief, "pytorch_optimizer.AdaBelief", "torch"),
+            "AdaBelief",
+            "decoupled",
+            "A step in which an array has no gradient counts for its bias correction.",
+            momentum=False,
+        ),
     ]
 
 

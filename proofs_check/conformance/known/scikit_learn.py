@@ -22,17 +22,20 @@ def _optimizers() -> list[Known]:
     return [
         Known(
             Subject(sgd, "sklearn SGD", "scikit-learn", "velocity"),
-            "momentum as a velocity",
+            "momentum, the learning rate inside",
             None,
-            "The learning rate is inside of the velocity: under a schedule it is another algorithm than PyTorch's.",
+            "Under a schedule it is another algorithm than PyTorch's.",
         ),
-        Known(Subject(nesterov, "sklearn SGD, nesterov", "scikit-learn", "nesterov"), "Nesterov's velocity"),
+        Known(
+            Subject(nesterov, "sklearn SGD, nesterov", "scikit-learn", "nesterov"),
+            "Nesterov's momentum, the learning rate inside",
+        ),
         Known(
             Subject(AdamOptimizer, "sklearn Adam", "scikit-learn"),
             "Adam",
             None,
-            "ε is added before the bias correction, Kingma & Ba's shorter form; its rate does not follow a schedule "
-            "that is set from outside.",
+            "ε is added before the bias correction, as in Kingma & Ba's shorter form.",
+            momentum=False,
         ),
     ]
 

@@ -19,37 +19,34 @@ def _optimizers() -> list[Known]:
         settings: dict[str, Any] = {"weight_decay": weight_decay, "maximize": maximize, "nesterov": momentum > 0}
         return optim.SGD(params, lr=lr, momentum=momentum, **settings)
 
+    def other(name: str, documented: str, decay: str, remark: str = "", **settings: Any) -> Known:
+        make = partial(getattr(optim, name), **settings)
+        title = ", ".join([f"torch.optim.{name}", *settings])
+        return Known(Subject(make, title, "torch"), documented, decay, remark, momentum=False)
+
     return [
         Known(
             Subject(optim.SGD, "torch.optim.SGD", "torch", "pytorch"),
-            "momentum with the learning rate outside",
+            "momentum, the learning rate outside",
             "coupled",
-            "Its first gradient is not damped: dampening = γ is not the average form.",
+            "Its first gradient is not damped: with dampening = γ it is not the average form.",
         ),
         Known(
             Subject(nesterov, "torch.optim.SGD, nesterov", "torch", "nesterov_pytorch"),
-            "Nesterov's momentum with the learning rate outside",
+            "Nesterov's momentum, the learning rate outside",
             "coupled",
         ),
-        Known(Subject(optim.Adam, "torch.optim.Adam", "torch"), "Adam", "coupled"),
-        Known(Subject(optim.AdamW, "torch.optim.AdamW", "torch"), "AdamW", "decoupled"),
-        Known(
-            Subject(optim.NAdam, "torch.optim.NAdam", "torch"),
+        other("Adam", "Adam", "coupled"),
+        other("AdamW", "AdamW", "decoupled"),
+        other(
+            "NAdam",
             "NAdam",
             "coupled",
-            "Momentum is scheduled, as Dozat proposed; optax's of the same name has no schedule.",
+            "Momentum is scheduled, as Dozat proposed; optax has no schedule, Keras a faster one. Restored from its "
+            "state it goes on a little otherwise: the product of its momenta, in single precision, takes the parameters' type.",
         ),
-        Known(
-            Subject(partial(optim.RMSprop, centered=True), "torch.optim.RMSprop, centered", "torch"),
-            "centred RMSprop",
-            "coupled",
-            "ε stands outside of the root; Keras and optax have it inside.",
-        ),
-        Known(
-            Subject(optim.Muon, "torch.optim.Muon", "torch"),
-            "Muon: Nesterov's average, made orthogonal",
-            "decoupled",
-            "Takes matrices only, and makes them orthogonal by a polynomial: a step is in none of the forms.",
+        other(
+            "RMSprop", "centred RMSprop", "coupled", "ε stands outside of the root; Keras has it inside.", centered=True
         ),
     ]
 

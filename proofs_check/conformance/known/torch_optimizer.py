@@ -9,22 +9,23 @@ from lemmascope.proofs_check.conformance.known.library import Known, Library
 
 
 def _optimizers() -> list[Known]:
-    import torch_optimizer as ours
+    import torch_optimizer as module
 
     return [
         Known(
-            Subject(ours.SGDW, "torch_optimizer.SGDW", "torch", "pytorch"),
-            "momentum with the learning rate outside, decoupled decay",
+            Subject(module.SGDW, "torch_optimizer.SGDW", "torch", "pytorch"),
+            "momentum, the learning rate outside",
             "decoupled",
             "Its decay is none: it subtracts ηλ from each parameter, whatever its value and sign.",
+            departs=("weight_decay[decoupled]",),
         ),
         Known(
-            Subject(ours.QHM, "torch_optimizer.QHM", "torch"),
-            "quasi-hyperbolic momentum: the gradient and its average",
+            Subject(module.QHM, "torch_optimizer.QHM", "torch"),
+            "quasi-hyperbolic momentum, ν = 0.7",
             "coupled",
             "It writes the decay into the gradient's own array.",
         ),
-        Known(Subject(ours.AdaBelief, "torch_optimizer.AdaBelief", "torch"), "AdaBelief", "coupled"),
+        Known(Subject(module.AdaBelief, "torch_optimizer.AdaBelief", "torch"), "AdaBelief", "coupled", momentum=False),
     ]
 
 
