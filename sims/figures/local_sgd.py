@@ -117,7 +117,8 @@ def _plane(axis: Axes, mean: Any, z_0: float) -> None:
         at /= np.sqrt(at[:, :1] * at[:, 1:])
         sides.append(scale * at)
         drawn = axis.scatter(
-            *sides[-1].T,
+            sides[-1][:, 0],
+            sides[-1][:, 1],
             c=np.sum(at * at, axis=-1),
             cmap="viridis_r",
             vmin=2,

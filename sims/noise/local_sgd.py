@@ -168,8 +168,8 @@ class Arrays:
             t, labels = start + k, given[None, :, k, :, :]
             before = self.w
             self.w, _ = self.optimizer.step(before, self.valley.gradient(before, labels), (), t)
-            if plan.check:
-                self._check_step(before, labels)
+            if plan.check and isinstance(self.valley, Curve):
+                self._check_step(self.valley, before, labels)
             averaged = [i for i, H in enumerate(plan.rounds) if (t + 1) % H == 0]
             if averaged:
                 self.w = xp.stack(
@@ -182,10 +182,10 @@ class Arrays:
                 self.seen.append(self.w[:, :, 0, :])
                 self.beside.append(self.companion)
 
-    def _check_step(self, before: Array, labels: Array) -> None:
+    def _check_step(self, valley: Curve, before: Array, labels: Array) -> None:
         xp, eta = self.xp, self.plan.eta
-        r = self.valley.residual(before, labels)[..., 0]
-        h, z, after = self.valley.sharpness(before), self._along(before), self._along(self.w)
+        r = valley.residual(before, labels)[..., 0]
+        h, z, after = valley.sharpness(before), self._along(before), self._along(self.w)
         for name, factor in (("step", eta * eta), ("wrong_step", eta)):
             worst = xp.max(xp.abs(after - z * (1 - factor * r * r)) / h, axis=-1)
             for i in range(worst.shape[0]):

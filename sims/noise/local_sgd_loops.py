@@ -190,7 +190,5 @@ class Compiled:
     def found(self) -> dict[str, np.ndarray]:
         """What `run` returns."""
         sums = {name: self.sums[:, k].T for k, name in enumerate(QUANTITIES)}
-        seen = {"w": np.moveaxis(self.out, -1, 0)}
-        if not isinstance(self.valley, Curve):
-            seen["companion"] = np.moveaxis(self.beside, -1, 0)
-        return means(self.plan, sums) | seen
+        seen = {"w": self.out} | ({} if isinstance(self.valley, Curve) else {"companion": self.beside})
+        return means(self.plan, sums) | {name: np.moveaxis(x, -1, 0) for name, x in seen.items()}

@@ -17,9 +17,10 @@ Evidence by role, "fall" being −ln(z_T/z₀), z = u² − v², H = 1 among the
 Intervals are Student's, of means over seeds (of R̂ to first order), and hold for all cells of a claim at once but for a
 chance of one in a thousand; a claim holds if all of them lie within what is stated.
 
-Restated here: the gap of 1.7 that one expects at the peak is that of z. The sharpness cannot differ by more than
-h₀ − 2 = 1.6, and differs by 0.97 at most, earlier; both are stated. E x² departs from the Ornstein–Uhlenbeck value by
-about (3/2)κE x²/h₀ itself, 3 % for parallel SGD, so that it is held to 10 % with its whole interval.
+Restated: the gap of 1.7 at the peak is that of z; the sharpness cannot differ by more than h₀ − 2 = 1.6, and differs by
+0.97 at most, earlier, so that both are stated. E x² departs from the Ornstein–Uhlenbeck value by about (3/2)κE x²/h₀
+itself, 3 % for parallel SGD, so that it is held to 10 %, with its whole interval in place of 5 % and its error. The
+learning rates of `local_sgd.small_rate` are those at which all three rules for H give whole rounds.
 """
 
 from __future__ import annotations
