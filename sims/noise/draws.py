@@ -61,7 +61,7 @@ def blocks(
         raise InputError("kind", kind, f"it must be one of {', '.join(KINDS)}")
     fill, dtype = KINDS[kind]
     block = max(1, MOST // (np.dtype(dtype).itemsize * WORD * width * len(rngs))) * WORD
-    room = np.empty((len(rngs), min(block, -(-steps // WORD) * WORD), width), dtype)
+    room: np.ndarray = np.empty((len(rngs), min(block, -(-steps // WORD) * WORD), width), dtype)
     for start in range(0, steps, room.shape[1]):
         stopping.check()
         for rng, draws in zip(rngs, room, strict=True):

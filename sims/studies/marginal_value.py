@@ -73,7 +73,7 @@ class Settings:
     replicas: int = option(2000, "Replicas of a seed.", tiny=150, quick=1000, full=8000)
     etas: tuple[float, ...] = option((0.025, 0.05, 0.1), "Learning rates there.", tiny=(0.025, 0.1))
     beta: float = option(0.9, "Momentum there.")
-    rates: int = option(40, "Rates of a grid in the search for the best.", tiny=12, quick=24, full=100)
+    rates: int = option(40, "Rates of a grid in the search for the best.", tiny=12, quick=16, full=100)
 
     def __post_init__(self) -> None:
         check_size("seeds", self.seeds)

@@ -1,15 +1,13 @@
-"""What claims about noise estimate: exponents of exact values, means over seeds with their intervals."""
+"""What claims about noise estimate: exponents of exact values, and how wide intervals over seeds are."""
 
 from __future__ import annotations
 
-__all__ = ["CHANCE", "exponent", "mean_of_seeds", "student"]
+__all__ = ["CHANCE", "exponent", "student"]
 
 import math
 from typing import Any
 
 from array_api_compat import array_namespace
-
-from lemmascope.theory.claim import Estimate
 
 Array = Any
 
@@ -33,20 +31,3 @@ def student(seeds: int, cells: int = 1) -> float:
     from scipy import stats
 
     return float(stats.t.ppf(1 - CHANCE / (2 * cells), seeds - 1)) if seeds > 1 else math.inf
-
-
-def mean_of_seeds(values: Any, cells: int = 1, **rest: Any) -> Estimate:
-    """The mean of one number a seed with its interval, as one of ``cells`` intervals that hold together.
-
-    Args:
-        values: DataArray (seed,).
-        cells: how many intervals are to hold at once.
-        rest: fields of `theory.claim.Estimate`: lower, upper, says, evidence.
-    """
-    count = int(values.sizes["seed"])
-    mean = float(values.mean())
-    error = float(values.std(ddof=1)) / count**0.5 if count > 1 else math.nan
-    reach = student(count, cells) * error if count > 1 else math.inf
-    few = "" if count > 1 else "one seed has no interval"
-    bounds = {"lower": -math.inf, "upper": math.inf, "undecided": few} | rest
-    return Estimate(mean, mean - reach, mean + reach, counts=(count,), **bounds)

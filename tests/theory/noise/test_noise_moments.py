@@ -8,7 +8,7 @@ import pytest
 from scipy.linalg import solve_discrete_lyapunov
 
 from lemmascope.theory.errors import InputError
-from lemmascope.theory.noise.estimates import exponent, mean_of_seeds, student
+from lemmascope.theory.noise.estimates import exponent, student
 from lemmascope.theory.noise.moments import Linear, mode, radius, stationary
 from lemmascope.theory.noise.valley import Curve, Line, line_moments, rates
 from lemmascope.theory.optimizers import GD, MomentumAverage, MomentumVelocity, Nesterov
@@ -128,14 +128,7 @@ def test_a_valley_without_noise_or_width_is_refused(bad):
 
 
 def test_estimates():
-    import xarray as xr
-
     sizes = np.array([0.1, 0.01, 0.001])
     assert np.allclose(exponent(np.stack([-3 * sizes**0.5, sizes**2]), sizes), [0.5, 2])
     assert student(1) == np.inf
     assert student(8, 4) > student(8) > student(80)
-    values = xr.DataArray([1.0, 2.0, 3.0, 2.0], dims="seed")
-    found = mean_of_seeds(values, upper=9.0)
-    assert (found.value, found.upper, found.counts) == (2.0, 9.0, (4,))
-    assert found.high - found.value == pytest.approx(student(4) * values.std(ddof=1).item() / 2)
-    assert mean_of_seeds(values[:1]).undecided
