@@ -125,6 +125,7 @@ def test_what_is_built_has_every_claim_and_every_symbol():
     symbols = documents.symbols(SAVED, ROOT / "docs" / "reference" / "symbols.md")
     for subject in documents.subjects().values():
         assert all(f"`{symbol.code}`" in symbols for symbol in subject.symbols)
+        assert all(paper.title in symbols for paper in (subject.paper, *subject.others))
 
 
 # Keeping results

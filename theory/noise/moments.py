@@ -12,7 +12,7 @@ in (x, u), Var ξ = s² (derived). Arrays of any library of the array API standa
 
 from __future__ import annotations
 
-__all__ = ["Linear", "mode", "radius", "stationary"]
+__all__ = ["Linear", "mode", "stationary"]
 
 from dataclasses import dataclass
 from typing import Any
@@ -84,17 +84,6 @@ def mode(xp: Any, optimizer: Any, h: float, s: float, t: int = 0) -> Linear:
         xp.asarray([[1 - pull * h, -p * gamma], [kappa * h, gamma]], dtype=xp.float64),
         s * s * xp.asarray(W, dtype=xp.float64),
     )
-
-
-def radius(A: Array) -> Array:
-    """Spectral radius (…) of real matrices A (…, 2, 2); complex eigenvalues have the modulus √det A."""
-    xp = array_namespace(A)
-    half = (A[..., 0, 0] + A[..., 1, 1]) / 2
-    determinant = A[..., 0, 0] * A[..., 1, 1] - A[..., 0, 1] * A[..., 1, 0]
-    square = ((A[..., 0, 0] - A[..., 1, 1]) / 2) ** 2 + A[..., 0, 1] * A[..., 1, 0]  # half² − det, without cancellation
-    zero = xp.zeros_like(square)
-    real = xp.abs(half) + xp.sqrt(xp.maximum(square, zero))
-    return xp.where(square >= 0, real, xp.sqrt(xp.maximum(determinant, zero)))
 
 
 def stationary(step: Linear) -> Array:
