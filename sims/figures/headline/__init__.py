@@ -1,4 +1,4 @@
-"""The figures of a trajectory of the cubic CNN: feature against memorization, the stages, test accuracy, the data."""
+"""The figures of a trajectory of the cubic CNN: feature and memorization, stages, test accuracy, data, radius."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from lemmascope.sims.figures.common import save
-from lemmascope.sims.figures.headline import accuracy, coefficients, data, stages
+from lemmascope.sims.figures.headline import accuracy, certificate, coefficients, data, stages
 from lemmascope.sims.pictures import Picture, check_width
 from lemmascope.theory.cubic_cnn.parameters import Parameters
 
@@ -48,6 +48,7 @@ DRAWN: dict[str, tuple[Callable[[xr.Dataset, str], Figure | None], Callable[[xr.
     "stages": (stages.draw, lambda trajectory, width: stages.caption(trajectory)),
     "accuracy": (_draw_accuracy, lambda trajectory, width: accuracy.caption(trajectory)),
     "data": (_draw_data, _caption_data),
+    "certificate": (certificate.draw, lambda trajectory, width: certificate.caption(trajectory)),
 }
 
 

@@ -17,10 +17,10 @@ LAW = ("alpha", "beta", "mu", "sigma", "sigma_0", "lam")
 TIMES = (("T_0", "T₀ (max c ≥ 1/(2α))"), ("T_1", "T₁ (y Σ Ξ³ ≥ 1/2 on all of Z₂)"))
 
 
-def who(trajectory: xr.Dataset) -> str:
-    """Seeds, parameters, optimizers, and the runs that diverged."""
+def who(trajectory: xr.Dataset, each: str = "median over {} seeds, bands from the smallest to the largest") -> str:
+    """Seeds, parameters, optimizers, and the runs that diverged; ``each`` says what is drawn of more than one seed."""
     seeds = trajectory.sizes["seed"]
-    text = f"median over {seeds} seeds, bands from the smallest to the largest" if seeds > 1 else "one seed"
+    text = each.format(seeds) if seeds > 1 else "one seed"
     p = law_of(trajectory)
     sizes = p if p is not None else json.loads(trajectory.attrs["sizes"])
     names = ("d", "N", "P", "m", *(LAW if p is not None else ("lam",)))
