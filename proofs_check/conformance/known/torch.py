@@ -43,7 +43,7 @@ def _optimizers() -> list[Known]:
             "NAdam",
             "coupled",
             "Momentum is scheduled, as Dozat proposed; optax has no schedule, Keras a faster one. Restored from its "
-            "state it goes on a little otherwise: the product of its momenta, in single precision, takes the parameters' type.",
+            "state it goes on a little otherwise: the single-precision product of its momenta takes another type.",
         ),
         other(
             "RMSprop", "centred RMSprop", "coupled", "ε stands outside of the root; Keras has it inside.", centered=True
