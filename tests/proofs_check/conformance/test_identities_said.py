@@ -3,11 +3,14 @@
 PyTorch is a stand-in (conftest.py): of it we need several parameter arrays, and gradients that are None.
 """
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
 from lemmascope.proofs_check.conformance import IDENTITIES, Mark, Subject, seek
 from lemmascope.proofs_check.conformance.assertion import assert_momentum_identities
+from lemmascope.proofs_check.conformance.case import FEATURES
 from lemmascope.proofs_check.conformance.identities import OF_CONVENTION, STRUCTURE
 from lemmascope.proofs_check.conformance.instead import decay_of, forms_of
 from lemmascope.proofs_check.conformance.kept import kept, meant_for, names_of
@@ -450,3 +453,25 @@ def test_a_maximize_that_turns_the_decay_too_is_found(planted):
 def test_an_optimizer_of_one_array_is_not_asked_for_several(torch):
     assert Trial(Subject(GD)).lacks("missing_gradient", "float64") is not None
     assert Trial(Subject(torch.HeavyBall)).lacks("missing_gradient", "float64") is None
+
+
+# --- whatever goes wrong where ---------------------------------------------------------------------------------------
+
+PLACES = [frozenset(few) for count in (1, 2) for few in combinations(FEATURES, count)]
+
+
+@pytest.mark.parametrize("where", PLACES, ids=lambda few: " and ".join(sorted(few)))
+def test_what_goes_wrong_only_in_cases_with_some_features_is_found(planted, where):
+    """One feature or two together; in everything else the optimizer is right."""
+
+    class Wrong(Subject):
+        def trajectory(self, case, *args, **kwargs):
+            found = super().trajectory(case, *args, **kwargs)
+            if where <= case.features:
+                found[1:] += 2 * np.abs(found[1:]) + 1
+            return found
+
+    trial = Trial(Wrong(planted, "Wrong"))
+    names = reversed(names_of("pytorch", "decoupled"))
+    marks = (seek(IDENTITIES[name], trial, dtypes=("float64",), shrink=False).mark for name in names)
+    assert any(mark is Mark.FAILS for mark in marks)
