@@ -224,6 +224,7 @@ class _Elimination:
         if alive and not self.matrices(alive):
             words = ", ".join([words, "of vectors"] if words else ["of vectors"])
         alive.sort(key=lambda one: (one.without() not in NAMED.values(), len(one.name)))
+        self.untold += _open(alive)
         excluded = self.nearest(alive[0]) if alive else self.longest()
         names = tuple(f"{one.name}{words and f', {words}'}" for one in alive)
         return Identification(
@@ -327,6 +328,17 @@ class _Elimination:
     def _excluded(self, axis: str, what: str, seen: Counterexample) -> Excluded:
         shown = [s for s in WORDS if s in self.settings.names and (s != "weight_decay" or seen.case.weight_decay)]
         return Excluded(axis, what, seen.case.text(shown), seen.text())
+
+
+def _open(alive: list[Candidate]) -> list[str]:
+    """The axes on which the forms that are left differ, each with the choices that are left."""
+    forms = [one for one in alive if isinstance(one, Form)]
+    found = []
+    for axis in AXES:
+        words = dict.fromkeys(choice(axis, getattr(one, axis), one.memory) for one in forms)
+        if len(words) > 1:
+            found.append(f"{axis.replace('_', ' of ')}, whether {', or '.join(words)}")
+    return found
 
 
 def _apart(form: Candidate, one: Candidate) -> tuple[str, ...]:

@@ -191,6 +191,7 @@ def test_without_an_epsilon_that_counts_its_place_is_not_told():
     found = which(lambda eta, beta1, beta2: Adam(eta, beta1, beta2, 1e-300), hidden={"epsilon": 1e-300})
     assert len(found.names) > 3
     assert "not told apart" in found.text()
+    assert next(words for words in found.untold if words.startswith("epsilon, whether √v̂ + ε, or "))
     assert found.names[0] == "Adam"
 
 
