@@ -62,7 +62,7 @@ class Certified:
             first = min(self.since), max(self.since)
             began = f"t = {first[1]}" if first[0] == first[1] else f"t = {first[0]} … {first[1]}"
             parts[0] += f", from {began} to {self.last}"
-        if self.margin is not None:
+        if self.margin:
             parts[0] += f", by {self.margin:.2g}"
         if self.false:
             parts.append(f"false in exact arithmetic on {len(self.false)}")

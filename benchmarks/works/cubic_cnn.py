@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from lemmascope.benchmarks.cubic_cnn.certified import CERTIFICATE, Certified
 from lemmascope.benchmarks.cubic_cnn.compiled import OWN
 from lemmascope.benchmarks.cubic_cnn.jax_scan import JAX_PEERS
 from lemmascope.benchmarks.cubic_cnn.on_device import DEVICE
@@ -22,6 +23,7 @@ ROWS = {
     "D": "many seeds of A",
     "E": "few samples in a high dimension",
     "H": "the central experiment",
+    "HC": "H for 40 000 steps, certified; the peer is the same without",
     "P": "the (η, γ) plane",
     "G": "1024 seeds of A, on a GPU",
     "GP": "1024 seeds of the (η, γ) plane, on a GPU",
@@ -72,6 +74,7 @@ WORKS = (
     _work("D", _A, 64, MOMENTUM, 8, 104),
     _work("E", _sizes(10, 200, 2, 20_000), 1, MOMENTUM, 150, 104),
     _work("H", HEADLINE, 5, ((0.1, 0.0), (0.1, 0.999)), 3, 304),
+    Certified(name="HC", at_least=0.77, iterations=8, implementations=CERTIFICATE),
     _work("P", HEADLINE, 1, _plane(), 3, 500, rate_at_least=0.5),
     _work("G", _A, 1024, MOMENTUM, 10, 104),
     _work("GP", HEADLINE, 1024, _plane(), 10, 40),

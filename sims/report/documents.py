@@ -35,7 +35,11 @@ from lemmascope.theory.subject import Reference, Subject
 
 
 def _held(v: dict[str, Any]) -> str:
-    return f"{len(v['holding'])}/{len(v['seeds'])}" if v["seeds"] and "interval" not in v["evidence"] else "–"
+    if not v["seeds"] or "interval" in v["evidence"]:
+        return "–"
+    exact = v.get("certified")
+    certified = f", certified {len(exact['true'])}/{exact['of']}" if exact else ""
+    return f"{len(v['holding'])}/{len(v['seeds'])}{certified}"
 
 
 def _time(seconds: float | None) -> str:
@@ -91,6 +95,8 @@ def _in_full(study: str, name: str, found: list[dict[str, Any]]) -> str:
     for one in found:
         held = f", {one['reason']}" if one["reason"] else ""
         lines.append(f"- {cell(one['label']) or 'Verdict'}: {one['status']}{cell(held)}.")
+        if "certified" in one:
+            lines.append(f"- In exact arithmetic: {cell(one['certified']['says'])}.")
     if v["control"]:
         said = dict.fromkeys((one["control"]["description"], one["control"]["status"]) for one in found)
         lines += [f"- Control: {cell(what)}. It is {status}." for what, status in said]

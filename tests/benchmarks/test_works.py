@@ -22,7 +22,17 @@ TABLE = {
 
 
 def test_every_row_is_there():
-    assert set(TABLE) == set(ROWS) < set(WORKS)
+    assert {*TABLE, "HC"} == set(ROWS) < set(WORKS)
+
+
+def test_the_certified_run_is_held_to_the_same_without():
+    work = WORKS["HC"]
+    assert work.parameters == HEADLINE
+    assert [way.library for way in work.implementations] == ["", "numba"]
+    small = work.small()
+    certified, without = (way.prepare(small.draw(1))(4) for way in small.implementations)
+    assert certified.shape == (1, 2, 1, 2)
+    assert np.array_equal(certified, without)
 
 
 @pytest.mark.parametrize("name", TABLE)

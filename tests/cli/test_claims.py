@@ -284,3 +284,19 @@ def test_labelled_data_of_ones_own_are_judged_by_claims_of_ones_own(call_cli, tm
     assert "mine.small · GD+M" in call_cli("claims", "run.nc", "--plugin", "loss.py").stdout
     (tmp_path / "off.py").write_text(PLUGIN.replace('evidence["x"]', 'evidence["off"].max("bias")'))
     assert call_cli("claims", "results/toy", "--study", "toy.py", "--plugin", "off.py").stdout.endswith("2 HOLDS\n")
+
+
+# --- certificates --------------------------------------------------------------------------------------------------
+
+
+def test_what_is_certified_is_said_and_saved(call_cli, tmp_path):
+    assert call_cli(*RUN, "--certify", "--out", "run.nc").exit_code == 0
+    found = call_cli("claims", "run.nc", "--certify", "--only", "lemma.cross_terms", "--json", "verdicts.json")
+    assert "in exact arithmetic: certified on 5 of 5 draws" in found.output
+    verdicts = json.loads((tmp_path / "verdicts.json").read_text())["verdicts"]
+    assert [v["certified"]["true"] for v in verdicts] == [[0, 1, 2, 3, 4]] * 2
+
+
+def test_what_has_no_certificate_is_refused(call_cli, run):
+    refused(call_cli("claims", "run.nc", "--certify"), "certify", "it has no certificate", "--certify")
+    refused(call_cli(*RUN, "--certify", "--dtype", "float32", "--out", "single.nc"), "dtype", "certified")

@@ -121,7 +121,7 @@ class Carried:
         known = self.now.norms
         same = all(np.array_equal(getattr(fitting, name), getattr(known, name)) for name in ("one", "two"))
         now = self.now = self.now.seen_by(known if same else fitting)
-        guess = 1.5 * now.theta + 2 * float(np.sum(rho.theta))
+        guess = 1.25 * now.theta + 2 * float(np.sum(rho.theta))
         for _ in range(GUESSES if self.certain else 0):
             bent = curvature(data, window, wrong, Ball(*map(float, guess)) if self.inflate else Ball(), self.sharp)
             if not np.all(np.isfinite(bent.up)):
@@ -137,7 +137,7 @@ class Carried:
                 return Passage(radii, wrong, rho, bent)
             if not np.all(np.isfinite(most)):
                 break
-            guess = 2 * np.maximum(guess, most)
+            guess = 1.5 * np.maximum(guess, most)
         radii = np.full((len(rates) + 1, 3), math.inf)
         radii[0] = now.theta
         self.lose()

@@ -210,6 +210,21 @@ def test_a_task_costs_as_much_as_it_iterates(small):
     assert larger["trajectory"][0].cost > 9 * tasks["trajectory"][0].cost
 
 
+def test_a_certified_run_is_the_same_with_intervals(small, found, difference):
+    """And each verdict on an interval says on how many draws it is so in exact arithmetic."""
+    again = run_study(STUDY, dataclasses.replace(small, certify=True, seeds=5), executor=Threads(2))
+    run = again.data["trajectory"]
+    assert float(run.radius.max()) < 1e-10
+    kept = [name for name in run.data_vars if name != "radius" and not name.endswith("_within")]
+    assert difference(run[kept].drop_dims("end", errors="ignore"), found.data["trajectory"].isel(seed=slice(5))) == []
+    for name in ("c", "nu", "loss", "Xi_abs_max", "memorization_min", "cross_ratio"):
+        low, high = (run[f"{name}_within"].sel(end=end) for end in ("low", "high"))
+        assert bool(((low <= run[name]) & (run[name] <= high)).all()), name
+    certified = {v.claim: v.certified for v in again.verdicts if v.certified is not None}
+    assert set(certified["lemma.cross_terms"].true) == set(range(5))
+    assert all(v.certified is None for v in found.verdicts)
+
+
 def test_single_precision_is_another_run(small, found):
     again = run_study(STUDY, small, dtype="float32", executor=Threads(1))
     assert again.data["trajectory"].attrs["dtype"] == "float32"
