@@ -44,15 +44,20 @@ from lemmascope.theory.noise.moments import Linear
 Array = Any
 
 
-def lag(eta: Any, beta: Any) -> Any:
-    """a = ηβ/(1−β): how far the momentum is ahead of what SGD would have done, in units of m."""
-    return eta * beta / (1 - beta)
+def lag(eta: Any, damping: Any) -> Any:
+    """a = ηβ/(1−β), from the damping 1 − β: how far x is behind what SGD would have done, in units of m."""
+    return eta * (1 - damping) / damping
 
 
-def pair(xp: Any, eta: float, beta: float, h: float = 1.0, s: float = 1.0) -> Linear:
-    """One step of (x_S, D, m), D = x_M − am − x_S, with the same noise of variance s²/η; (3, 3)."""
-    a, c = lag(eta, beta), 1 - beta
-    A = [[1 - eta * h, 0.0, 0.0], [0.0, 1 - eta * h, -eta * h * a], [c * h, c * h, beta + c * h * a]]
+def pair(xp: Any, eta: float, damping: float, h: float = 1.0, s: float = 1.0) -> Linear:
+    """One step of (x_S, D, m), D = x_M − am − x_S, with the same noise of variance s²/η; (3, 3).
+
+    Args:
+        xp: the array library; eta: η; h: curvature; s: noise.
+        damping: 1 − β, which may be less than a number near 1 can hold.
+    """
+    a, c = lag(eta, damping), damping
+    A = [[1 - eta * h, 0.0, 0.0], [0.0, 1 - eta * h, -eta * h * a], [c * h, c * h, 1 - c + c * h * a]]
     b = xp.asarray([-eta, 0.0, c], dtype=xp.float64)
     return Linear(xp.asarray(A, dtype=xp.float64), s * s / eta * b[:, None] * b[None, :])
 
@@ -72,8 +77,8 @@ def gaps(done: Linear, a: float, x_0: float = 1.0) -> dict[str, float]:
     with_sgd = W[0, 1] + a * W[0, 2]
     own = W[1, 1] + 2 * a * W[1, 2] + a * a * W[2, 2]
     variance = 2 * with_sgd + own
-    sd = W[0, 0] ** 0.5
-    apart = variance / ((W[0, 0] + variance) ** 0.5 + sd)
+    sd = float(W[0, 0]) ** 0.5
+    apart = variance / (max(float(W[0, 0] + variance), 0.0) ** 0.5 + sd)  # below 0 by rounding, where x_M rests
     found = {"mean": mean, "variance": variance, "coupled": (own + mean**2) ** 0.5, "w2": (mean**2 + apart**2) ** 0.5}
     return {name: float(x) for name, x in found.items()}
 
@@ -87,7 +92,7 @@ def first_order(
         delay, half: 1 and ½: what stands before ht in the first, and for the ½ of the second.
     """
     exp = array_namespace(t).exp if getattr(t, "shape", ()) else math.exp
-    a, E = lag(eta, beta), exp(-2 * h * t)
+    a, E = lag(eta, 1 - beta), exp(-2 * h * t)
     return (
         a * h * (1 - delay * h * t) * exp(-h * t) * x_0,
         a * s**2 * (beta / (1 + beta) - half - 1.5 * E + h * t * E),

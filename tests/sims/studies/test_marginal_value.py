@@ -181,7 +181,7 @@ def test_gains():
         ({"etas": (0.1, 0.05)}, "increasing"),
         ({"beta": 1.0}, "beta"),
         ({"beta": 0.0}, "beta"),
-        ({"finest_short": 14}, "from 18 to 40"),
+        ({"finest_short": 20}, "from 24 to 40"),
         ({"finest_long": 20}, "from 9 to 16"),
         ({"seeds": 0}, "seeds"),
         ({"rates": 1}, "rates"),

@@ -25,7 +25,7 @@ def side_by_side(eta, beta, h, s, steps, x_0):
 @pytest.mark.parametrize("steps", [1, 40, 500])
 def test_gaps_are_those_of_both_side_by_side(beta, steps):
     eta, h, s, x_0 = 0.02, 1.3, 0.7, 1.2
-    found = mv.gaps(mv.pair(np, eta, beta, h, s).repeated(steps), mv.lag(eta, beta), x_0)
+    found = mv.gaps(mv.pair(np, eta, 1 - beta, h, s).repeated(steps), mv.lag(eta, 1 - beta), x_0)
     z, P = side_by_side(eta, beta, h, s, steps, x_0)
     apart = np.array([-1.0, 1.0, 0.0])
     mean, variance = apart @ z, P[1, 1] - P[0, 0]
@@ -37,7 +37,7 @@ def test_gaps_are_those_of_both_side_by_side(beta, steps):
 
 def test_each_law_is_that_of_the_optimizer_alone():
     eta, beta, h, s, steps = 0.01, 0.8, 0.9, 1.1, 100
-    found = mv.gaps(mv.pair(np, eta, beta, h, s).repeated(steps), mv.lag(eta, beta))
+    found = mv.gaps(mv.pair(np, eta, 1 - beta, h, s).repeated(steps), mv.lag(eta, 1 - beta))
     laws = [mode(np, one, h, s / eta**0.5).repeated(steps) for one in (GD(eta), MomentumAverage(eta, beta))]
     means, variances = zip(*[(one.A[0, 0], one.W[0, 0]) for one in laws], strict=True)
     assert found["mean"] == pytest.approx(means[1] - means[0], rel=1e-10)
@@ -52,7 +52,7 @@ def test_gaps_on_another_array_library():
 def test_gaps_keep_their_digits_at_the_smallest_rates():
     """At η = 2⁻³⁶ two numbers of order 1 that are 10⁻¹¹ apart would have five digits of their difference left."""
     eta, beta, t = 2.0**-36, 0.5, 0.5
-    found = mv.gaps(mv.pair(np, eta, beta).repeated(round(t / eta)), mv.lag(eta, beta))
+    found = mv.gaps(mv.pair(np, eta, 1 - beta).repeated(round(t / eta)), mv.lag(eta, 1 - beta))
     mean, variance, square = mv.first_order(eta, beta, 1.0, t)
     assert found["mean"] == pytest.approx(mean, rel=1e-4)
     assert found["variance"] == pytest.approx(variance, rel=1e-4)
@@ -64,7 +64,7 @@ def test_what_is_left_of_the_first_order_is_of_the_second(which):
     """Halving η divides the relative error of each formula by two."""
     errors = []
     for eta in (2e-4, 1e-4):
-        gaps = mv.gaps(mv.pair(np, eta, 0.8, 1.2).repeated(round(0.3 / eta)), mv.lag(eta, 0.8))
+        gaps = mv.gaps(mv.pair(np, eta, 0.2, 1.2).repeated(round(0.3 / eta)), mv.lag(eta, 0.2))
         exact = gaps["mean"], gaps["variance"], gaps["coupled"] ** 2
         errors.append(exact[which] / mv.first_order(eta, 0.8, 1.2, 0.3)[which] - 1)
     assert errors[0] / errors[1] == pytest.approx(2, rel=0.02)
@@ -103,3 +103,10 @@ def test_a_step_of_the_pair_is_linear():
     assert isinstance(step, Linear)
     assert np.allclose(step.W, step.W.T)
     assert step.W[0, 0] == pytest.approx(0.1**2 * 9 / 0.1)
+
+
+def test_momentum_may_be_nearer_to_1_than_a_number_can_be():
+    """1 − β = ½η² at η = 2⁻³²: over 1/η steps m hardly moves, and x_M stays where it was."""
+    eta, damping = 2.0**-32, 2.0**-65
+    found = mv.gaps(mv.pair(np, eta, damping).repeated(2**32), mv.lag(eta, damping))
+    assert found["mean"] == pytest.approx(1 - np.exp(-1), rel=1e-3)
