@@ -14,8 +14,9 @@ from __future__ import annotations
 
 __all__ = ["Excluded", "Identification", "which"]
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,9 +33,12 @@ from lemmascope.proofs_check.conformance.adaptive.candidates import (
 )
 from lemmascope.proofs_check.conformance.adaptive.case import WORDS, AdaptiveCase, cases, matrices
 from lemmascope.proofs_check.conformance.adaptive.form import AXES, NAMED, Form, choice
+from lemmascope.proofs_check.conformance.adaptive.identification import Excluded, Identification
 from lemmascope.proofs_check.conformance.adaptive.settings import Settings
 
 EXAMPLES = 40
+SECONDS = 120.0
+"""How long an optimizer may run in one number type."""
 LEAST = 5
 """Cases in which a candidate must have been held against the optimizer."""
 Change = Callable[[AdaptiveCase], AdaptiveCase]
@@ -44,79 +48,14 @@ TWISTS: dict[str, Change] = {
 }
 
 
-@dataclass(frozen=True)
-class Excluded:
-    """A candidate that the optimizer is not.
-
-    Attributes:
-        axis: on which it differs from what was found; "momentum" for conventions.
-        what: how, in words.
-        case, reason: the plainest counterexample, and what is wrong in it.
-    """
-
-    axis: str
-    what: str
-    case: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Identification:
-    """What an optimizer is.
-
-    Attributes:
-        optimizer: its name.
-        names, formulas: of every candidate that is left; none where it is none of them.
-        excluded: the nearest of those that were struck.
-        untold: what the cases leave open, and why.
-        assumed: values of numbers that its maker does not take.
-        dtype: in which it was tried.
-        cases, forms: how many, over all stages.
-        found: the candidates themselves.
-    """
-
-    optimizer: str
-    names: tuple[str, ...]
-    formulas: tuple[str, ...]
-    excluded: tuple[Excluded, ...]
-    untold: tuple[str, ...]
-    assumed: dict[str, float]
-    dtype: str
-    cases: int
-    forms: int
-    found: tuple[Candidate, ...] = field(default=(), repr=False)
-
-    def as_json(self) -> dict[str, Any]:
-        """JSON-ready."""
-        kept = asdict(replace(self, found=()))
-        del kept["found"]
-        kept["axes"] = [asdict(one) for one in self.found]
-        return kept
-
-    def text(self) -> str:
-        """For a terminal."""
-        if not self.names:
-            head = [f"{self.optimizer} is none of {self.forms} forms."]
-        elif len(self.names) == 1:
-            head = [f"{self.optimizer} is {self.names[0]}:", f"    {self.formulas[0]}"]
-        else:
-            head = [f"{self.optimizer} is one of {len(self.names)}, not told apart:"]
-            head += [f"    {name}: {said}" for name, said in zip(self.names, self.formulas, strict=True)]
-        lines = [*head, f"  left of {self.forms} forms by {self.cases} cases in {self.dtype}"]
-        if self.assumed:
-            said = ", ".join(f"{WORDS[s]} = {value:g}" for s, value in self.assumed.items())
-            lines.append(f"  assumed, as its maker does not take it: {said}")
-        lines += [f"  not told: {words}" for words in self.untold]
-        lines += [f"  not {one.what}: {one.case}: {one.reason}" for one in self.excluded]
-        return "\n".join(lines)
-
-
 def which(
     optimizer: Subject | Callable[..., Any],
     *,
     hidden: Mapping[str, float] | None = None,
     dtypes: Sequence[str] = ("float64", "float32"),
     examples: int = EXAMPLES,
+    seconds: float = SECONDS,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Identification:
     """Find out which algorithm an optimizer is.
 
@@ -125,6 +64,8 @@ def which(
         hidden: values of numbers that its maker does not take; the defaults in use where they are not said.
         dtypes: number types, tried in this order until something is left.
         examples: how many cases are drawn for each stage.
+        seconds: how long the optimizer may run in one number type; what is left to try then is said.
+        clock: what the time is.
 
     Raises:
         InputError: the maker cannot be called, or ``hidden`` has a number that it takes.
@@ -132,11 +73,10 @@ def which(
     """
     subject = optimizer if isinstance(optimizer, Subject) else Subject(optimizer, getattr(optimizer, "__name__", "it"))
     settings = Settings(subject, hidden)
-    found = [_Elimination(settings, dtypes[0], examples).identify()]
-    for dtype in dtypes[1:]:
-        if found[-1].names:
-            break
-        found.append(_Elimination(settings, dtype, examples).identify())
+    found: list[Identification] = []
+    for dtype in dtypes:
+        if not found or not found[-1].names:
+            found.append(_Elimination(settings, dtype, examples, (seconds, clock)).identify())
     best = next((one for one in found if one.names), found[0])
     if best is not found[0]:
         note = (
@@ -150,13 +90,18 @@ def which(
 class _Elimination:
     """One optimizer in one number type."""
 
-    def __init__(self, settings: Settings, dtype: str, examples: int) -> None:
+    def __init__(
+        self, settings: Settings, dtype: str, examples: int, budget: tuple[float, Callable[[], float]]
+    ) -> None:
         self.settings, self.dtype, self.examples = settings, dtype, examples
+        self.seconds, self.clock = budget
+        self.end = self.clock() + self.seconds
         self.struck: dict[Candidate, Counterexample] = {}
         self.compared: dict[Candidate, int] = {}
         self.runs: dict[AdaptiveCase, np.ndarray] = {}
         self.reasons: list[str] = []
         self.untold: list[str] = []
+        self.late = False
         self.twist: Change = lambda case: case
 
     def drawn(self, **kind: bool) -> list[AdaptiveCase]:
@@ -175,6 +120,10 @@ class _Elimination:
     def run(self, case: AdaptiveCase) -> np.ndarray | None:
         """The optimizer's iterates, or None where it cannot be tried."""
         if case not in self.runs:
+            if self.runs and self.clock() > self.end:
+                self.late = True
+                self.reasons.append(f"{self.seconds:g} s are over")
+                return None
             try:
                 self.runs[case] = self.settings.trajectory(case)
             except (Untried, Unsupported) as error:
@@ -200,7 +149,7 @@ class _Elimination:
             alive = kept
             if not alive:
                 break
-        return [one for one in alive if self.compared.get(one, 0) >= LEAST]
+        return alive if self.late else [one for one in alive if self.compared.get(one, 0) >= LEAST]
 
     def identify(self) -> Identification:
         """Stage by stage."""
@@ -225,6 +174,8 @@ class _Elimination:
             words = ", ".join([words, "of vectors"] if words else ["of vectors"])
         alive.sort(key=lambda one: (one.without() not in NAMED.values(), len(one.name)))
         self.untold += _open(alive)
+        if self.late:
+            self.untold.append(f"what further cases say: {self.seconds:g} s are over after {len(self.runs)}")
         excluded = self.nearest(alive[0]) if alive else self.longest()
         names = tuple(f"{one.name}{words and f', {words}'}" for one in alive)
         return Identification(

@@ -58,7 +58,7 @@ OURS = {
 
 @pytest.mark.parametrize("kind", OURS, ids=lambda kind: kind.__name__)
 def test_each_of_ours_is_what_it_says_and_nothing_else(kind):
-    found = which(kind)
+    found = which(kind, examples=20)
     assert found.names == (OURS[kind],)
     assert found.dtype == "float64"
     assert all(one.reason.startswith("θ_") for one in found.excluded)
@@ -240,3 +240,17 @@ def test_an_optimizer_that_treats_matrices_otherwise_is_what_it_is_of_vectors_al
 def test_only_numbers_on_which_it_depends_are_assumed():
     assert which(SignSGD).assumed == {}
     assert which(lambda eta: Lion(eta), hidden={"beta2": 0.99}).assumed == {"beta1": 0.9, "beta2": 0.99}
+
+
+def test_one_that_takes_too_long_is_not_told_to_its_end():
+    """Three cases by this clock; what they leave is said, and that it is not all."""
+    ticks = iter(range(10**6))
+    found = which(
+        lambda eta, beta1, beta2, epsilon: Adam(eta, beta1, beta2, epsilon), seconds=2.5, clock=lambda: next(ticks)
+    )
+    assert found.cases == 3
+    assert found.names[0] == "Adam"
+    assert len(found.names) > 10
+    assert f"and {len(found.names) - 10} more" in found.text()
+    assert "what further cases say: 2.5 s are over after 3" in found.untold
+    assert "whether it follows a schedule (2.5 s are over)" in found.untold
