@@ -89,7 +89,7 @@ class Settings:
     s: float = option(0.1, "Label noise of the replicas.")
     sampled_etas: tuple[float, ...] = option((0.001, 0.003, 0.01, 0.03, 0.1), "Their learning rates.")
     strong_etas: tuple[float, ...] = option((1e-4, 3e-4, 1e-3, 3e-3, 1e-2), "Those of the control, at s = 1.")
-    replicas: int = option(4000, "Replicas of a cell.", tiny=400, quick=2000, full=20_000)
+    replicas: int = option(4000, "Replicas of a cell.", tiny=400, quick=2500, full=20_000)
     modes: tuple[int, ...] = option((8,), "More directions across, at s = 1.", full=(8, 64))
     near_replicas: int = option(4000, "Replicas of a cell that compares constants.", tiny=100, quick=2000, full=20_000)
 
@@ -357,7 +357,7 @@ def models(settings: Settings) -> tuple[str, ...]:
 def _optimum(task: Task[Settings], one: Cell) -> xr.Dataset:
     """The best C by E∫x² and the bootstrap's over replicas, as logarithms."""
     from lemmascope.sims.noise.draws import generators
-    from lemmascope.sims.noise.flatter_faster import squares, vertex
+    from lemmascope.sims.noise.flatter_faster import lowest, squares
 
     rngs = generators(task.rng, "labels", one.replicas)
     found = squares(one.valley, one.eta, one.C, one.start, rngs, horizon=one.horizon, backend=task.backend)
@@ -365,8 +365,8 @@ def _optimum(task: Task[Settings], one: Cell) -> xr.Dataset:
     n, s = getattr(one.valley, "n", 1), one.valley.s
     return xr.Dataset(
         {
-            "log_C": vertex(one.C, found.mean(axis=1)),
-            "resampled": ("draw", vertex(one.C, shares @ found.T / one.replicas)),
+            "log_C": lowest(one.C, found.mean(axis=1)),
+            "resampled": ("draw", lowest(one.C, shares @ found.T / one.replicas)),
             "squares": ("place", found.mean(axis=1)),
             "C": ("place", one.C),
             "eta": one.eta,

@@ -5,7 +5,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from lemmascope.sims.noise import flatter_faster as module
-from lemmascope.sims.noise.flatter_faster import best_rate, jacobian, limit, narrowed, path, rule, settling, vertex
+from lemmascope.sims.noise.flatter_faster import best_rate, jacobian, limit, lowest, narrowed, path, rule, settling
 from lemmascope.theory.errors import InputError
 from lemmascope.theory.noise import flatter_faster as formulas
 from lemmascope.theory.noise.valley import Curve, Line, line_moments, rates
@@ -104,11 +104,25 @@ def test_grids_ever_finer_find_a_kink_and_an_end():
     assert np.all(least < 1e-5)
 
 
-def test_the_vertex_of_a_parabola_is_found_also_near_an_end():
+def test_the_lowest_point_of_a_curve_is_found_also_near_an_end():
     grid = np.geomspace(0.2, 2, 13)
     for best in (0.25, 0.7, 1.9):
-        values = np.exp(0.3 * (np.log(grid) - np.log(best)) ** 2 - 1)
-        assert vertex(grid, np.stack([values, 5 * values])) == pytest.approx(np.log([best, best]))
+        off = np.log(grid / best)
+        values = np.exp(0.3 * off**2 + 0.05 * off**3 + 0.02 * off**4 - 1)
+        assert lowest(grid, np.stack([values, 5 * values])) == pytest.approx(np.log([best, best]), abs=1e-4)
+
+
+def test_the_lowest_point_of_the_exact_squares_is_that_of_a_fine_grid():
+    one = formulas.scale(1e-3, 1.0)
+
+    def exact(grid):
+        eta, beta = rule(1e-3, 1.0, grid)
+        return settling(eta, beta, s=1.0, q=1.0, x=1.0, levels=(0.1, 0.01), steps=int(12 / one)).squares
+
+    finest = np.linspace(0.5, 0.7, 401)
+    for shift in (1.0, 1.1):
+        grid = shift * np.geomspace(0.2, 2, 13)
+        assert np.exp(lowest(grid, exact(grid))) == pytest.approx(finest[np.argmin(exact(finest))], rel=5e-3)
 
 
 def squares(valley, apart, start=0.6, eta=0.05, **more):
