@@ -390,7 +390,8 @@ def formulas() -> list[str]:
     found = []
     for path in PAGES:
         text = CODE.sub("", FENCE.sub("", path.read_text(encoding="utf-8")))
-        found += re.findall(r"(?<!\\)\$([^$]+?)\$", text)
+        found += re.findall(r"(?<!\\)\$\$([^$]+?)\$\$", text)
+        found += re.findall(r"(?<!\\)\$([^$]+?)\$", re.sub(r"\$\$[^$]+?\$\$", "", text))
     for study in registry.names():
         for claim in registry.study(study).claims:
             for text in (claim.statement, *(h.statement for h in claim.assumes)):
