@@ -9,6 +9,9 @@ r"""What is said of SGD with and without momentum at a small learning rate, and 
 "sampled"    mean places of replicas over (seed, eta): ``sgd``, ``sgdm``, and ``unscaled``, SGDM at η(1−β)
 "descent"    fewest steps without noise over (kappa): ``sgd``, ``sgdm``; ``fixed_sgd``, ``fixed_sgdm`` at given rates
 "noisy"      fewest steps with noise over (s2): ``sgd``; over (s2, damping): ``sgdm``, damping the least 1 − β
+
+Restated against what was first written down (ids are kept): `marginal.long_law` is judged at every α of the grid where
+η²/(1−β) is small, and not at four of them.
 """
 
 from __future__ import annotations
