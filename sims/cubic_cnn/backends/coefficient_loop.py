@@ -27,10 +27,10 @@ from lemmascope.sims.cubic_cnn.backends.loops import (
     take_step,
 )
 from lemmascope.sims.cubic_cnn.backends.machine_code import njit
-from lemmascope.sims.cubic_cnn.backends.seen import Maxima, see_member, see_norms, see_row, see_samples
+from lemmascope.sims.cubic_cnn.backends.seen import Maxima, see_columns, see_member, see_norms, see_row, see_samples
 from lemmascope.sims.cubic_cnn.backends.tiles import ROWS, barrier, narrow_tile, outer_tile
 
-BUILT_ON = "1da9955c8771"  # of loops.py, seen.py and tiles.py; see there
+BUILT_ON = "6b631c73b863"  # of loops.py, seen.py and tiles.py; see there
 
 
 class CoefficientData(NamedTuple):
@@ -165,6 +165,8 @@ def coefficient_loop(
             _complete_Xi(w, data.Xi_0, a, low, high)
             if traced:
                 w.peak_bits[member, a] = largest(w.Xi_bits[a * m : (a + 1) * m], low, high)
+            if certified:
+                see_columns(seen, w.Xi[a * m : (a + 1) * m, low:high], a, low)
         if member == 0 and has_feature:
             _coefficients_c(w, data, n)
         barrier(w.sync, team)
@@ -172,8 +174,7 @@ def coefficient_loop(
         if certified:
             see_norms(seen, w.theta, w.u, member, team, n)
             for a in range(A):
-                rows, mine = slice(a * m, (a + 1) * m), slice(i_0 * Q, i_1 * Q)
-                see_samples(seen, w.Xi[rows, mine], a, Q, w.ell[a, i_0:i_1], w.cubed, w.c[rows], i_0, i_0 * Q)
+                see_samples(seen, a, Q, w.ell[a], w.cubed, w.c[a * m : (a + 1) * m], i_0, i_1)
         barrier(w.sync, team)
         keep = kept < record.size and record[kept] == t
         step = rates[t - start] if rates.shape[0] > 1 else rates[0]

@@ -6,7 +6,17 @@ iteration. Every number may be a few roundings off; their users round up.
 
 from __future__ import annotations
 
-__all__ = ["SCALARS", "Maxima", "nothing", "nothing_yet", "see_member", "see_norms", "see_row", "see_samples"]
+__all__ = [
+    "SCALARS",
+    "Maxima",
+    "nothing",
+    "nothing_yet",
+    "see_columns",
+    "see_member",
+    "see_norms",
+    "see_row",
+    "see_samples",
+]
 
 import math
 from typing import Any, NamedTuple
@@ -32,6 +42,8 @@ class Maxima(NamedTuple):
     fall: Any  # (R, columns) max (6/N) ℓ_i (y_i Ξ)⁻
     top: Any  # (R, columns) max |Ξ|
     fourth: Any  # (A, columns) Σ_r Ξ⁴, now
+    total: Any  # (A, columns) Σ_r Ξ², now
+    best: Any  # (A, columns) max_r Ξ², now
     star: Any  # (A, columns) the row of a sample's largest |Ξ| where the column has it, else −1, now
     relief: Any  # (2, A, columns) by how much D is smaller there, over Ξ⁴, and larger elsewhere, over Ξ²
     costs: Any  # (A, N) what a sample's relief costs along w*
@@ -48,9 +60,9 @@ class Maxima(NamedTuple):
 
 def nothing() -> Maxima:
     """Of a run without a certificate."""
-    shapes = [(0, 0)] * 4 + [(0, 0, 0), (0, 0), (0,), (0,), (0, 0), (0,), (0, 0), (0, 0, 0), (0,), (0,), (0,)]
+    shapes = [(0, 0)] * 6 + [(0, 0, 0), (0, 0), (0,), (0,), (0, 0), (0,), (0, 0), (0, 0, 0), (0,), (0,), (0,)]
     arrays = [np.zeros(shape) for shape in shapes]
-    return Maxima(*arrays[:4], np.zeros((0, 0), np.int64), *arrays[4:])
+    return Maxima(*arrays[:6], np.zeros((0, 0), np.int64), *arrays[6:])
 
 
 def nothing_yet(A: int, m: int, columns: int, steps: int, data: Data) -> Maxima:
@@ -61,6 +73,8 @@ def nothing_yet(A: int, m: int, columns: int, steps: int, data: Data) -> Maxima:
         fall=np.zeros((R, columns)),
         top=np.zeros((R, columns)),
         fourth=np.zeros((A, columns)),
+        total=np.zeros((A, columns)),
+        best=np.zeros((A, columns)),
         star=np.full((A, columns), -1),
         relief=np.zeros((2, A, columns)),
         costs=np.zeros((A, N)),
@@ -91,41 +105,52 @@ def see_row(seen: Maxima, Xi: np.ndarray, pull: np.ndarray, a: int, r: int, row:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
+def see_columns(seen: Maxima, Xi: np.ndarray, a: int, low: int) -> None:
+    """Sums and maxima over the rows Xi of optimizer a, on the columns from ``low`` on."""
+    high = low + Xi.shape[1]
+    fourth, total = seen.fourth[a, low:high], seen.total[a, low:high]
+    best, star = seen.best[a, low:high], seen.star[a, low:high]
+    fourth[:] = 0
+    total[:] = 0
+    best[:] = 0
+    star[:] = -1
+    for r in range(Xi.shape[0]):
+        row = Xi[r]
+        for k in range(row.size):
+            square = row[k] * row[k]
+            total[k] += square
+            fourth[k] += square * square
+            star[k] = r if square > best[k] else star[k]
+            best[k] = square if square > best[k] else best[k]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def see_samples(
-    seen: Maxima, Xi: np.ndarray, a: int, Q: int, ell: np.ndarray, cubed: np.ndarray, c: np.ndarray, low: int, at: int
+    seen: Maxima, a: int, Q: int, ell: np.ndarray, cubed: np.ndarray, c: np.ndarray, first: int, end: int
 ) -> None:
-    """Relief and Σ_r Ξ⁴ of some samples, from all rows Xi (m, samples Q) of optimizer a.
+    """Relief of samples first … end − 1, from `see_columns`.
 
     Args:
-        seen, a: what is seen, of which optimizer.
-        Xi: (m, samples Q). Q: patches of a sample. ell: (samples,).
-        cubed: (N,). c: (m,). low: the first sample. at: the first column of Xi.
+        seen, a: what is seen, of which optimizer. Q: patches of a sample.
+        ell, cubed: (N,). c: (m,). first, end: the samples.
     """
     quartic, N = 0.0, cubed.size
     for r in range(c.size):
         quartic += c[r] ** 4
-    for s in range(ell.size):
-        i, best, row, column, total = low + s, 0.0, -1, -1, 0.0
-        for j in range(Q):
-            k = s * Q + j
-            fourth = 0.0
-            for r in range(Xi.shape[0]):
-                square = float(Xi[r, k]) * float(Xi[r, k])
-                fourth += square * square
-                total += square
-                if square > best:
-                    best, row, column = square, r, k
-            seen.fourth[a, at + k] = fourth
-            seen.star[a, at + k] = -1
+    for i in range(first, end):
+        place, total = i * Q, 0.0
+        for k in range(i * Q, (i + 1) * Q):
+            total += seen.total[a, k]
+            place = k if seen.best[a, k] > seen.best[a, place] else place
+        best = seen.best[a, place]
         signal = abs(cubed[i]) * math.sqrt(quartic)
         # The largest square may leave a rounding behind; the floor is more.
-        T, weight = max(total - best, 0.0) + signal + FLOOR * best, ell[s] * (1 - ell[s]) / N
+        T, weight = max(total - best, 0.0) + signal + FLOOR * best, ell[i] * (1 - ell[i]) / N
         theta = math.sqrt(T / best) if seen.lends[i] > 0 and best > T else 1.0
         others = 9 * weight * (1 / theta - 1) * T
-        for j in range(Q):
-            seen.relief[0, a, at + s * Q + j], seen.relief[1, a, at + s * Q + j] = 9 * weight * (1 - theta), others
-        if column >= 0:
-            seen.star[a, at + column] = row
+        for k in range(i * Q, (i + 1) * Q):
+            seen.relief[0, a, k], seen.relief[1, a, k] = 9 * weight * (1 - theta), others
+            seen.star[a, k] = seen.star[a, k] if k == place else -1
         seen.costs[a, i] = 2 * others * signal
 
 

@@ -30,10 +30,10 @@ from lemmascope.sims.cubic_cnn.backends.loops import (
     take_step,
 )
 from lemmascope.sims.cubic_cnn.backends.machine_code import njit
-from lemmascope.sims.cubic_cnn.backends.seen import Maxima, see_member, see_norms, see_row, see_samples
+from lemmascope.sims.cubic_cnn.backends.seen import Maxima, see_columns, see_member, see_norms, see_row, see_samples
 from lemmascope.sims.cubic_cnn.backends.tiles import ROWS, VECTOR, barrier, dot_tile, outer_tile
 
-BUILT_ON = "1da9955c8771"  # of loops.py, seen.py and tiles.py; see there
+BUILT_ON = "6b631c73b863"  # of loops.py, seen.py and tiles.py; see there
 SAMPLES = 32  # rows of X in a block, so that a block and the weights fit a second-level cache
 SPAN = 6144  # bytes of a row in a tile of dot products, so that the tile's rows of W stay in a first-level cache
 
@@ -94,7 +94,8 @@ def _weight_samples(
         if seen.rows.size > 0:
             for a in range(A):
                 own = slice(a * m, (a + 1) * m)
-                see_samples(seen, z[own, :rows], a, Q, w.ell[a, i:i_end], w.cubed, w.c[own], i, base)
+                see_columns(seen, z[own, :rows], a, base)
+                see_samples(seen, a, Q, w.ell[a], w.cubed, w.c[own], i, i_end)
                 for r in range(a * m, (a + 1) * m):
                     see_row(seen, z[r, :rows], w.pull[a, base : base + rows], a, r - a * m, r, base)
         here, ahead = base * columns, (base + rows) * columns
