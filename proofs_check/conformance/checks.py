@@ -10,7 +10,6 @@ __all__ = [
     "Check",
     "Decay",
     "coupled",
-    "homogeneous_and_linear",
     "independent",
     "inputs_untouched",
     "linear",
@@ -128,11 +127,6 @@ def linear(trial: Trial, case: Case) -> str | None:
     room = sum(allowed(part, x) for part, x in zip([*parts, case], [*runs, together], strict=True))
     what = "against the sum of θ₀, ∇ + 3 and −3, each alone: "
     return differ(together, Known(total.astype(float), np.asarray(room)), what)
-
-
-def homogeneous_and_linear(trial: Trial, case: Case) -> str | None:
-    """`scale`, and `linear`."""
-    return scale(trial, case) or linear(trial, case)
 
 
 def missing_gradient(trial: Trial, case: Case) -> str | None:

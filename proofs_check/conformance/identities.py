@@ -19,20 +19,15 @@ __all__ = ["IDENTITIES", "OF_CONVENTION", "STRUCTURE", "Identity", "against_with
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import lru_cache
 from operator import methodcaller
 from typing import Any
 
-import numpy as np
-
-from lemmascope.proofs_check.conformance import checks, draws
+from lemmascope.proofs_check.conformance import checks, draws, recursions
 from lemmascope.proofs_check.conformance.case import FEATURES, LARGE, WIDE, Case
 from lemmascope.proofs_check.conformance.checks import Check
-from lemmascope.proofs_check.conformance.compare import Known, Unjudged, differ
-from lemmascope.proofs_check.conformance.formats import FORMATS, number_type
-from lemmascope.proofs_check.conformance.reference import CONVENTIONS, OPERATIONS, Convention, reference
+from lemmascope.proofs_check.conformance.formats import FORMATS
+from lemmascope.proofs_check.conformance.reference import CONVENTIONS, OPERATIONS, Convention
 from lemmascope.proofs_check.conformance.trial import Trial
-from lemmascope.theory.optimizers import MomentumAverage
 
 F = Fraction
 
@@ -95,94 +90,11 @@ def drawn_over(identity: Identity) -> dict[str, bool]:
     return {name: name in seen for name in FEATURES}
 
 
-def _against(convention: Convention, expected: Callable[[Case], Any] | None = None) -> Check:
-    """The optimizer's iterates against the convention's: by its recursion, or by ``expected``."""
-
-    @lru_cache(maxsize=2**11)  # the cases are the same for every optimizer
-    def known(case: Case) -> Known | None:
-        by_recursion = reference(convention, case)
-        if by_recursion is None or expected is None or case.large:
-            return by_recursion and Known(*by_recursion)
-        return Known(np.array(expected(case), dtype=object), by_recursion[1])
-
-    def check(trial: Trial, case: Case) -> str | None:
-        should = known(case)
-        if should is None:
-            raise Unjudged
-        return differ(trial.trajectory(case), should)
-
-    return check
-
-
 def against_with_schedules(convention: Convention, momentum: bool) -> Identity:
     """That the recursion is this one, which need be none of `CONVENTIONS`, where the learning rate changes or not."""
     needs, options = (("gamma",), {}) if momentum else ((), {"momentum": False})
-    check = _against(convention)
+    check = recursions.against(convention)
     return Identity(convention.name, convention.formula, check, frozenset(), RECURSION, options, needs, LARGE[:2])
-
-
-def _unrolled(convention: Convention) -> Callable[[Case], Any]:
-    """θ_t = θ_0 − Σ_{s<t} k(t, s) ∇_s, from the kernel in closed form."""
-    kernel = convention.kernel
-    assert kernel is not None
-
-    def expected(case: Case) -> Any:
-        eta, gamma = F(case.eta[0]), F(case.gamma)
-        rows = []
-        for t in range(len(case.gradients) + 1):
-            weights = [kernel(eta, gamma, t - s, s) for s in range(t)]
-            rows.append(
-                [
-                    F(x) - sum((k * F(case.gradients[s][j]) for s, k in enumerate(weights)), F(0))
-                    for j, x in enumerate(case.theta)
-                ]
-            )
-        return rows
-
-    return expected
-
-
-def _constant(rate: Callable[[Fraction, Fraction, int], Fraction]) -> Callable[[Case], Any]:
-    """Step number t moves θ by −rate(η, γ, t)·∇, t = 1, 2, …"""
-
-    def expected(case: Case) -> Any:
-        theta, rows = [F(x) for x in case.theta], []
-        rows.append(theta)
-        for t, row in enumerate(case.gradients, start=1):
-            factor = rate(F(case.eta[0]), F(case.gamma), t)
-            theta = [x - factor * F(g) for x, g in zip(theta, row, strict=True)]
-            rows.append(theta)
-        return rows
-
-    return expected
-
-
-def _average_at_rescaled(trial: Trial, case: Case) -> str | None:
-    """Against our average form, run in the same precision at η/(1 − γ)."""
-    known = reference(CONVENTIONS["velocity"], case)
-    if known is None:
-        raise Unjudged
-    average, dtype = MomentumAverage(case.eta[0] / (1 - case.gamma), case.gamma), number_type(case.dtype)
-    params = np.array(case.theta, dtype=dtype)
-    state, rows = average.init(params), [params]
-    for t, gradient in enumerate(case.gradients):
-        params, state = average.step(params, np.array(gradient, dtype=dtype), state, t)
-        rows.append(params)
-    # Both sides round; η/(1 − γ) is itself rounded, to a Python float or to the dtype: two operations more.
-    return differ(trial.trajectory(case), Known(np.array(rows).astype(float), 2 * known[1]))
-
-
-def _look_ahead(case: Case) -> Any:
-    """x_{t+1} = y_t − η∇_t, y_{t+1} = x_{t+1} + γ(x_{t+1} − x_t): the optimizer's parameters are y."""
-    eta, gamma = F(case.eta[0]), F(case.gamma)
-    x = y = [F(v) for v in case.theta]
-    rows = [y]
-    for gradient in case.gradients:
-        new = [v - eta * F(g) for v, g in zip(y, gradient, strict=True)]
-        y = [a + gamma * (a - b) for a, b in zip(new, x, strict=True)]
-        x = new
-        rows.append(y)
-    return rows
 
 
 ALL = frozenset(FEATURES)
@@ -199,14 +111,19 @@ def _structure(name: str, statement: str, check: Check, *without: str, **options
 def _one(name: str, statement: str, convention: str) -> Identity:
     """A convention's unrolled sum."""
     form = CONVENTIONS[convention]
-    return Identity(name, statement, _against(form, _unrolled(form)), over=SHAPES, sizes=LARGE)
+    return Identity(name, statement, recursions.against(form, recursions.unrolled(form)), over=SHAPES, sizes=LARGE)
 
 
 def _first(kind: str, factor: str, convention: str) -> Identity:
     form, over = CONVENTIONS[convention], SHAPES
     statement = f"θ₁ = θ₀ − η{factor}∇₀"
     return Identity(
-        f"first_step[{kind}]", statement, _against(form), over=over, options={"steps": (1, 1)}, sizes=((1, 1000),)
+        f"first_step[{kind}]",
+        statement,
+        recursions.against(form),
+        over=over,
+        options={"steps": (1, 1)},
+        sizes=((1, 1000),),
     )
 
 
@@ -214,7 +131,7 @@ def _constant_gradient(convention: str, words: str, rate: Callable[[Fraction, Fr
     return Identity(
         f"constant_gradient[{convention}]",
         f"a constant gradient moves step t by {words}",
-        _against(CONVENTIONS[convention], _constant(rate)),
+        recursions.against(CONVENTIONS[convention], recursions.constant(rate)),
         over=SHAPES,
         options={"constant_gradient": True},
         sizes=LARGE,
@@ -224,7 +141,7 @@ def _constant_gradient(convention: str, words: str, rate: Callable[[Fraction, Fr
 def _schedule(kind: str, convention: str) -> Identity:
     form, few = CONVENTIONS[convention], {"steps": (1, 4)}
     name, statement = f"schedule[{kind}]", f"with η_t: {form.formula}"
-    return Identity(name, statement, _against(form), SCHEDULE, RECURSION, few, sizes=LARGE)
+    return Identity(name, statement, recursions.against(form), SCHEDULE, RECURSION, few, sizes=LARGE)
 
 
 def _momenta(convention: str) -> Identity:
@@ -233,7 +150,7 @@ def _momenta(convention: str) -> Identity:
     return Identity(
         f"momentum_schedule[{convention}]",
         f"with γ_t and η_t: {formula}",
-        _against(form),
+        recursions.against(form),
         frozenset({"momentum_schedule"}),
         RECURSION,
         {"steps": (2, 4)},
@@ -242,24 +159,23 @@ def _momenta(convention: str) -> Identity:
 
 def _none(name: str, statement: str, always: frozenset[str], over: frozenset[str], **options: Any) -> Identity:
     form, options = CONVENTIONS["gd"], {"momentum": False, **options}
-    return Identity(name, statement, _against(form), always, over, options, (), LARGE)
+    return Identity(name, statement, recursions.against(form), always, over, options, (), LARGE)
 
 
 def _dampening(kind: str, statement: str, convention: str, tau: str) -> Identity:
     return Identity(
         f"dampening[{kind}]",
         statement,
-        _against(CONVENTIONS[convention]),
+        recursions.against(CONVENTIONS[convention]),
         over=RECURSION,
         options={"dampening": tau},
         needs=("gamma", "dampening"),
     )
 
 
-def _decay(name: str, statement: str, check: Check, **options: Any) -> Identity:
-    return Identity(
-        name, statement, check, frozenset({"weight_decay"}), ALL, {"steps": (1, 4), **options}, ("weight_decay",)
-    )
+def _decay(name: str, statement: str, check: Check) -> Identity:
+    always, few = frozenset({"weight_decay"}), {"steps": (1, 4)}
+    return Identity(name, statement, check, always, ALL, few, ("weight_decay",))
 
 
 _SEVERAL: dict[str, Any] = {"size": (2, WIDE), "steps": (1, 3)}
@@ -289,7 +205,7 @@ IDENTITIES: dict[str, Identity] = {
             ALL - {"momentum_schedule"},
             needs=(),
         ),
-        _structure("resumes", "saved in mid-run and restored, it goes on the same", checks.resumes, steps=(2, 4)),
+        _structure("resumes", "saved in mid-run and restored, it goes on the same", checks.resumes),
         Identity(
             "maximize",
             "with maximize it does to ∇ what it does to −∇ without",
@@ -316,12 +232,15 @@ IDENTITIES: dict[str, Identity] = {
         _one("unrolled[nesterov]", "θ_t = θ₀ − η Σ_{s<t} (1−γ^{t−s+1})/(1−γ) ∇_s", "nesterov"),
         _one("unrolled[nesterov_average]", "θ_t = θ₀ − η Σ_{s<t} (1−γ^{t−s+1}) ∇_s", "nesterov_average"),
         Identity(
-            "rescaled_average", "constant η: it is the average form at η/(1−γ)", _average_at_rescaled, over=SHAPES
+            "rescaled_average",
+            "constant η: it is the average form at η/(1−γ)",
+            recursions.average_at_rescaled,
+            over=SHAPES,
         ),
         Identity(
             "look_ahead",
             "θ is Nesterov's y: x ← y − η∇, y ← x + γ(x − x before)",
-            _against(CONVENTIONS["nesterov"], _look_ahead),
+            recursions.against(CONVENTIONS["nesterov"], recursions.look_ahead),
             over=SHAPES,
         ),
         _schedule("average", "average"),
@@ -338,7 +257,6 @@ IDENTITIES: dict[str, Identity] = {
         _dampening("after_first", "u ← γu + (1−τ)∇, but u = ∇₀ at first", "pytorch", "any"),
         _decay("weight_decay[coupled]", "λ is λθ in the gradient", checks.coupled),
         _decay("weight_decay[decoupled]", "λ is θ ← (1−η_tλ)θ beside the step", checks.DECAYS["decoupled"].check),
-        _decay("weight_decay[linear]", "with λ iterates are linear too", checks.homogeneous_and_linear, **_SMALL),
     )
 }
 """Every identity by name."""
