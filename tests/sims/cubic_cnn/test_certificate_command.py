@@ -1,12 +1,17 @@
 """The command that holds one seed's radius against its exact trajectory: what it says, and that it would say no."""
 
+import math
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import instances, optimizers
 
 from lemmascope.sims.cubic_cnn.certificate import __main__ as command
 from lemmascope.sims.cubic_cnn.certificate import checked
 from lemmascope.sims.cubic_cnn.certificate.checked import Look, check
-from lemmascope.sims.cubic_cnn.problems import LawProblem
+from lemmascope.sims.cubic_cnn.problems import Drawn, LawProblem
 from lemmascope.sims.cubic_cnn.simulate import simulate
 from lemmascope.sims.schedule import Every
 from lemmascope.sims.seeds import streams
@@ -15,6 +20,7 @@ from lemmascope.theory.errors import InputError
 from lemmascope.theory.optimizers import GD, MomentumAverage
 
 LAW = command.SIZES["small"][0]
+few = settings(max_examples=max(4, settings.default.max_examples // 12), deadline=None)
 SHORT = ["--iterations", "12", "--looks", "4"]
 
 
@@ -109,3 +115,13 @@ def test_the_exact_law_has_no_weights():
     drawn = LawProblem(LAW, "exact").draw(streams(0, "headline", 0))
     with pytest.raises(InputError, match=r"samples in R\^d"):
         list(check(drawn, {"GD": GD(0.1)}, [1]))
+
+
+@few
+@given(instances(), optimizers(), optimizers(), st.booleans(), st.integers(1, 25))
+def test_the_compiled_loops_on_any_configuration(instance, one, other, in_weights, last):
+    """Two optimizers at once; at weights so large that a run diverges the radius is infinite."""
+    p, sample, W = instance
+    times = sorted({last // 2, last})
+    for look in check(Drawn(sample, W), {"one": one, "other": other}, times, lam=p.lam, in_weights=in_weights):
+        assert look.inside or math.isinf(look.radius) or math.isnan(look.high), look
