@@ -235,19 +235,19 @@ def means(plan: Plan, sums: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def trajectory(z: float, times: np.ndarray, eta: float, s: float, K: int, H: int) -> np.ndarray:
-    """u² − v² (times,) where its logarithm falls by the rate of the place where it is, from z > 0 at time 0."""
+    """ln(u² − v²) (times,) where it falls by the rate of the place where it is, from z > 0 at time 0."""
     found, log_z, now = np.empty(len(times)), np.log(z), 0.0
 
     def slope(log_z: float) -> float:
         return -theory.rate(eta, s, K, H, theory.sharpness(np.exp(log_z)))
 
+    pieces = max(PIECES // len(times), 1)
     for k, time in enumerate(times):
-        pieces = max(PIECES // len(times), 1)
         step = (time - now) / pieces
         for _ in range(pieces):  # Runge and Kutta's fourth order
             a = slope(log_z)
             b = slope(log_z + step / 2 * a)
             c = slope(log_z + step / 2 * b)
             log_z += step / 6 * (a + 2 * b + 2 * c + slope(log_z + step * c))
-        now, found[k] = time, np.exp(log_z)
+        now, found[k] = time, log_z
     return found

@@ -40,6 +40,9 @@ AVERAGE_ETA, AVERAGE_LENGTHS, AVERAGE_BURN_IN, AVERAGE_STEPS = 0.02, (1, 8, 64),
 """Of the noise at the flattest point."""
 
 WINDOW_ETA, WINDOW_LENGTHS = 0.02, (1, 2, 32)
+WINDOW_SETTING = (8, 0.5, 3.0)
+"""K, s and z₀ for which the gaps are stated in numbers."""
+
 WINDOW_END, WINDOW_EVERY = 192_000, 800
 """Steps of a run, and between two records: 0.01 of η²s²k/K."""
 
@@ -239,7 +242,7 @@ def _fallen(eta: float, s: Settings, K: int, rounds: Sequence[int], steps: int) 
     from lemmascope.sims.noise.local_sgd import trajectory
 
     ends = [trajectory(s.z_0, np.array([float(steps)]), eta, s.s, K, H)[0] for H in rounds]
-    return [-math.log(z / s.z_0) for z in ends]
+    return [math.log(s.z_0) - float(end) for end in ends]
 
 
 def derive(settings: Settings, data: Data) -> Data:
@@ -258,7 +261,7 @@ def derive(settings: Settings, data: Data) -> Data:
     long = found["window"]
     u, v = long["u"], long["v"]
     times = long["step"].values.astype(float)
-    predicted = [trajectory(s.z_0, times, WINDOW_ETA, s.s, s.K, H) for H in WINDOW_LENGTHS]
+    predicted = [np.exp(trajectory(s.z_0, times, WINDOW_ETA, s.s, s.K, H)) for H in WINDOW_LENGTHS]
     found["window"] = long.assign(
         z=u**2 - v**2,
         h=u**2 + v**2,
@@ -324,7 +327,7 @@ def _gaps(data: xr.Dataset, s: Settings, h_0: float) -> xr.Dataset:
             "peak": ("H", theory.window_peak(R)),
             "budget": data["budget"],
         },
-        attrs={"R": float(R[-1])},
+        attrs={"R": float(R[-1]), "stated": int((s.K, s.s, s.z_0) == WINDOW_SETTING)},
     )
     return found.rename(step="record")
 

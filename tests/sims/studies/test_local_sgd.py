@@ -154,13 +154,18 @@ def test_the_slopes_are_those_of_the_prediction(slopes, status):
     assert (found.status, found.control["status"]) == (status, "REFUTED"), found.reason
 
 
+def test_loud_noise_is_no_case_of_the_slopes():
+    loud = rates((0.86, -0.04, -0.33)).assign_attrs(eta_noise=0.02)
+    assert verdict("small_rate", loud, "rates").status is Status.NOT_APPLICABLE
+
+
 def test_a_ratio_below_one_has_no_slope():
     data = rates((0.86, -0.04, -0.33))
     data["fall"][:, :, 1] = 0.9 * data["fall"][:, :, 0]
     assert verdict("small_rate", data, "rates").status is Status.INCONCLUSIVE
 
 
-def window(early=0.013, z_peak=1.7, h_peak=0.97, at=0.34, left=0.15, R=6.44):
+def window(early=0.013, z_peak=1.7, h_peak=0.97, at=0.34, left=0.15, R=6.44, stated=1):
     budget = np.linspace(0, 2.4, 241)
     gaps = {}
     for name, peak, place in (("z", z_peak, at), ("h", h_peak, 0.2)):
@@ -172,7 +177,7 @@ def window(early=0.013, z_peak=1.7, h_peak=0.97, at=0.34, left=0.15, R=6.44):
     return xr.Dataset(
         data | {"peak": ("H", [0.81, 0.342]), "budget": ("record", budget)},
         {"seed": range(SEEDS), "H": [2, 32]},
-        {"R": R},
+        {"R": R, "stated": stated},
     )
 
 
@@ -187,6 +192,8 @@ def window(early=0.013, z_peak=1.7, h_peak=0.97, at=0.34, left=0.15, R=6.44):
         ("window", window(at=0.4), Status.REFUTED),
         ("window", window(left=0.4), Status.REFUTED),
         ("window", window(R=1.4), Status.NOT_APPLICABLE),
+        ("window", window(stated=0), Status.NOT_APPLICABLE),
+        ("long_training", window(stated=0), Status.NOT_APPLICABLE),
     ],
 )
 def test_the_gap_is_small_at_first_then_wide_then_small(name, data, status):
@@ -270,3 +277,10 @@ def test_the_rules_have_whole_rounds_at_equal_budgets():
         assert all(steps % one == 0 for one in rounds)
         assert abs(steps * eta**2 - 0.8192) < 1e-12
         assert abs(rounds[3] * eta**2 - 0.0128) < 1e-12
+
+
+def test_noise_that_kills_every_replica_is_still_told():
+    """Predictions reach below the smallest number, in logarithms."""
+    fallen = local_sgd._fallen(0.2, Settings(s=2.0), 8, (1, 512), 8192)
+    assert np.isfinite(fallen).all()
+    assert fallen[1] > 745

@@ -173,6 +173,10 @@ SMALL = Hypothesis(
     r"$\eta h \le 0.1$ and $\eta s^2 \le 0.01$",
     lambda e: bool(e.data.attrs["eta_h"] <= 0.1 and e.data.attrs["eta_noise"] <= 0.01),
 )
+QUIET = Hypothesis("quiet", r"$\eta s^2 \le 0.01$", lambda e: bool(e.data.attrs["eta_noise"] <= 0.01 * (1 + 1e-9)))
+STATED = Hypothesis(
+    "stated", r"$K = 8$, $s = \frac12$, $z_0 = 3$, $\eta = 0.02$", lambda e: e.data.attrs["stated"] == 1
+)
 POSITIVE = Hypothesis("positive", r"$z_T > 0$ in every run", lambda e: e.data.attrs["crossed"] == 0)
 LARGE = Hypothesis("large", r"$R > 1.5$", lambda e: bool(e.data.attrs["R"] > 1.5))
 NARROW = Hypothesis("narrow", r"$\kappa \mathsf{E} x^2 \le 0.05\, h_0$", lambda e: bool(e.data.attrs["narrow"] <= 0.05))
@@ -245,7 +249,7 @@ CLAIMS = (
         kind=Kind.ORDER,
         source="derived",
         measure=small_rate,
-        assumes=(POSITIVE,),
+        assumes=(QUIET, POSITIVE),
         about="rates",
         control=Control("the slope of H = 0.32/η for all three", constants={"against": 2}),
     ),
@@ -262,6 +266,7 @@ CLAIMS = (
         kind=Kind.BOUND,
         source="abstract",
         measure=long_training,
+        assumes=(STATED,),
         about="window",
         control=Control("the two times exchanged", constants={"exchanged": True}),
     ),
@@ -275,7 +280,7 @@ CLAIMS = (
         kind=Kind.BOUND,
         source="derived",
         measure=window,
-        assumes=(LARGE,),
+        assumes=(STATED, LARGE),
         about="window",
         control=Control("H = 2 against the value of H = 32", constants={"length": 0}),
     ),
