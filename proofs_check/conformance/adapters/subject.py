@@ -152,8 +152,12 @@ class Subject:
         """The same, finite or not; what the optimizer raises passes through."""
         try:
             return self._iterates(case, None, None)
-        except Refused as error:
-            raise error.__cause__ or error from None
+        except _OURS:
+            raise
+        except Exception as error:
+            if self._takes_matrices_only(case):
+                return self._iterates(case, None, None)
+            raise (error.__cause__ or error if isinstance(error, Refused) else error) from None
 
     def runs(self, case: Case) -> bool:
         """Whether it goes through the case without raising."""

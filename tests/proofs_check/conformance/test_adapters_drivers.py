@@ -327,6 +327,23 @@ def test_it_is_put_into_training_mode(torch):
     assert subject.trajectory(PLAIN, restore_at=2).tolist() == iterates(PLAIN, inside=False).tolist()
 
 
+@pytest.mark.parametrize("name", ["plain", "schedule", "both"])
+def test_a_class_without_groups_has_its_settings_as_attributes(torch, name):
+    class Mine:
+        def __init__(self, model_params, step_size, mass):
+            self.params, self.step_size, self.mass, self.u = list(model_params), step_size, mass, {}
+
+        def step(self):
+            for k, p in enumerate(self.params):
+                self.u[k] = self.mass * self.u.get(k, 0) + p.grad.array
+                p.array[...] = p.array - self.step_size * self.u[k]
+
+    subject = Subject(Mine)
+    assert subject.trajectory(CASES[name]).tolist() == iterates(CASES[name], inside=False).tolist()
+    with pytest.raises(Unsupported, match="has no state_dict"):
+        subject.trajectory(CASES[name], restore_at=2)
+
+
 @pytest.mark.parametrize("name", ["plain", "schedule", "schedule from 0"])
 def test_groups_keep_their_multiples_of_the_rate(torch, name):
     def make(params, lr, momentum):

@@ -72,6 +72,20 @@ def test_wrong_numbers_are_refused_in_a_sentence(changed, says):
     assert "\n" not in str(refusal.value)
 
 
+def test_an_optimizer_of_matrices_gets_one():
+    def make(eta, gamma):
+        def update(params, grad, state, t):
+            if params.ndim != 2:
+                raise ValueError("matrices, please")
+            return params - eta * grad, state
+
+        return update
+
+    assert run(make, theta=[0.0, 1.0], gradients=[[1.0, 1.0]], eta=1.0, gamma=0.5).tolist() == [[0, 1], [-1, 0]]
+    with pytest.raises(ValueError, match="matrices, please"):
+        run(make, theta=[0.0], gradients=ONE, eta=1.0, gamma=0.5, arrays=[(1, 1, 1)])
+
+
 def test_what_the_optimizer_raises_is_seen_as_it_is():
     def make(eta, gamma):
         raise KeyError("rho")
