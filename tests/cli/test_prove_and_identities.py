@@ -1,6 +1,7 @@
 """The commands prove and identities, as a user meets them."""
 
 import json
+from xml.etree import ElementTree
 
 import pytest
 
@@ -19,6 +20,7 @@ def make(eta, gamma):
 
 number = 3
 def wrong(rate): return None
+def plain(eta): return lambda params, grad, state, t: (params - eta * grad, None)
 """
 
 
@@ -103,11 +105,11 @@ def test_prove_takes_a_lemma_of_ones_own(call_cli, tmp_path):
 
 
 def test_identities_of_an_optimizer_of_ones_own(call_cli, mine):
-    spec = ["--optimizer", f"{mine / 'mine.py'}:make", "--examples", 5, "--dtype", "float64"]
+    spec = ["--optimizer", f"{mine / 'mine.py'}:make", "--examples", 10, "--dtype", "float64", "--jobs", 1]
     found = call_cli("identities", *spec, "--convention", "velocity", "--out", mine / "a")
     assert found.exit_code == 0, found.output
     text = " ".join(found.stdout.split())
-    assert "1 make: it satisfies 'velocity', meant to follow 'velocity'" in text
+    assert "1 make: it satisfies 'velocity'; it keeps 'velocity' (7 of its 7 identities)" in text
     assert "✗ schedule[outside]: η = (" in text
     saved = json.loads((mine / "a" / "identities.json").read_text())
     (row,) = saved["optimizers"]
@@ -125,6 +127,8 @@ def test_identities_of_an_optimizer_of_ones_own(call_cli, mine):
 
 
 BROKEN = """
+import os
+
 import numpy as np
 
 class Raising:
@@ -141,48 +145,205 @@ def half(eta, gamma):
             raise RuntimeError("no second step")
         return params - 7 * grad, None
     return update
+
+def dying(eta, gamma):
+    return lambda params, grad, state, t: os._exit(3)
+
+def drawing(eta, gamma):
+    return lambda params, grad, state, t: (params + np.random.default_rng().normal(), None)
 """
 
 
-@pytest.mark.parametrize(
-    ("name", "convention", "status", "says"),
-    [
-        ("Raising", (), 2, "Raising could not be tried on reproducible and 25 more identities: it raises RuntimeError"),
-        ("Raising", ("--convention", "velocity"), 2, "it raises RuntimeError: no such\\x1b[31m step"),
-        ("lost", (), 2, "lost could not be tried on reproducible and 25 more identities: θ_1 is nan"),
-        ("half", ("--convention", "velocity"), 1, "momentum identity first_step[full] fails for half"),
-    ],
-    ids=["raising", "raising meant", "nan", "half"],
-)
-def test_an_optimizer_that_cannot_be_tried_is_no_verdict(call_cli, tmp_path, name, convention, status, says):
-    """Status 2 and a sentence with what it raises; a failure that was seen is a verdict all the same."""
+@pytest.fixture
+def broken(tmp_path):
     (tmp_path / "broken.py").write_text(BROKEN)
-    spec = ["--optimizer", f"{tmp_path / 'broken.py'}:{name}", "--examples", 3]
-    found = call_cli("identities", *spec, *convention, "--out", tmp_path / "out")
+    return lambda name: ["--optimizer", f"{tmp_path / 'broken.py'}:{name}", "--examples", 5, "--out", tmp_path / "out"]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "status", "says"),
+    [
+        ("Raising", (), 2, "Raising could not be tried on reproducible and"),
+        ("Raising", ("--convention", "velocity"), 2, "it raises RuntimeError: no such"),
+        ("lost", (), 2, "θ_1 is nan"),
+        ("half", ("--convention", "velocity"), 1, "momentum identity first_step[full] fails for half"),
+        ("dying", ("--jobs", 2), 2, "dying could not be tried on reproducible and"),
+    ],
+    ids=["raising", "raising meant", "nan", "half", "dying"],
+)
+def test_an_optimizer_that_cannot_be_tried_is_no_verdict(call_cli, tmp_path, broken, name, arguments, status, says):
+    """Status 2 and a sentence with what it raises; a failure that was seen is a verdict all the same."""
+    jobs = () if "--jobs" in arguments else ("--jobs", 1)
+    found = call_cli("identities", *broken(name), *arguments, *jobs)
     assert found.exit_code == status, found.output
     assert says in " ".join((found.stderr if status == 2 else found.stdout).split())
     assert "\x1b[31m" not in found.output
+    assert "Traceback" not in found.output
     (row,) = json.loads((tmp_path / "out" / "identities.json").read_text())["optimizers"]
     marks = {f["mark"] for f in row["findings"].values()}
     assert "?" in marks
     assert status == 1 or "✓" not in marks
     assert not row["satisfies"]
-    if convention:
-        assert row["keeps_convention"] is False
+    assert not row["keeps_convention"]
+
+
+def test_a_process_that_dies_is_said(call_cli, broken):
+    found = call_cli("identities", *broken("dying"), "--jobs", 2)
+    assert "its process ended with status 3" in found.stderr
+    assert found.stderr.splitlines()[-2].startswith("identities: 100 %")
+
+
+@pytest.mark.parametrize(("arguments", "status"), [((), 0), (("--convention", "velocity"), 1)], ids=["", "meant"])
+def test_what_is_not_repeatable_is_said_once(call_cli, tmp_path, broken, arguments, status):
+    found = call_cli("identities", *broken("drawing"), *arguments, "--jobs", 1)
+    assert found.exit_code == status, found.output
+    assert "Traceback" not in found.output
+    (row,) = json.loads((tmp_path / "out" / "identities.json").read_text())["optimizers"]
+    assert row["findings"]["reproducible"]["mark"] == "✗"
+    assert {f["mark"] for name, f in row["findings"].items() if name != "reproducible"} == {"?"}
+    assert not row["satisfies"]
 
 
 def test_the_sizes_that_were_tried_are_said(call_cli, mine):
-    spec = ["--optimizer", f"{mine / 'mine.py'}:make", "--examples", 2, "--identity", "schedule[inside]"]
+    spec = ["--optimizer", f"{mine / 'mine.py'}:make", "--examples", 2, "--identity", "schedule[inside]", "--jobs", 1]
     found = call_cli("identities", *spec, "--out", mine / "out")
     text = " ".join(found.stdout.split())
-    assert "2 cases of up to 6 steps of 3 parameters; where none fails, 24 × 5, 3 × 1000, 120 × 100, 1200 × 2" in text
+    assert "2 cases of up to 6 steps of 4 parameters; where none fails, 24 × 5, 3 × 1000, 120 × 100, 1200 × 2" in text
     saved = json.loads((mine / "out" / "identities.json").read_text())
-    assert saved["sizes"] == {"drawn": [6, 3], "fixed": [[24, 5], [3, 1000], [120, 100], [1200, 2]]}
+    assert saved["sizes"] == {"drawn": [6, 4], "fixed": [[24, 5], [3, 1000], [120, 100], [1200, 2]]}
+
+
+@pytest.mark.parametrize("identity", ["linear", "weight_decay[decoupled]"])
+def test_nothing_is_said_of_a_convention_of_which_nothing_was_tried(call_cli, mine, identity):
+    spec = ["--optimizer", f"{mine / 'mine.py'}:make", "--examples", 2, "--identity", identity, "--jobs", 1]
+    found = call_cli("identities", *spec, "--convention", "nesterov_pytorch")
+    text = " ".join(found.stdout.split())
+    assert found.exit_code == 0, found.output
+    assert "it may or may not keep 'nesterov_pytorch': none of its 7 identities was tried" in text
+    assert "0 of 1 optimizers keep the convention" in text
+
+
+DECAYS = """
+def maker(decay):
+    def make(eta, gamma, weight_decay=0.0):
+        def update(params, grad, state, t):
+            rate = eta(t) if callable(eta) else eta
+            pull = grad + weight_decay * params if decay == "coupled" else grad
+            u = pull + (0 if state is None else gamma * state)
+            if decay == "decoupled":
+                params = (1 - rate * weight_decay) * params
+            if decay == "shift":
+                params = params - rate * weight_decay
+            return params - rate * u, u
+        return update
+    return make
+
+coupled, decoupled, shift = maker("coupled"), maker("decoupled"), maker("shift")
+"""
+
+
+@pytest.mark.parametrize("kind", ["coupled", "decoupled"])
+@pytest.mark.parametrize("name", ["coupled", "decoupled", "shift"])
+def test_a_decay_is_found_and_can_be_demanded(call_cli, tmp_path, name, kind):
+    (tmp_path / "decays.py").write_text(DECAYS)
+    identities = [f"weight_decay[{k}]" for k in ("coupled", "decoupled")]
+    spec = ["--optimizer", f"decays.py:{name}", "--examples", 15, "--jobs", 1]
+    spec += [word for one in ("schedule[outside]", *identities) for word in ("--identity", one)]
+    plain = call_cli("identities", *spec, "--convention", "pytorch", "--out", "plain")
+    assert plain.exit_code == 0, plain.output
+    assert f"its weight decay is {name if name != 'shift' else 'neither coupled nor decoupled'}" in " ".join(
+        plain.stdout.split()
+    )
+    found = call_cli("identities", *spec, "--convention", "pytorch", "--weight-decay", kind, "--out", "demanded")
+    assert found.exit_code == (0 if name == kind else 1), found.output
+    assert (f"momentum identity weight_decay[{kind}] fails" in found.stdout) == (name != kind)
+
+
+TWO = """
+from functools import partial
+
+calls = []
+
+def make(eta, gamma, nesterov=False):
+    calls.append(eta)
+    print("made")
+    def update(params, grad, state, t):
+        rate = eta(t) if callable(eta) else eta
+        u = grad + (0 if state is None else gamma * state)
+        return params - rate * (grad + gamma * u if nesterov else u), u
+    return update
+
+plain = lambda eta, gamma: make(eta, gamma)
+ahead = partial(make, nesterov=True)
+"""
+
+
+def test_any_number_of_processes_finds_the_same(call_cli, tmp_path):
+    """Functions without a name and what a file computes are found in each, which loads the file itself."""
+    (tmp_path / "two.py").write_text(TWO)
+    names = ["plain", "ahead", "make"]
+    spec = [word for name in names for word in ("--optimizer", f"two.py:{name}")]
+    spec += [w for i in ("linear", "reproducible", "schedule[outside]", "look_ahead") for w in ("--identity", i)]
+    results = []
+    for jobs in (1, 2, 3):
+        found = call_cli("identities", *spec, "--examples", 10, "--jobs", jobs, "--json", "-", "--out", f"out{jobs}")
+        assert found.exit_code == 0, found.output
+        printed = json.loads(found.stdout)
+        saved = json.loads((tmp_path / f"out{jobs}" / "identities.json").read_text())
+        assert printed == {k: v for k, v in saved.items() if k != "sha256"}
+        assert "identities: 100 %, 15 of 15 parts" in found.stderr
+        results.append(printed)
+    assert results[0] == results[1] == results[2]
+    assert [row["optimizer"] for row in results[0]["optimizers"]] == names
+
+
+def test_which_algorithm_it_is(call_cli, mine):
+    spec = ["--optimizer", f"{mine / 'mine.py'}:make", "--identity", "reproducible", "--examples", 2, "--jobs", 1]
+    found = call_cli("identities", *spec, "--which", "--json", "which.json")
+    assert found.exit_code == 0, found.output
+    assert "which: momentum 'velocity': u ← γu + η∇, θ ← θ − u" in " ".join(found.stdout.split())
+    (row,) = json.loads((mine / "which.json").read_text())["optimizers"]
+    assert row["which"]["names"] == ["momentum 'velocity'"]
+
+
+def test_junit_has_a_test_for_each_optimizer_and_identity(call_cli, mine, broken):
+    spec = ["--optimizer", f"{mine / 'mine.py'}:make", *broken("Raising")[:2], "--examples", 5, "--jobs", 1]
+    names = ("schedule[inside]", "schedule[outside]", "dampening[average]")
+    spec += [word for name in names for word in ("--identity", name)]
+    found = call_cli("identities", *spec, "--convention", "pytorch", "--junit", "report.xml")
+    assert found.exit_code == 1, found.output
+    root = ElementTree.parse(mine / "report.xml").getroot()
+    outcomes = {
+        (case.get("classname"), case.get("name")): [child.tag for child in case] for case in root.iter("testcase")
+    }
+    assert outcomes == {
+        ("make", "schedule[inside]"): [],
+        ("make", "schedule[outside]"): ["failure"],
+        ("make", "dampening[average]"): ["skipped"],
+        ("Raising", "schedule[inside]"): ["skipped"],
+        ("Raising", "schedule[outside]"): ["error"],
+        ("Raising", "dampening[average]"): ["skipped"],
+    }
+    (failure,) = root.iter("failure")
+    assert "η = (" in failure.get("message")
+    assert "Reproduce:" in failure.text
+    assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("6", "1", "1")
+
+
+def test_a_budget_ends_what_would_take_for_ever(call_cli, mine):
+    (mine / "slow.py").write_text(
+        "import time\n" + MINE.replace("    def update(", "    time.sleep(0.05)\n    def update(")
+    )
+    spec = ["--optimizer", f"{mine / 'slow.py'}:make", "--convention", "velocity", "--budget", 0.2, "--jobs", 1]
+    found = call_cli("identities", *spec)
+    assert found.exit_code == 2, found.output
+    assert "not tried to its end within the budget of 0.2 s" in found.stderr
+    assert "0 of 1 optimizers keep the convention" in found.stdout
 
 
 def test_identities_of_our_own_optimizers(call_cli, tmp_path):
     out = tmp_path / "out"
-    wanted = ["--identity", "first_step[average]", "--identity", "reproducible", "--dtype", "float32"]
+    wanted = ["--identity", "first_step[average]", "--identity", "reproducible", "--dtype", "float32", "--jobs", 1]
     found = call_cli("identities", "--library", "own", *wanted, "--examples", 5, "--out", out)
     assert found.exit_code == 0, found.output
     saved = json.loads((out / "identities.json").read_text())
@@ -191,11 +352,18 @@ def test_identities_of_our_own_optimizers(call_cli, tmp_path):
     assert "n/a for GD, which takes no gamma: first_step[average]" in " ".join(found.stdout.split())
 
 
+def test_a_library_is_imported_where_it_is_tried(call_cli):
+    found = call_cli("identities", "--library", "own", "--identity", "linear", "--examples", 2, "--jobs", 2)
+    assert found.exit_code == 0, found.output
+    assert "4 Nesterov" in found.stdout
+
+
 def test_the_lists_teach(call_cli):
     found = call_cli("identities", "--list")
     assert found.exit_code == 0
     assert "u ← γu + (1−γ)∇, θ ← θ − ηu" in found.stdout
     assert "rescaled_average" in found.stdout
+    assert "tried over a learning rate that changes" in found.stdout
 
 
 @pytest.mark.parametrize(
@@ -206,19 +374,31 @@ def test_the_lists_teach(call_cli):
         (["--optimizer", "mine.py:number"], "must define a function number"),
         (["--optimizer", "mine.py:wrong"], "it asks for rate"),
         (["--optimizer", "absent.py:make"], "must be a Python file that exists"),
+        (["--optimizer", "mine.py:plain", "--convention", "pytorch"], "no momentum among (eta)"),
+        (["--optimizer", "mine.py:make", "--convention", "gd"], "make_optimizer takes a momentum"),
+        (["--optimizer", "mine.py:make", "--library", "keras", "--library", "torch"], "of your own it must be one of"),
+        (["--optimizer", "mine.py:make", "--weight-decay", "coupled"], "make_optimizer takes no weight_decay"),
+        (["--optimizer", "mine.py:make", "--weight-decay", "half"], "it must be one of coupled, decoupled"),
+        (["--weight-decay", "coupled"], "it goes with --optimizer"),
         (["--convention", "pytorch"], "it goes with --optimizer"),
         (["--optimizer", "mine.py:make", "--convention", "heavy"], "it must be one of 'gd'"),
-        (["--library", "keras"], "own, functions, torch"),
+        (["--library", "tensorflow"], "own, functions, torch"),
         (["--identity", "nothing", "--library", "own"], "reproducible"),
-        (["--dtype", "float16"], "float32, float64"),
+        (["--dtype", "float8"], "float32, float64"),
         (["--examples", "0"], "examples"),
+        (["--jobs", "0"], "jobs"),
+        (["--budget", "0"], "budget"),
+        (["--budget", "nan"], "budget"),
+        (["--junit", ".", "--library", "own"], "it must be a file, and this is a folder"),
     ],
+    ids=lambda x: " ".join(x) if isinstance(x, list) else "",
 )
 def test_wrong_use_is_refused(call_cli, mine, monkeypatch, arguments, says):
     monkeypatch.chdir(mine)
     found = call_cli("identities", *arguments)
     assert found.exit_code == 2, found.output
     assert says in found.stderr
+    assert len(found.stderr.splitlines()) <= 2
     assert not (mine / "results").exists()
 
 
