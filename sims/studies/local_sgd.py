@@ -23,7 +23,8 @@ from lemmascope.theory.claim import Evidence
 from lemmascope.theory.errors import InputError, check_number, check_size
 from lemmascope.theory.noise import local_sgd as theory
 from lemmascope.theory.noise.claims import LOCAL_SGD
-from lemmascope.theory.noise.claims.local_sgd import RULES
+from lemmascope.theory.noise.claims.local_sgd import RULES, SMALL_NOISE, SMALL_PULL
+from lemmascope.theory.verdict import Status
 
 BLOCK = 16
 """Replicas of a task."""
@@ -359,6 +360,20 @@ def _of_role(role: str) -> Any:
     return made
 
 
+def expected(settings: Settings) -> Mapping[str, Status]:
+    """Where these settings leave what a claim is stated for."""
+    s, found = settings, []
+    if s.eta * theory.sharpness(s.z_0) > SMALL_PULL or s.eta * s.s**2 > SMALL_NOISE:
+        found += ["drift_ratio", "workers"]
+    if AVERAGE_ETA * s.s**2 > SMALL_NOISE:
+        found += ["same_noise_at_sync"]
+    if BUDGET / min(RATES) * s.s**2 > SMALL_NOISE:
+        found += ["small_rate"]
+    if (s.K, s.s, s.z_0) != WINDOW_SETTING:
+        found += ["long_training", "window"]
+    return {f"local_sgd.{name}": Status.NOT_APPLICABLE for name in found}
+
+
 def undecided(settings: Settings) -> Mapping[str, str]:
     """Few replicas leave the intervals wider than what is stated."""
     found: dict[str, str] = {}
@@ -500,6 +515,7 @@ STUDY = Study(
     evidence=evidence,
     claims=LOCAL_SGD,
     controls={"shared noise": _of_role("shared noise"), "one worker": _of_role("one worker")},
+    expected=expected,
     undecided=undecided,
     tables=tables,
     summary=summary,

@@ -270,6 +270,21 @@ def test_what_few_replicas_leave_open_is_said_before():
     assert "--window-seeds" in found["local_sgd.window"]
 
 
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        ({}, ()),
+        ({"eta": 0.02}, ()),
+        ({"eta": 0.05}, ("drift_ratio", "workers")),
+        ({"K": 4}, ("long_training", "window")),
+        ({"s": 0.6}, ("small_rate", "long_training", "window")),
+        ({"s": 2.0}, ("drift_ratio", "workers", "same_noise_at_sync", "small_rate", "long_training", "window")),
+    ],
+)
+def test_what_settings_leave_is_expected_not_to_apply(change, names):
+    assert set(STUDY.expects(Settings(**change))) == {f"local_sgd.{name}" for name in names}
+
+
 def test_the_rules_have_whole_rounds_at_equal_budgets():
     for H in local_sgd.RATES:
         rounds, steps = local_sgd.by_rule(H)

@@ -25,7 +25,7 @@ learning rates of `local_sgd.small_rate` are those at which all three rules for 
 
 from __future__ import annotations
 
-__all__ = ["CLAIMS", "RULES"]
+__all__ = ["CLAIMS", "RULES", "SMALL_NOISE", "SMALL_PULL"]
 
 import math
 
@@ -53,6 +53,9 @@ PEAK = {"z": 1.0, "h": 0.9}
 
 PLACE, LEFT = 0.1, 0.25
 DIFFUSION, SQUARE = 0.05, 0.1
+SMALL_PULL, SMALL_NOISE = 0.1, 0.01 * (1 + 1e-9)
+"""Most of ηh and of ηs²."""
+
 RULES = ("H = 1", "H = 4", "H = 0.32/η", "H = 0.0128/η²")
 
 # --- measures -------------------------------------------------------------------------------------------------------
@@ -171,9 +174,9 @@ FINITE = Hypothesis(
 SMALL = Hypothesis(
     "small",
     r"$\eta h \le 0.1$ and $\eta s^2 \le 0.01$",
-    lambda e: bool(e.data.attrs["eta_h"] <= 0.1 and e.data.attrs["eta_noise"] <= 0.01),
+    lambda e: bool(e.data.attrs["eta_h"] <= SMALL_PULL and e.data.attrs["eta_noise"] <= SMALL_NOISE),
 )
-QUIET = Hypothesis("quiet", r"$\eta s^2 \le 0.01$", lambda e: bool(e.data.attrs["eta_noise"] <= 0.01 * (1 + 1e-9)))
+QUIET = Hypothesis("quiet", r"$\eta s^2 \le 0.01$", lambda e: bool(e.data.attrs["eta_noise"] <= SMALL_NOISE))
 STATED = Hypothesis(
     "stated", r"$K = 8$, $s = \frac12$, $z_0 = 3$, $\eta = 0.02$", lambda e: e.data.attrs["stated"] == 1
 )
