@@ -161,6 +161,8 @@ def long_law_sampled(evidence: Evidence, *, of: str = "sgdm") -> Estimate:
         upper=1.0,
         counts=(seeds,),
         evidence={"eta": data["eta"].values.tolist(), "gap": means.values.tolist()},
+        by_seed={"seed": data["seed"].values.tolist()}
+        | {f"eta = {float(one['eta']):g}": one.values.tolist() for one in gaps.transpose("eta", "seed")},
         says=f"{'SGDM' if of == 'sgdm' else 'SGDM at η(1−β)'} less SGD: {shown}",
         undecided="" if seeds > 1 else "one seed has no interval",
     )
