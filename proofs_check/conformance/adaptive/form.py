@@ -274,7 +274,12 @@ def named(form: Form) -> str:
         bare = replace(bare, numerator="scheduled_torch")
     if form.start == "given":
         bare = replace(bare, start="zero")
-    nearest = min(NAMED, key=lambda name: sum(axis in _OF_THE_NAME or 0.4 for axis in bare.differs(NAMED[name])))
+
+    def far(name: str) -> tuple[float, int]:
+        one = NAMED[name]  # of two that are as near, that which says more
+        return sum(axis in _OF_THE_NAME or 0.4 for axis in bare.differs(one)), -len(one.differs(ADAM))
+
+    nearest = min(NAMED, key=far)
     words = [choice(axis, getattr(bare, axis), bare.memory) for axis in bare.differs(NAMED[nearest])]
     if form.rate != "followed":
         words.append(AXES["rate"][form.rate])
