@@ -287,7 +287,6 @@ def _window(data: Data, maxima: Any, a: int, rows: slice, n: int, rates: np.ndar
     signal, down, sixth, most, trace = maxima.scalars[a, : len(rates), :5].T
     return Window(
         rise=maxima.rise[rows, :n],
-        fall=maxima.fall[rows, :n],
         Xi=maxima.top[rows, :n],
         ell=maxima.ell[a],
         c=maxima.c[rows],

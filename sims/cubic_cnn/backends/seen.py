@@ -28,9 +28,9 @@ from lemmascope.theory.cubic_cnn.certificate.data import Data
 from lemmascope.theory.cubic_cnn.certificate.relief import FLOOR
 
 SCALARS = ("signal", "signal_down", "pull_signal", "pull_noise", "pull_trace", "c_max", "memorization_min", "lent")
-"""Of one iteration: max_r ± 6c_r (1/N) Σ ℓ s³, or 0; with w_i = ℓ_i(1 − ℓ_i)/N, Σ_i w_i s_i⁶ Σ_r c_r⁴,
-max_k w_i Σ_r Ξ_kr⁴ and Σ_i w_i (Σ_j ‖Ξ_ij²‖‖x_ij‖)²; max_r c_r; min of y_i Σ Ξ³ over the small-margin samples; and
-what relief costs along w* (`theory.cubic_cnn.certificate.relief`)."""
+"""Of one iteration: max_r ± 6c_r (1/N) Σ ℓ s³, or 0; with w_i = ℓ_i(1 − ℓ_i)/N, Σ_i w_i s_i⁶ Σ_r c_r⁴, and from above
+max_k w_i Σ_r Ξ_kr⁴ and Σ_i w_i (Σ_j ‖Ξ_ij²‖‖x_ij‖)²; max_r c_r; min of y_i Σ Ξ³ over the small-margin samples; and what
+relief costs along w* (`theory.cubic_cnn.certificate.relief`)."""
 
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 
@@ -39,9 +39,7 @@ class Maxima(NamedTuple):
     """Arrays of a unit: A optimizers, R = A m rows, N samples, n patches; all empty where nothing is to be seen."""
 
     rise: Any  # (R, columns) max (6/N) ℓ_i y_i Ξ less what the positive part takes from it
-    fall: Any  # (R, columns) max (6/N) ℓ_i (y_i Ξ)⁻
     top: Any  # (R, columns) max |Ξ|
-    fourth: Any  # (A, columns) Σ_r Ξ⁴, now
     total: Any  # (A, columns) Σ_r Ξ², now
     best: Any  # (A, columns) max_r Ξ², now
     star: Any  # (A, columns) the row of a sample's largest |Ξ| where the column has it, else −1, now
@@ -60,9 +58,9 @@ class Maxima(NamedTuple):
 
 def nothing() -> Maxima:
     """Of a run without a certificate."""
-    shapes = [(0, 0)] * 6 + [(0, 0, 0), (0, 0), (0,), (0,), (0, 0), (0,), (0, 0), (0, 0, 0), (0,), (0,), (0,)]
+    shapes = [(0, 0)] * 4 + [(0, 0, 0), (0, 0), (0,), (0,), (0, 0), (0,), (0, 0), (0, 0, 0), (0,), (0,), (0,)]
     arrays = [np.zeros(shape) for shape in shapes]
-    return Maxima(*arrays[:6], np.zeros((0, 0), np.int64), *arrays[6:])
+    return Maxima(*arrays[:4], np.zeros((0, 0), np.int64), *arrays[4:])
 
 
 def nothing_yet(A: int, m: int, columns: int, steps: int, data: Data) -> Maxima:
@@ -70,9 +68,7 @@ def nothing_yet(A: int, m: int, columns: int, steps: int, data: Data) -> Maxima:
     R, N = A * m, data.y.size
     return Maxima(
         rise=np.full((R, columns), -np.inf),
-        fall=np.zeros((R, columns)),
         top=np.zeros((R, columns)),
-        fourth=np.zeros((A, columns)),
         total=np.zeros((A, columns)),
         best=np.zeros((A, columns)),
         star=np.full((A, columns), -1),
@@ -94,13 +90,12 @@ def nothing_yet(A: int, m: int, columns: int, steps: int, data: Data) -> Maxima:
 def see_row(seen: Maxima, Xi: np.ndarray, pull: np.ndarray, a: int, r: int, row: int, low: int) -> None:
     """Neuron r of optimizer a, which is ``row`` of all, on the columns from ``low`` on; pull is −(3/N) y ℓ of each."""
     high = low + Xi.size
-    rise, fall, top = seen.rise[row, low:high], seen.fall[row, low:high], seen.top[row, low:high]
+    rise, top = seen.rise[row, low:high], seen.top[row, low:high]
     star, less, more = seen.star[a, low:high], seen.relief[0, a, low:high], seen.relief[1, a, low:high]
     for k in range(Xi.size):
         x, force, square = abs(Xi[k]), -2 * pull[k] * Xi[k], Xi[k] * Xi[k]
         left = force + (-less[k] * square * square if star[k] == r else more[k] * square)
         rise[k] = left if left > rise[k] else rise[k]
-        fall[k] = -force if -force > fall[k] else fall[k]
         top[k] = x if x > top[k] else top[k]
 
 
@@ -108,9 +103,7 @@ def see_row(seen: Maxima, Xi: np.ndarray, pull: np.ndarray, a: int, r: int, row:
 def see_columns(seen: Maxima, Xi: np.ndarray, a: int, low: int) -> None:
     """Sums and maxima over the rows Xi of optimizer a, on the columns from ``low`` on."""
     high = low + Xi.shape[1]
-    fourth, total = seen.fourth[a, low:high], seen.total[a, low:high]
-    best, star = seen.best[a, low:high], seen.star[a, low:high]
-    fourth[:] = 0
+    total, best, star = seen.total[a, low:high], seen.best[a, low:high], seen.star[a, low:high]
     total[:] = 0
     best[:] = 0
     star[:] = -1
@@ -119,7 +112,6 @@ def see_columns(seen: Maxima, Xi: np.ndarray, a: int, low: int) -> None:
         for k in range(row.size):
             square = row[k] * row[k]
             total[k] += square
-            fourth[k] += square * square
             star[k] = r if square > best[k] else star[k]
             best[k] = square if square > best[k] else best[k]
 
@@ -171,7 +163,9 @@ def see_norms(seen: Maxima, theta: np.ndarray, u: np.ndarray, member: int, team:
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
-def _sums(seen: Maxima, cubed: np.ndarray, ell: np.ndarray, fourth: np.ndarray, out: np.ndarray) -> None:
+def _sums(
+    seen: Maxima, cubed: np.ndarray, ell: np.ndarray, best: np.ndarray, total: np.ndarray, out: np.ndarray
+) -> None:
     """Σ ℓ s³, Σ w s⁶, max w Σ Ξ⁴ and Σ_i w_i (Σ_j ‖Ξ_ij²‖‖x_ij‖)², w = ℓ(1 − ℓ), without 1/N."""
     Q = seen.x.size // cubed.size
     moment, sixth, trace, most = 0.0, 0.0, 0.0, 0.0
@@ -180,8 +174,9 @@ def _sums(seen: Maxima, cubed: np.ndarray, ell: np.ndarray, fourth: np.ndarray, 
         moment += cubed[i] * ell[i]
         sixth += weight * seen.sixth[i]
         for k in range(i * Q, (i + 1) * Q):
-            length += math.sqrt(fourth[k]) * seen.x[k]
-            most = max(most, weight * fourth[k])
+            fourth = best[k] * total[k]
+            length += math.sqrt(fourth) * seen.x[k]
+            most = max(most, weight * fourth)
         trace += weight * length * length
     out[0], out[1], out[2], out[3] = moment, sixth, most, trace
 
@@ -202,7 +197,7 @@ def see_member(
 ) -> None:
     """What is small, of one optimizer: by one member, once ℓ is known."""
     N, out = cubed.size, seen.scalars[a, step]
-    _sums(seen, cubed, ell, seen.fourth[a], out)
+    _sums(seen, cubed, ell, seen.best[a], seen.total[a], out)
     along, quartic, highest, lowest = 6 * out[0] / N, 0.0, -math.inf, math.inf
     signal, down = 0.0, 0.0
     for row in range(a * m, (a + 1) * m):

@@ -238,7 +238,7 @@ def curvature(data: Data, window: Window, found: Errors, ball: Ball, sharp: bool
     c, size = window.c + moved.c, xp.abs(data.strength) ** 3
     factor = upward(xp.exp(moved.margins))
     more = (6.0 / N) * data.of_patches(window.ell) * moved.Xi
-    fall = upward(data.of_patches(factor) * (window.fall + more))
+    fall = upward(data.of_patches(factor) * ((6.0 / N) * data.of_patches(window.ell) * window.Xi + more))
     rise, strain, strain_signal = _relieved(data, window, found, moved, ball, factor)
     # |v_r(W) − v̂_r| ≤ 6(|c| + r_c)(1/N) Σ ℓ|s|³ (f − 1) + 6 r_c (1/N) Σ ℓ|s|³
     moment = window.ell * size / N

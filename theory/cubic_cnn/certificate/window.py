@@ -27,7 +27,7 @@ class Window:
     """R iterations of one optimizer; all but the last six are maxima over them.
 
     Attributes:
-        rise: (m, n) D less what the positive part takes from it (`relief`), signed. fall: (m, n) D⁻.
+        rise: (m, n) D less what the positive part takes from it (`relief`), signed.
         Xi: (m, n) |Ξ|. ell: (N,) ℓ. c: (m,) |c|.
         rows: (m,) ‖B_r‖, or ‖w_r‖ in weight space. b: (m,) |b|. a: |a|.
         u, u_b, u_a: ‖·‖_F of the buffer's parts, as of the state's.
@@ -39,7 +39,6 @@ class Window:
     """
 
     rise: Array
-    fall: Array
     Xi: Array
     ell: Array
     c: Array
@@ -69,7 +68,6 @@ def look(data: Data, Xi: Array, c: Array, ell: Array, theta: Array, u: Array, ra
     xp = array_namespace(Xi)
     N, n = data.y.shape[0], data.x.shape[0]
     signed = data.of_patches(data.y * ell) * Xi * (6.0 / N)
-    nothing = xp.zeros_like(signed)
     if data.in_weights:
         own, own_u = theta, u
         b = u_b = xp.zeros_like(c)
@@ -84,7 +82,6 @@ def look(data: Data, Xi: Array, c: Array, ell: Array, theta: Array, u: Array, ra
     left, lent = net(signed, Xi, c, ell * (1 - ell) / N, data.lends, data.strength)
     return Window(
         rise=left,
-        fall=xp.where(signed < 0, -signed, nothing),
         Xi=xp.abs(Xi),
         ell=ell,
         c=xp.abs(c),
@@ -130,7 +127,8 @@ def _pull(data: Data, Xi: Array, c: Array, ell: Array) -> tuple[Array, Array]:
     weight = ell * (1 - ell) / data.y.shape[0]
     quartic = c * c * c * c
     signal = 9 * xp.sum(weight * data.strength**6) * xp.sum(quartic)
-    fourth = xp.sum(Xi * Xi * Xi * Xi, axis=0)
+    squares = Xi * Xi
+    fourth = xp.max(squares, axis=0) * xp.sum(squares, axis=0)  # Σ_r Ξ_r⁴ is at most this
     most = data.K_norm * 9 * data.Q * xp.max(data.of_patches(weight) * fourth)
     lengths = 3 * data.by_sample(xp.sqrt(fourth) * data.x)
     return upward(signal), upward(xp.minimum(most, xp.sum(weight * lengths * lengths)))
