@@ -324,7 +324,7 @@ CHAPTER = Chapter(
             kind=Kind.BOUND,
         ),
         Step(
-            id="local_sgd.small_rate",
+            id="local_sgd.vanishing_gain",
             statement=(
                 r"for $0 < \eta h < 2$: $R - 1 \le (K - 1)(H - 1)\,\eta h$, so that at fixed $H$ the gain vanishes "
                 r"with $\eta$"
