@@ -220,7 +220,7 @@ def test_nothing_is_said_of_a_convention_of_which_nothing_was_tried(call_cli, mi
     text = " ".join(found.stdout.split())
     assert found.exit_code == 0, found.output
     assert "it may or may not keep 'nesterov_pytorch': none of its 7 identities was tried" in text
-    assert "0 of 1 optimizers keep the convention" in text
+    assert "0 of 1 optimizers keep the convention that they are meant to follow, and of 1 that is open" in text
 
 
 DECAYS = """

@@ -152,11 +152,7 @@ def command(
     for row in rows:
         for line in row.explanation.splitlines():
             console.print(line, style="red")
-    seconds = time.monotonic() - started
-    meant = [row for row in found["optimizers"] if row["convention"] is not None]
-    good = sum(row["keeps_convention"] is True for row in meant)
-    kept = f"{good} of {len(meant)} optimizers keep the convention that they are meant to follow; " if meant else ""
-    console.print(f"{kept}{seconds:.0f} s; results in {out}")
+    console.print(f"{_kept(found)}{time.monotonic() - started:.0f} s; results in {out}")
     untried = [sentence for row in rows if (sentence := _untried(row))]
     failing = any(row.failing for row in rows)
     if untried and not failing:
@@ -164,6 +160,15 @@ def command(
     for sentence in untried:
         console.print(sentence, style="red")
     return 1 if failing else 0
+
+
+def _kept(found: dict[str, Any]) -> str:
+    """How many keep their convention, and of how many that is open."""
+    said = [row["keeps_convention"] for row in found["optimizers"] if row["convention"] is not None]
+    if not said:
+        return ""
+    open_ = f", and of {said.count(None)} that is open, as not all was tried" if None in said else ""
+    return f"{said.count(True)} of {len(said)} optimizers keep the convention that they are meant to follow{open_}; "
 
 
 def _untried(row: Any) -> str:
