@@ -291,8 +291,8 @@ class Claim:
         with _named(self.id):
             if cases != [None]:
                 self._by_seed(evidence, [s for s in cases if s is not None], measured, constants or {})
-            found = self._measured(evidence, checked, cases, measured, plan)
-        return dataclasses.replace(found, certified=self._certified(evidence, found.seeds, constants))
+            verdict = self._measured(evidence, checked, cases, measured, plan)
+        return dataclasses.replace(verdict, certified=self._certified(evidence, verdict.seeds, constants))
 
     def _certified(
         self, evidence: Evidence, seeds: tuple[int, ...], constants: Mapping[str, Any] | None

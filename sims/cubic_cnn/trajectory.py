@@ -182,7 +182,7 @@ def _remedy(optimizer: dict[str, Any], p: Parameters | None, growth: float) -> s
     the feature leaps too, or the penalty alone (ηλ > 2); else the learning rate: half of it, or that at which the first
     step no more than doubles max |Ξ|.
     """
-    eta = optimizer.get("eta")
+    eta: Any = optimizer.get("eta")
     known = isinstance(eta, int | float)
     smaller = f"try eta ≤ {eta / 2:g}" if known else "try a smaller learning rate"
     signal, noise = (0.0, 0.0) if p is None else predictions.first_steps(p, 1.0)

@@ -18,14 +18,14 @@ def njit(**options: Any) -> Callable[[Any], Any]:
     A function is compiled with its own flags alone. Numba lets it have its first caller's where it states none, and
     keeps that on disk for all others: one that may not be re-associated would be, if a caller that may came first.
     """
-    options = {"fastmath": False, "error_model": "numpy"} | options
+    stated: dict[str, Any] = {"fastmath": False, "error_model": "numpy"} | options
 
     def compiled(function: Any) -> Any:
         try:
-            return numba.njit(**options)(function)
+            return numba.njit(**stated)(function)
         except RuntimeError:  # neither the package's folder may be written, nor the user's, nor NUMBA_CACHE_DIR
             _say()
-            return numba.njit(**options | {"cache": False})(function)
+            return numba.njit(**stated | {"cache": False})(function)
 
     return compiled
 

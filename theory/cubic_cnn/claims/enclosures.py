@@ -51,7 +51,8 @@ def memorized(run: Run) -> Enclosure | None:
     found = within(run, "memorization_min")
     if found is None:
         return None
-    return Enclosure(*(x.sel(margin="small") for x in found), lower=1 / run.p.log_d)
+    low, high = (x.sel(margin="small") for x in found)
+    return Enclosure(low, high, lower=1 / run.p.log_d)
 
 
 def fitted_share(run: Run) -> Enclosure | None:
@@ -75,10 +76,10 @@ def accuracy(
     found = within(run, "test_accuracy")
     if found is None:
         return None
-    ends = [x.sel(margin=list(margins)).min("margin", skipna=False) for x in found]
+    low, high = (x.sel(margin=list(margins)).min("margin", skipna=False) for x in found)
     if optimizers:
-        ends = [x.sel(optimizer=list(optimizers)).max("optimizer", skipna=False) for x in ends]
-    return Enclosure(*ends, lower=lower, upper=upper)
+        low, high = (x.sel(optimizer=list(optimizers)).max("optimizer", skipna=False) for x in (low, high))
+    return Enclosure(low, high, lower=lower, upper=upper)
 
 
 def final_largest_size(run: Run) -> Enclosure | None:
@@ -93,7 +94,10 @@ def final_largest_size(run: Run) -> Enclosure | None:
 def recorded_most(run: Run, name: str, upper: float) -> Enclosure | None:
     """The largest over the recorded iterations of a quantity."""
     found = within(run, name)
-    return None if found is None else Enclosure(*(x.max("iteration", skipna=False) for x in found), upper=upper)
+    if found is None:
+        return None
+    low, high = (x.max("iteration", skipna=False) for x in found)
+    return Enclosure(low, high, upper=upper)
 
 
 def _first(may: xr.DataArray, must: xr.DataArray, last: bool) -> xr.DataArray:
@@ -117,8 +121,9 @@ def shares_at_move(run: Run, moved: float) -> Enclosure | None:
     share_low, share_high = low / high.isel(iteration=0), high / low.isel(iteration=0)
     may, must = (x.sel(margin="small") <= moved for x in (share_low, share_high))
     place = _first(may, must, last=True).astype(int)
-    ends = [x.sel(margin="large").isel(iteration=place).where(place >= 0) for x in (share_low, share_high)]
-    return Enclosure(*(x.drop_vars("iteration", errors="ignore") for x in ends), upper=1 / run.p.log_d)
+    ends = (x.sel(margin="large").isel(iteration=place).where(place >= 0) for x in (share_low, share_high))
+    low, high = (x.drop_vars("iteration", errors="ignore") for x in ends)
+    return Enclosure(low, high, upper=1 / run.p.log_d)
 
 
 def passing_time(run: Run, leader: Callable[[Run], xr.DataArray]) -> Enclosure | None:
