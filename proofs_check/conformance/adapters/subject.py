@@ -5,8 +5,8 @@ from __future__ import annotations
 __all__ = ["Subject"]
 
 import reprlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -116,11 +116,14 @@ class Subject:
         default = parameters_of(self.make)["betas"].default
         return tuple(default[1:]) if isinstance(default, tuple | list) else (0.999,)
 
-    def trajectory(self, case: Case, spoil: Spoil | None = None, restore_at: int | None = None) -> np.ndarray:
+    def trajectory(
+        self, case: Case, blocks: Sequence[int] = (), *, spoil: Spoil | None = None, restore_at: int | None = None
+    ) -> np.ndarray:
         """θ_0, …, θ_T as the optimizer computes them, (T + 1, n), all of them finite.
 
         Args:
             case: the input. An optimizer that takes matrices alone gets (n, 1) in place of a vector of n.
+            blocks: sizes of the vectors into which the coordinates are laid, in place of the case's arrays.
             spoil: called with the numbers of each gradient after its step; what it writes there is written into the
                 optimizer's array, and must not matter.
             restore_at: before this step the state is saved, and a new optimizer goes on with it.
@@ -132,6 +135,8 @@ class Subject:
             NotDriven: if it cannot be run at all.
             Untried: if it raises, or returns anything but finite numbers in the shape of its parameters.
         """
+        if blocks:
+            case = replace(case, arrays=tuple((size,) for size in blocks))
         try:
             found = self._iterates(case, spoil, restore_at)
         except _OURS:
@@ -140,7 +145,7 @@ class Subject:
             if restore_at is not None and self.runs(case):
                 raise Unsaved(f"once restored it raises {named(error)}") from error
             if self._takes_matrices_only(case):
-                return self.trajectory(case, spoil, restore_at)
+                return self.trajectory(case, spoil=spoil, restore_at=restore_at)
             raise reason(self, case, error) from error
         wild = np.argwhere(~np.isfinite(found))
         if len(wild):

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from lemmascope.proofs_check.conformance import IDENTITIES, Mark, Subject, seek
+from lemmascope.proofs_check.conformance import IDENTITIES, Case, Mark, Subject, seek
 from lemmascope.proofs_check.conformance.assertion import assert_momentum_identities
 from lemmascope.proofs_check.conformance.case import FEATURES
 from lemmascope.proofs_check.conformance.identities import OF_CONVENTION, STRUCTURE
@@ -475,3 +475,8 @@ def test_what_goes_wrong_only_in_cases_with_some_features_is_found(planted, wher
     names = reversed(names_of("pytorch", "decoupled"))
     marks = (seek(IDENTITIES[name], trial, dtypes=("float64",), shrink=False).mark for name in names)
     assert any(mark is Mark.FAILS for mark in marks)
+
+
+def test_a_trajectory_by_the_sizes_of_its_vectors(planted):
+    case = Case((0.0, 0.0), ((1.0, 1.0), (1.0, 1.0)), (1.0, 2.0), 0.5)
+    assert Subject(planted).trajectory(case, [1, 1]).tolist() == [[0, 0], [-1, -1], [-4, -4]]
