@@ -238,7 +238,20 @@ def test_saved_proofs_and_identities_are_todays():
         assert (v["evidence"]["method"], v["evidence"]["planted"]) == (today[step]["method"], today[step]["planted"])
         assert v["as_expected"]
     assert SAVED.identities["identities"] == {name: identity.statement for name, identity in IDENTITIES.items()}
-    assert all(row["keeps_convention"] for row in SAVED.identities["optimizers"])
+    for row in SAVED.identities["optimizers"]:
+        fails = {name for name, finding in row["findings"].items() if finding["mark"] == "✗"}
+        assert row["keeps_convention"] in ((False,) if fails & set(row["departs"]) else (True, None)), row["optimizer"]
+        assert set(row["departs"]) <= fails, row["optimizer"]
+        assert row["remark"] or not row["departs"], row["optimizer"]
+        assert row["departs"] or row["convention"] in (row["satisfies"] or [row["convention"]]), row["optimizer"]
+
+
+def test_the_table_has_optimizers_of_many_libraries():
+    rows = [row for row in SAVED.identities["optimizers"] if row["documented"]]
+    libraries = {re.split(r"[. ]", row["optimizer"])[0] for row in rows}
+    assert {"torch", "optax", "sklearn", "keras", "torch_optimizer", "pytorch_optimizer", "schedulefree"} <= libraries
+    assert all(row["which"] is not None for row in rows)
+    assert len(rows) >= 30
 
 
 def test_a_note_is_one_line():

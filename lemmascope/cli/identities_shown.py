@@ -50,6 +50,8 @@ def show(console: Console, found: dict[str, Any], examples: int) -> None:
 def said_of(row: dict[str, Any]) -> str:
     """What was found of one optimizer, in a sentence that claims nothing that was not tried."""
     parts = []
+    if table.irreproducible(row):
+        return f"{row['findings']['reproducible']['reason']}, and nothing else is judged"
     if row["satisfies"]:
         parts.append(f"it satisfies {' and '.join(map(repr, row['satisfies']))}")
     elif row["satisfies"] is not None:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["SCHEMA", "Row", "as_json", "counterexamples", "examine", "names_for", "read", "reasons", "sign"]
+__all__ = [
+    "SCHEMA",
+    "Row",
+    "as_json",
+    "counterexamples",
+    "examine",
+    "irreproducible",
+    "names_for",
+    "read",
+    "reasons",
+    "sign",
+]
 
 import json
 import time
@@ -79,11 +90,11 @@ class Row:
 
     @property
     def untried(self) -> tuple[Finding, ...]:
-        """What could not be tried of that; of all, where it is meant to follow no convention."""
+        """What could not be tried of that; of all, where a user's own is meant to follow no convention."""
         if self.kept is not None:
             return self.kept.untried
-        if self.irreproducible:
-            return ()  # that is what is said of it
+        if self.irreproducible or not self.known.momentum:
+            return ()  # that is what is said of it; squares of large numbers overflow
         return tuple(f for f in self.findings.values() if f.mark is Mark.UNTRIED)
 
     @property
@@ -243,13 +254,19 @@ def sign(mark: str) -> str:
     return _SIGNS[Mark(mark)]
 
 
+def irreproducible(row: dict[str, Any]) -> bool:
+    """Whether two runs of a saved row's optimizer differ, so that nothing else was judged."""
+    first = row["findings"].get("reproducible")
+    return first is not None and first["mark"] == Mark.FAILS
+
+
 def counterexamples(found: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     """Of every ✗ and ?: optimizer, mark with identity, the smallest case if there is one, what is wrong in it."""
     return [
         (row["optimizer"], f"{sign(f['mark'])} {name}", f["case"]["text"] if f["case"] else "", f["reason"])
         for row in found["optimizers"]
         for name, f in row["findings"].items()
-        if f["mark"] in (Mark.FAILS, Mark.UNTRIED)
+        if f["mark"] == Mark.FAILS or (f["mark"] == Mark.UNTRIED and not irreproducible(row))
     ]
 
 

@@ -202,6 +202,10 @@ def test_what_is_not_repeatable_is_said_once(call_cli, tmp_path, broken, argumen
     assert row["findings"]["reproducible"]["mark"] == "✗"
     assert {f["mark"] for name, f in row["findings"].items() if name != "reproducible"} == {"?"}
     assert not row["satisfies"]
+    text = " ".join(found.stdout.split())
+    assert "1 drawing: two runs from the same inputs differ" in text
+    assert "and nothing else is judged" in text
+    assert text.count("not judged") == 0
 
 
 def test_the_sizes_that_were_tried_are_said(call_cli, mine):
