@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import sympy as sp
+from tolerances import assert_close
 
 from lemmascope.proofs_check.step import settle
 from lemmascope.proofs_check.steps.noise import marginal_value as steps
@@ -46,10 +47,10 @@ def test_the_formulas_in_use_are_those_that_are_proved():
     eta, beta, h, t, s, x_0 = 1e-3, 0.7, 1.3, 0.8, 0.6, 1.4
     a, E = eta * beta / (1 - beta), np.exp(-2 * h * t)
     mean, variance, _ = formulas.first_order(eta, beta, h, t, s, x_0)
-    assert mean == pytest.approx(a * h * (1 - h * t) * np.exp(-h * t) * x_0)
-    assert variance == pytest.approx(a * s**2 * (beta / (1 + beta) - 0.5 - 1.5 * E + h * t * E))
+    assert_close(mean, a * h * (1 - h * t) * np.exp(-h * t) * x_0)
+    assert_close(variance, a * s**2 * (beta / (1 + beta) - 0.5 - 1.5 * E + h * t * E))
     X = x_0 * np.exp(-(s**2) * t / 2)
     w_2 = s**2 * (1 - s**2 * t / 4 - np.log((1 + x_0**2) / (1 + X**2)) / 4)
     first, second = formulas.valley_law(eta, beta, t, x_0, s)
-    assert first == pytest.approx(X * (s**2 * t + x_0**2 - X**2) / 2 * eta * beta / (1 + beta))
-    assert second == pytest.approx(X * w_2 * eta**2 / (1 - beta))
+    assert_close(first, X * (s**2 * t + x_0**2 - X**2) / 2 * eta * beta / (1 + beta))
+    assert_close(second, X * w_2 * eta**2 / (1 - beta))

@@ -3,6 +3,7 @@
 import array_api_strict
 import numpy as np
 import pytest
+from tolerances import assert_close
 
 from lemmascope.theory.noise import marginal_value as mv
 from lemmascope.theory.noise.moments import Linear, mode, stationary
@@ -32,7 +33,7 @@ def test_gaps_are_those_of_both_side_by_side(beta, steps):
     w2 = np.hypot(mean, P[1, 1] ** 0.5 - P[0, 0] ** 0.5)
     wanted = {"mean": mean, "variance": variance, "coupled": np.sqrt(apart @ P @ apart + mean**2), "w2": w2}
     for name, x in wanted.items():
-        assert found[name] == pytest.approx(x, rel=1e-9, abs=1e-13), name
+        assert abs(found[name] - x) <= 1e-9 * abs(x) + 1e-13, name
 
 
 def test_each_law_is_that_of_the_optimizer_alone():
@@ -40,13 +41,14 @@ def test_each_law_is_that_of_the_optimizer_alone():
     found = mv.gaps(mv.pair(np, eta, 1 - beta, h, s).repeated(steps), mv.lag(eta, 1 - beta))
     laws = [mode(np, one, h, s / eta**0.5).repeated(steps) for one in (GD(eta), MomentumAverage(eta, beta))]
     means, variances = zip(*[(one.A[0, 0], one.W[0, 0]) for one in laws], strict=True)
-    assert found["mean"] == pytest.approx(means[1] - means[0], rel=1e-10)
-    assert found["variance"] == pytest.approx(variances[1] - variances[0], rel=1e-10)
+    assert abs(found["mean"] / (means[1] - means[0]) - 1) <= 1e-10
+    assert abs(found["variance"] / (variances[1] - variances[0]) - 1) <= 1e-10
 
 
 def test_gaps_on_another_array_library():
     found = mv.gaps(mv.pair(array_api_strict, 0.01, 0.5).repeated(9), mv.lag(0.01, 0.5))
-    assert found == pytest.approx(mv.gaps(mv.pair(np, 0.01, 0.5).repeated(9), mv.lag(0.01, 0.5)))
+    for name, x in mv.gaps(mv.pair(np, 0.01, 0.5).repeated(9), mv.lag(0.01, 0.5)).items():
+        assert_close(found[name], x, note=name)
 
 
 def test_gaps_keep_their_digits_at_the_smallest_rates():
@@ -54,9 +56,9 @@ def test_gaps_keep_their_digits_at_the_smallest_rates():
     eta, beta, t = 2.0**-36, 0.5, 0.5
     found = mv.gaps(mv.pair(np, eta, 1 - beta).repeated(round(t / eta)), mv.lag(eta, 1 - beta))
     mean, variance, square = mv.first_order(eta, beta, 1.0, t)
-    assert found["mean"] == pytest.approx(mean, rel=1e-4)
-    assert found["variance"] == pytest.approx(variance, rel=1e-4)
-    assert found["coupled"] ** 2 == pytest.approx(square, rel=1e-4)
+    assert abs(found["mean"] / mean - 1) <= 1e-4
+    assert abs(found["variance"] / variance - 1) <= 1e-4
+    assert abs(found["coupled"] ** 2 / square - 1) <= 1e-4
 
 
 @pytest.mark.parametrize("which", range(3))
@@ -67,7 +69,7 @@ def test_what_is_left_of_the_first_order_is_of_the_second(which):
         gaps = mv.gaps(mv.pair(np, eta, 0.2, 1.2).repeated(round(0.3 / eta)), mv.lag(eta, 0.2))
         exact = gaps["mean"], gaps["variance"], gaps["coupled"] ** 2
         errors.append(exact[which] / mv.first_order(eta, 0.8, 1.2, 0.3)[which] - 1)
-    assert errors[0] / errors[1] == pytest.approx(2, rel=0.02)
+    assert abs(errors[0] / errors[1] - 2) <= 0.04
 
 
 def test_the_floor_is_that_of_the_stationary_equations_and_infinite_beyond_the_edge():
@@ -76,7 +78,7 @@ def test_the_floor_is_that_of_the_stationary_equations_and_infinite_beyond_the_e
         exact = [
             k * stationary(mode(np, MomentumAverage(0.3, beta), k, v**0.5))[0, 0] for k, v in zip(h, noise, strict=True)
         ]
-        assert mv.floor(np.array([0.3]), np.array([beta]), h, noise)[0] == pytest.approx(np.mean(exact))
+        assert_close(mv.floor(np.array([0.3]), np.array([beta]), h, noise)[0], np.mean(exact))
         edge = 2 * (1 + beta) / ((1 - beta) * h.max())
         assert np.isfinite(mv.floor(np.array([0.999 * edge]), np.array([beta]), h, noise)[0])
         assert mv.floor(np.array([1.001 * edge]), np.array([beta]), h, noise)[0] == np.inf
@@ -87,26 +89,26 @@ def test_the_moments_of_a_mode_are_those_of_its_linear_step_and_of_the_valley():
     step = mode(np, MomentumAverage(eta, beta), h, noise**0.5)
     P, z = np.array([[0.8, 0.1], [0.1, 0.3]]), (0.8, 0.1, 0.3)
     P, z = step.covariance(P), mv.mode_moments(*z, h, noise, eta, beta)
-    assert np.allclose(z, [P[0, 0], P[0, 1], P[1, 1]], rtol=1e-14)
+    assert_close(z, [P[0, 0], P[0, 1], P[1, 1]])
     # In the valley h = 1 + x² and the noise is s²h.
     along = line_moments(0.5, 0.0, 0.8, 0.1, 0.3, beta, 1 - beta, eta, 0.7, 1.0)
-    assert np.allclose(along[2:], mv.mode_moments(0.8, 0.1, 0.3, 1.25, 0.49 * 1.25, eta, beta), rtol=1e-14)
+    assert_close(along[2:], mv.mode_moments(0.8, 0.1, 0.3, 1.25, 0.49 * 1.25, eta, beta))
 
 
 def test_polyaks_gain():
-    assert mv.asymptotic_gain(100) == pytest.approx(10.03, abs=0.01)
-    assert mv.asymptotic_gain(1e8) == pytest.approx(1e4, rel=1e-3)
+    assert abs(mv.asymptotic_gain(100) - 10.03) <= 0.01
+    assert abs(mv.asymptotic_gain(1e8) / 1e4 - 1) <= 1e-3
 
 
 def test_a_step_of_the_pair_is_linear():
     step = mv.pair(np, 0.1, 0.5, 2.0, 3.0)
     assert isinstance(step, Linear)
-    assert np.allclose(step.W, step.W.T)
-    assert step.W[0, 0] == pytest.approx(0.1**2 * 9 / 0.1)
+    assert_close(step.W, step.W.T)
+    assert_close(step.W[0, 0], 0.1**2 * 9 / 0.1)
 
 
 def test_momentum_may_be_nearer_to_1_than_a_number_can_be():
     """1 − β = ½η² at η = 2⁻³²: over 1/η steps m hardly moves, and x_M stays where it was."""
     eta, damping = 2.0**-32, 2.0**-65
     found = mv.gaps(mv.pair(np, eta, damping).repeated(2**32), mv.lag(eta, damping))
-    assert found["mean"] == pytest.approx(1 - np.exp(-1), rel=1e-3)
+    assert abs(found["mean"] / (1 - np.exp(-1)) - 1) <= 1e-3
