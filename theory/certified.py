@@ -11,11 +11,9 @@ from __future__ import annotations
 __all__ = ["Certified", "Enclosure", "certify"]
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 
 @dataclass(frozen=True)
@@ -110,12 +108,18 @@ def _stretch(sure: Sequence[bool]) -> int:
 
 
 def _gaps(found: Enclosure, seed: int) -> tuple[list[float], list[float]]:
-    """How far the interval is inside of its bounds, and how far outside, at each iteration."""
+    """How far the interval is inside of its bounds, and how far outside, at each iteration; NaN where not known."""
 
-    def values(x: Any) -> Any:
-        return np.asarray(x.sel(seed=seed) if "seed" in getattr(x, "dims", ()) else x, dtype=float)
+    def values(x: Any) -> list[float]:
+        one = x.sel(seed=seed) if "seed" in getattr(x, "dims", ()) else x
+        return one.values.reshape(-1).tolist() if hasattr(one, "values") else [float(one)]
 
-    low, high, lower, upper = map(values, (found.low, found.high, found.lower, found.upper))
-    with np.errstate(invalid="ignore"):  # what is not known is infinite
-        inside, outside = np.minimum(low - lower, upper - high), np.maximum(lower - high, low - upper)
-    return [float(x) for x in inside.flat], [float(x) for x in outside.flat]
+    ends = [values(x) for x in (found.low, found.high, found.lower, found.upper)]
+    size = max(map(len, ends))
+    rows = list(zip(*(x * (size // len(x)) for x in ends), strict=True))
+    inside = [_by(min, low - lower, upper - high) for low, high, lower, upper in rows]
+    return inside, [_by(max, lower - high, low - upper) for low, high, lower, upper in rows]
+
+
+def _by(which: Callable[[float, float], float], a: float, b: float) -> float:
+    return math.nan if math.isnan(a) or math.isnan(b) else which(a, b)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from lemmascope.sims.cubic_cnn.backends.machine_code import njit
-from lemmascope.sims.noise.local_sgd import QUANTITIES, Plan, Valley, kept, means
+from lemmascope.sims.noise.local_sgd_plan import QUANTITIES, Plan, Valley, kept, means
 from lemmascope.theory.noise.valley import Curve
 
 AFTER, BEFORE, INCREMENT, STEP, WRONG_STEP, AVERAGE, WRONG_AVERAGE = range(len(QUANTITIES))

@@ -61,11 +61,11 @@ def prove_cauchy(two: Any = 1, weights: bool = True) -> Outcome:
     return both(("one term more", step), ("more weight", wider))
 
 
-def prove_terms(nine: Any = 9, power: int = 2) -> Outcome:
+def prove_terms(nine: Any = 9, power: int = 2, most: Any = 9) -> Outcome:
     """Weights Ξ² and |s|³(Σc⁴)^½: a²/t = 9Ξ²⟨x, v⟩², and b² ≤ 9t_b · t_b Σ⟨w*, v_r⟩².
 
     Args:
-        nine: what stands for it. power: of Ξ in its weight.
+        nine, most: what stands for it in the equality and in the bound. power: of Ξ in its weight.
     """
     import z3
 
@@ -74,7 +74,7 @@ def prove_terms(nine: Any = 9, power: int = 2) -> Outcome:
     c, d, e, f, s, cubed = z3.Reals("c_1 c_2 v_1 v_2 s cubed")
     b = 3 * cubed * (c * c * e + d * d * f)
     squared = cubed * cubed * (c * c * c * c + d * d * d * d)  # t_b²
-    along = decide(b * b <= _number(nine) * squared * (e * e + f * f), (cubed == s * s * s,), what="b² ≤ 9t_b²|v_s|²")
+    along = decide(b * b <= _number(most) * squared * (e * e + f * f), (cubed == s * s * s,), what="b² ≤ 9t_b²|v_s|²")
     return both(("noise", own), ("signal", along))
 
 
@@ -149,7 +149,12 @@ CHAPTER = Chapter(
             hypotheses=("two neurons, which stand for any number",),
             method="substitution by SymPy; Cauchy's inequality by z3",
             prove=prove_terms,
-            planted=(Planted("8 for 9", {"nine": 8}), Planted("the weight |Ξ|", {"power": 1})),
+            planted=(
+                Planted("8 for 9", {"nine": 8}),
+                Planted("8 for 9 in the bound", {"most": 8}),
+                Planted("the weight |Ξ|", {"power": 1}),
+            ),
+            weaker=({"most": 10},),
             kind=Kind.BOUND,
         ),
         Step(
