@@ -146,11 +146,12 @@ def test_a_verdict_that_changes_is_seen_on_it(tmp_path):
 
 
 def test_cases_of_a_claim_and_optimizers_are_counted():
-    made = found(Saved(), PAGE, "gaussian.momentum_does_not_help", "rescaled_average", "no_momentum")
+    made = found(Saved(), PAGE, "gaussian.momentum_does_not_help", "rescaled_average", "resumes", "no_momentum")
     lines = made.splitlines()[2:]
     assert re.search(r"\| [\d.]+ to [\d.]+<br>in \[0\.97, 1\.03\] \| \d+\s\w+", lines[0])
     assert re.search(r"\| true of MomentumVelocity; .*\| \d+\s✓<br>\d+\s✗ \|", lines[1])
     assert re.search(r"\| true of all but \S.*\| \d+\s✓<br>\d\s✗ \|", lines[2])
+    assert re.search(r"\| true of all \| \d+\s✓ \|", lines[3])
 
 
 def test_the_readme_and_the_first_page_lead_to_it():
