@@ -240,7 +240,7 @@ def test_muon_gets_matrices(torch):
     assert vectors.tolist() == matrices.tolist()
     with pytest.raises(Unsupported, match=r"^refuses parameters of shape \(1, 2, 2\): Muon only supports 2D"):
         subject.trajectory(replace(PLAIN, arrays=((1, 2, 2),)))
-    assert not np.allclose(subject.trajectory(replace(PLAIN, arrays=((2, 2),))), matrices)
+    assert np.any(subject.trajectory(replace(PLAIN, arrays=((2, 2),))) != matrices)
 
 
 def test_a_parameter_without_a_gradient_stands_still(torch, keras):

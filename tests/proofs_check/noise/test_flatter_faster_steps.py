@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import sympy as sp
+from tolerances import assert_close
 
 from lemmascope.proofs_check.step import settle
 from lemmascope.proofs_check.steps.noise import flatter_faster as steps
@@ -42,7 +43,7 @@ def test_the_formulas_in_use_are_those_that_are_proved():
     values = {steps.eta: sp.Rational(1, 50), steps.beta: sp.Rational(4, 5), steps.h: sp.Rational(7, 4)}
     values |= {steps.s: sp.Rational(1, 3)}
     proved = float(steps._stationary(steps.eta, steps.beta).subs(values))
-    assert formulas.stationary(0.02, 0.2, 1 / 3, 1.75) == pytest.approx(proved)
+    assert_close(formulas.stationary(0.02, 0.2, 1 / 3, 1.75), proved)
     u = np.array([0.5, 2.0, 2.5, 50.0])
     w = np.sqrt(1 - 2 / u[2:])
-    assert formulas.gain(np, u) == pytest.approx([0.5, 2.0, *2 / (1 + w)])
+    assert_close(formulas.gain(np, u), [0.5, 2.0, *2 / (1 + w)])
