@@ -72,8 +72,13 @@ def _optimizer(row: Found) -> list[str]:
     decay = f"{row['weight_decay'] or '–'}, {row['decay'] or '–'}"
     meant = f" (`{row['convention']}`)" if row["convention"] else ""
     return [
-        escaped(row["optimizer"]), escaped(row["documented"]) + meant, momentum, exactly, decay, escaped(row["remark"])
-    ]  # fmt: skip
+        escaped(row["optimizer"]),
+        escaped(row["documented"]) + meant,
+        momentum,
+        exactly,
+        decay,
+        escaped(row["remark"]),
+    ]
 
 
 def drawn_over(found: Found) -> str:

@@ -26,8 +26,15 @@ from lemmascope.proofs_check.conformance.case import Case
 SETTINGS = ("beta1", "beta2", "epsilon", "gamma", "weight_decay", "momentum_decay", "start")
 Fixed = tuple[tuple[str, Any], ...]
 STEPS, WIDE = 5, 3
-WORDS = {"beta1": "β₁", "beta2": "β₂", "epsilon": "ε", "gamma": "γ", "weight_decay": "λ", "momentum_decay": "ψ",
-         "start": "v₀"}  # fmt: skip
+WORDS = {
+    "beta1": "β₁",
+    "beta2": "β₂",
+    "epsilon": "ε",
+    "gamma": "γ",
+    "weight_decay": "λ",
+    "momentum_decay": "ψ",
+    "start": "v₀",
+}
 
 
 @dataclass(frozen=True)

@@ -221,8 +221,12 @@ def _denominators(starts: tuple[str, ...]) -> Iterator[dict[str, str]]:
     for squares in AXES["squares"]:
         for start, maximum, epsilon in product(starts, ("no", "squares"), _FREE_OF_CORRECTION):
             yield {
-                "squares": squares, "correction_squares": "no", "maximum": maximum, "epsilon": epsilon, "start": start
-            }  # fmt: skip
+                "squares": squares,
+                "correction_squares": "no",
+                "maximum": maximum,
+                "epsilon": epsilon,
+                "start": start,
+            }
         for maximum, epsilon in product(AXES["maximum"], AXES["epsilon"]):
             if maximum != "corrected" or "before_correction" not in epsilon:
                 yield {"squares": squares, "maximum": maximum, "epsilon": epsilon}

@@ -22,9 +22,25 @@ from lemmascope.theory import optimizers as ours
 from lemmascope.theory.errors import InputError
 
 FAMILIES = (
-    "SGD", "Adam", "AdamW", "AMSGrad", "NAdam", "RAdam", "AdaBelief", "AdaMomentum", "Adamax", "RMSprop",
-    "centred RMSprop", "Adagrad", "Lion", "signSGD", "schedule-free SGD", "schedule-free AdamW", "SGDP", "AdamP",
-)  # fmt: skip
+    "SGD",
+    "Adam",
+    "AdamW",
+    "AMSGrad",
+    "NAdam",
+    "RAdam",
+    "AdaBelief",
+    "AdaMomentum",
+    "Adamax",
+    "RMSprop",
+    "centred RMSprop",
+    "Adagrad",
+    "Lion",
+    "signSGD",
+    "schedule-free SGD",
+    "schedule-free AdamW",
+    "SGDP",
+    "AdamP",
+)
 
 
 @dataclass(frozen=True)
@@ -51,10 +67,25 @@ def _named(module: ModuleType, prefix: str, **families: str) -> list[Found]:
 
 def _own() -> list[Found]:
     found = _named(
-        ours, "theory.optimizers.", Adam="Adam", AdamW="AdamW", AMSGrad="AMSGrad", NAdam="NAdam", AdaBelief="AdaBelief",
-        AdaMomentum="AdaMomentum", Adamax="Adamax", RMSprop="RMSprop", Adagrad="Adagrad", Lion="Lion",
-        SignSGD="signSGD", MomentumAverage="SGD", MomentumVelocity="SGD", Nesterov="SGD", SGDP="SGDP", AdamP="AdamP",
-    )  # fmt: skip
+        ours,
+        "theory.optimizers.",
+        Adam="Adam",
+        AdamW="AdamW",
+        AMSGrad="AMSGrad",
+        NAdam="NAdam",
+        AdaBelief="AdaBelief",
+        AdaMomentum="AdaMomentum",
+        Adamax="Adamax",
+        RMSprop="RMSprop",
+        Adagrad="Adagrad",
+        Lion="Lion",
+        SignSGD="signSGD",
+        MomentumAverage="SGD",
+        MomentumVelocity="SGD",
+        Nesterov="SGD",
+        SGDP="SGDP",
+        AdamP="AdamP",
+    )
     free = _named(
         ours, "theory.optimizers.", ScheduleFreeSGD="schedule-free SGD", ScheduleFreeAdamW="schedule-free AdamW"
     )
@@ -66,9 +97,17 @@ def _torch() -> list[Found]:
     from torch import optim
 
     found = _named(
-        optim, "torch.optim.", SGD="SGD", Adam="Adam", AdamW="AdamW", NAdam="NAdam", RAdam="RAdam", Adamax="Adamax",
-        RMSprop="RMSprop", Adagrad="Adagrad",
-    )  # fmt: skip
+        optim,
+        "torch.optim.",
+        SGD="SGD",
+        Adam="Adam",
+        AdamW="AdamW",
+        NAdam="NAdam",
+        RAdam="RAdam",
+        Adamax="Adamax",
+        RMSprop="RMSprop",
+        Adagrad="Adagrad",
+    )
     return [
         *found,
         ("AMSGrad", "torch.optim.Adam, amsgrad", partial(optim.Adam, amsgrad=True)),
@@ -87,9 +126,21 @@ def _optax() -> list[Found]:
         return contrib.schedule_free_adamw(learning_rate, b1=b1, b2=b2, eps=eps)
 
     found = _named(
-        optax, "optax.", sgd="SGD", adam="Adam", adamw="AdamW", amsgrad="AMSGrad", nadam="NAdam", radam="RAdam",
-        adabelief="AdaBelief", adamax="Adamax", rmsprop="RMSprop", adagrad="Adagrad", lion="Lion", sign_sgd="signSGD",
-    )  # fmt: skip
+        optax,
+        "optax.",
+        sgd="SGD",
+        adam="Adam",
+        adamw="AdamW",
+        amsgrad="AMSGrad",
+        nadam="NAdam",
+        radam="RAdam",
+        adabelief="AdaBelief",
+        adamax="Adamax",
+        rmsprop="RMSprop",
+        adagrad="Adagrad",
+        lion="Lion",
+        sign_sgd="signSGD",
+    )
     return [
         *found,
         ("centred RMSprop", "optax.rmsprop, centered", partial(optax.rmsprop, centered=True)),
@@ -111,9 +162,17 @@ def _keras() -> list[Found]:
     from keras import optimizers as keras
 
     found = _named(
-        keras, "keras.", SGD="SGD", Adam="Adam", AdamW="AdamW", Nadam="NAdam", Adamax="Adamax", RMSprop="RMSprop",
-        Adagrad="Adagrad", Lion="Lion",
-    )  # fmt: skip
+        keras,
+        "keras.",
+        SGD="SGD",
+        Adam="Adam",
+        AdamW="AdamW",
+        Nadam="NAdam",
+        Adamax="Adamax",
+        RMSprop="RMSprop",
+        Adagrad="Adagrad",
+        Lion="Lion",
+    )
     return [
         *found,
         ("AMSGrad", "keras.Adam, amsgrad", partial(keras.Adam, amsgrad=True)),
@@ -125,9 +184,15 @@ def _pytorch_optimizer() -> list[Found]:
     import pytorch_optimizer as module
 
     return _named(
-        module, "pytorch_optimizer.", AdaBelief="AdaBelief", Lion="Lion", SignSGD="signSGD", SGDP="SGDP", AdamP="AdamP",
+        module,
+        "pytorch_optimizer.",
+        AdaBelief="AdaBelief",
+        Lion="Lion",
+        SignSGD="signSGD",
+        SGDP="SGDP",
+        AdamP="AdamP",
         ScheduleFreeAdamW="schedule-free AdamW",
-    )  # fmt: skip
+    )
 
 
 def _torch_optimizer() -> list[Found]:

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["SCHEMA", "as_json", "counterexamples_markdown", "differences", "differences_markdown", "examine",
-           "read", "rows_markdown"]  # fmt: skip
+__all__ = [
+    "SCHEMA",
+    "as_json",
+    "counterexamples_markdown",
+    "differences",
+    "differences_markdown",
+    "examine",
+    "read",
+    "rows_markdown",
+]
 
 import json
 from collections.abc import Callable, Iterable, Mapping
