@@ -91,10 +91,12 @@ class Row:
     @property
     def untried(self) -> tuple[Finding, ...]:
         """What could not be tried of that; of all, where a user's own is meant to follow no convention."""
+        if self.irreproducible:
+            return ()  # that is what is said of it
         if self.kept is not None:
             return self.kept.untried
-        if self.irreproducible or not self.known.momentum:
-            return ()  # that is what is said of it; squares of large numbers overflow
+        if not self.known.momentum:
+            return ()  # squares of large numbers overflow
         return tuple(f for f in self.findings.values() if f.mark is Mark.UNTRIED)
 
     @property

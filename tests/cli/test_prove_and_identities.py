@@ -334,6 +334,30 @@ def test_junit_has_a_test_for_each_optimizer_and_identity(call_cli, mine, broken
     assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("6", "1", "1")
 
 
+def test_a_report_replaces_its_own_kind_alone(call_cli, tmp_path):
+    spec = [
+        "--library",
+        "own",
+        "--identity",
+        "linear",
+        "--examples",
+        1,
+        "--jobs",
+        1,
+        "--force",
+        "--junit",
+        "report.xml",
+    ]
+    for _ in range(2):
+        assert call_cli("identities", *spec).exit_code == 0
+    written = "<?xml version='1.0'?><testsuites name='somebody else'/>"
+    (tmp_path / "report.xml").write_text(written)
+    refused = call_cli("identities", *spec)
+    assert refused.exit_code == 2
+    assert "is never replaced" in refused.stderr
+    assert (tmp_path / "report.xml").read_text() == written
+
+
 def test_a_budget_ends_what_would_take_for_ever(call_cli, mine):
     (mine / "slow.py").write_text(
         "import time\n" + MINE.replace("    def update(", "    time.sleep(0.05)\n    def update(")
