@@ -298,6 +298,7 @@ class Study(Generic[S]):
             INCONCLUSIVE as expected. Too few seeds are known without it.
         sequential: from the settings to a sequential test (`theory.sequential.Plan`), where they ask for one: then
             claims with a probability are decided at its level, in the order of the seeds, and a run ends once all are.
+        adds: settings that add to the results and change nothing of them; with them a run is still of its size.
         tables, summary: what the terminal and the page show beside the verdicts, from the result.
         pictures: a function without arguments that returns the study's pictures, for a study in one file; the house's
             own are in ``sims/figures/NAME.py``.
@@ -323,6 +324,7 @@ class Study(Generic[S]):
     expected: Mapping[str, Status | None] | Callable[[S], Mapping[str, Status | None]] = field(default_factory=dict)
     undecided: Callable[[S], Mapping[str, str]] = _all_decided
     sequential: Callable[[S], Plan | None] = _at_once
+    adds: Sequence[str] = ()
     tables: Callable[[Result[S]], Sequence[Table]] = _nothing
     summary: Callable[[Result[S]], Sequence[str]] = _nothing
     pictures: Callable[[], Sequence[Any]] | None = None

@@ -350,7 +350,7 @@ def copy(results: Path, root: Path = ROOT) -> list[str]:
         target = saved.folder(study) / ("verdicts.json" if folder.name == study else f"{folder.name}.json")
         if folder.name != study and not target.exists():
             left.append(f"{folder} is a run of {study} that is not kept: {target} is not there")
-        elif found["settings"] != plain(settings_of(registry.study(study).settings)):
+        elif not _default(study, found["settings"]):
             left.append(f"{folder} is not of the default size, and is not kept")
         else:
             rewrite(target, path.read_bytes())
@@ -366,6 +366,13 @@ def copy(results: Path, root: Path = ROOT) -> list[str]:
             data = check_listed(folder, read_provenance(folder), (results / source).name)
             rewrite(root / "docs" / "proofs" / name, data)
     return left
+
+
+def _default(name: str, settings: dict[str, Any]) -> bool:
+    """Whether a run is of the default size, whatever it adds to it."""
+    study = registry.study(name)
+    usual = plain(settings_of(study.settings))
+    return {**settings, **{key: usual[key] for key in study.adds}} == usual
 
 
 def main(results: str = "") -> None:

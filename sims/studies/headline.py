@@ -326,11 +326,13 @@ STUDY = Study(
     controls=CONTROLS,
     expected=expected,
     sequential=sequential,
+    adds=("certify",),
     tables=tables,
     summary=summary,
     examples=(
         "lemmascope reproduce",
         "lemmascope headline --quick",
+        "lemmascope headline --certify --out results/certified",
         "lemmascope headline --root-seed 1 --out results/another-root",
         "lemmascope headline --seeds 20 --out results/more-seeds",
         "lemmascope headline --level 0.95 --seeds 220 --out results/decided",
