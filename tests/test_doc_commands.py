@@ -93,6 +93,14 @@ def run(call_cli, line, monkeypatch):
     elif first == ".":
         assert words == [".venv/bin/activate"]
         assert "VENV   ?= .venv\n" in MAKEFILE
+    elif first == "python":  # a module of ours that is a program
+        flag, module, *rest = words
+        path = ROOT.joinpath(*module.split(".")[1:])
+        source = path / "__main__.py" if path.is_dir() else path.with_suffix(".py")
+        text = source.read_text(encoding="utf-8")
+        assert (flag, module.split(".")[0]) == ("-m", "lemmascope"), line
+        assert "__main__" in text, line
+        assert all(f'"{word}"' in text for word in rest if word.startswith("--")), line
     else:
         assert first == "lemmascope", line
         instead = stand_in(line)
