@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.optimize import brentq
 
 from lemmascope.sims.study import Data, Experiment, Result, Study, Task, option
 from lemmascope.sims.tables import Table, number
@@ -62,13 +61,15 @@ FINE_C = 1.1, 1.26, 321
 PATHS = 1e-4, (0.3, 0.875, 1.26, 3.0), 25.0, 0.05
 """η, C's, scaled time and distance of the paths that are shown."""
 
-SAMPLED_C = np.geomspace(0.2, 2.0, 13)
+SAMPLED = 0.2, 2.0, 13
+"""Smallest, largest and number of the sampled C's, even in log C."""
+
 WIDER = 1.25
 """Factor of the C's on the curve."""
 
 CURVE_START = 0.35
-FIXED = 0.05, np.geomspace(1e-2, 1e-4, 5)
-"""η^{1/3}s^{4/3}, and ηs."""
+FIXED = 0.05, (1e-2, 1e-4, 5)
+"""η^{1/3}s^{4/3}; largest, smallest and number of the η."""
 
 NEAR_START, NEAR_ETAS, NEAR_S = 0.2, (0.1, 0.05, 0.03), 0.003
 """Where constants are compared: a start at which the curve is nearly a parabola, a noise floor of 2·10⁻⁴ and less."""
@@ -112,7 +113,7 @@ class Settings:
         # Refused at the door: the largest 1 − β and η that occur, where the curvature is largest.
         scaling.check_stable(self.etas[-1], GRID[1] * scaling.scale(self.etas[-1], 1.0), 2.0)
         for etas, s in ((self.sampled_etas, self.s), (self.strong_etas, 1.0)):
-            scaling.check_stable(etas[-1], WIDER * SAMPLED_C[-1] * scaling.scale(etas[-1], s), _curve_h())
+            scaling.check_stable(etas[-1], WIDER * SAMPLED[1] * scaling.scale(etas[-1], s), _curve_h())
 
 
 def _curve_h() -> float:
@@ -130,6 +131,8 @@ def _edges(eta: float, epsilon: float, h: float = 2.0) -> dict[str, float]:
 
 def rates(task: Task[Settings]) -> xr.Dataset:
     """Of one case: the C of the smallest spectral radius, that of the roots, the fastest step, the loss floor there."""
+    from scipy.optimize import brentq
+
     from lemmascope.sims.noise.flatter_faster import best_rate, jacobian
 
     s, q = CASES[task.at["case"]]
@@ -335,14 +338,14 @@ def cell(settings: Settings, model: str, size: int) -> Cell:
     if how == "s = 1":
         s, etas = 1.0, settings.strong_etas
     elif how:
-        floor, both = FIXED
+        floor, both = FIXED[0], np.geomspace(*FIXED[1])
         etas = tuple((both ** (4 / 3) / floor).tolist())
         s = float(both[size] / etas[size])
     eta = etas[size]
     if kind == "uv = 1":
-        return Cell(Curve(s), eta, WIDER * SAMPLED_C, CURVE_START, replicas)
+        return Cell(Curve(s), eta, WIDER * np.geomspace(*SAMPLED), CURVE_START, replicas)
     n = int(kind.removeprefix("n = "))
-    return Cell(Line(n, s), eta, SAMPLED_C, 1.0, replicas if n == 1 else max(48, replicas // n))
+    return Cell(Line(n, s), eta, np.geomspace(*SAMPLED), 1.0, replicas if n == 1 else max(48, replicas // n))
 
 
 WEAK, STRONG = ("n = 1", "uv = 1"), ("n = 1, s = 1", "uv = 1, s = 1")
@@ -387,8 +390,8 @@ def near(settings: Settings, valley: str, size: int) -> Cell:
     """Of a valley under weak noise, with an equal start and C and time in units of its h₂^{1/3}."""
     eta, replicas, unit = NEAR_ETAS[size], settings.near_replicas, 2 ** (1 / 3)
     if valley == "uv = 1":
-        return Cell(Curve(NEAR_S), eta, unit * SAMPLED_C, NEAR_START, replicas, 12 / unit)
-    return Cell(Line(1, NEAR_S), eta, SAMPLED_C, 2**0.5 * NEAR_START, replicas)
+        return Cell(Curve(NEAR_S), eta, unit * np.geomspace(*SAMPLED), NEAR_START, replicas, 12 / unit)
+    return Cell(Line(1, NEAR_S), eta, np.geomspace(*SAMPLED), 2**0.5 * NEAR_START, replicas)
 
 
 def curve(task: Task[Settings]) -> xr.Dataset:

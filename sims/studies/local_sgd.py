@@ -292,7 +292,7 @@ def evidence(settings: Settings, data: Data) -> Sequence[Evidence]:
 
     drift = data["lengths"].assign(predicted=ratios(data["lengths"]))
     several = data["workers"].assign(predicted=ratios(data["workers"]), fewer=ratios(data["workers"], "fewer"))
-    by_rate = data["rates"].rename(H="rate").assign_coords(rate=[BUDGET / H for H in RATES])
+    by_rate = data["rates"].rename_dims(H="rate").drop_vars("H").assign_coords(rate=[BUDGET / H for H in RATES])
     by_rate = by_rate.assign(predicted=by_rate["predicted"] / by_rate["predicted"].isel(rule=0))
     roles = (
         ("lengths", "lengths of a round", curve(drift, s.eta, h_0)),
@@ -330,7 +330,7 @@ def _gaps(data: xr.Dataset, s: Settings, h_0: float) -> xr.Dataset:
         },
         attrs={"R": float(R[-1]), "stated": int((s.K, s.s, s.z_0) == WINDOW_SETTING)},
     )
-    return found.rename(step="record")
+    return found.rename_dims(step="record")
 
 
 def _straight(data: xr.Dataset, K: int) -> xr.Dataset:

@@ -1,4 +1,6 @@
-"""Find out which momentum an optimizer has, or which algorithm it is, and hold it to its convention.
+"""Find out which algorithm an optimizer is, and hold it to it.
+
+Which momentum it has, or with --which which algorithm of Adam's kin too; and whether it keeps its convention.
 
 Properties are tried on inputs drawn at random, over schedules, weight decay, arrays, matrices and missing
 gradients, against exact arithmetic and within a bound on the rounding: ✓ in every case, ✗ with the smallest

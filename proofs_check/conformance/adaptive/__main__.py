@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lemmascope.proofs_check.conformance.adaptive import known, table
 from lemmascope.proofs_check.conformance.known import installed
+from lemmascope.sims.files import rewrite
 
 
 def main(arguments: list[str]) -> int:
@@ -19,7 +20,7 @@ def main(arguments: list[str]) -> int:
     shown = [one for name in libraries for one in known.shown(name)]
     found = table.examine(shown, progress=lambda name: print(name, flush=True))
     text = json.dumps(table.as_json(found, libraries=libraries), ensure_ascii=False, indent=1)
-    Path(arguments[0]).write_text(text + "\n", encoding="utf-8")
+    rewrite(Path(arguments[0]), (text + "\n").encode())
     return 0
 
 

@@ -15,6 +15,7 @@ __all__ = [
 ]
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import xarray as xr
 
@@ -22,7 +23,7 @@ from lemmascope.theory.certified import Enclosure
 from lemmascope.theory.cubic_cnn import predictions
 from lemmascope.theory.cubic_cnn.run import Run
 
-Pair = tuple[xr.DataArray, xr.DataArray]
+Pair = tuple[Any, Any]
 ROUNDING = 1e-12
 """Of the few operations that form a rate and its bounds."""
 
