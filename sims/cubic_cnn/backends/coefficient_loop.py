@@ -30,7 +30,7 @@ from lemmascope.sims.cubic_cnn.backends.machine_code import njit
 from lemmascope.sims.cubic_cnn.backends.seen import Maxima, see_columns, see_member, see_norms, see_row, see_samples
 from lemmascope.sims.cubic_cnn.backends.tiles import ROWS, barrier, narrow_tile, outer_tile
 
-BUILT_ON = "5cbe161ff710"  # of loops.py, seen.py and tiles.py; see there
+BUILT_ON = "cb9f7dde4612"  # of loops.py, seen.py and tiles.py; see there
 
 
 class CoefficientData(NamedTuple):
@@ -120,6 +120,7 @@ def _tails(
                 w.theta_out[kept, a, row - a * m, n + j] = state
                 w.grad_out[kept, a, row - a * m, n + j] = g
             if go and kappa == 0 and p == 0:
+                w.tail_u[row, j] *= gamma
                 w.tail[row, j] = state - q * g
             elif go:
                 new = gamma * w.tail_u[row, j] + kappa * g

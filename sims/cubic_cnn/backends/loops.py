@@ -264,10 +264,11 @@ def silence(rows: np.ndarray, low: int, high: int) -> None:
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def take_step(theta: np.ndarray, u: np.ndarray, g: np.ndarray, rates: np.ndarray) -> None:
-    """u ← γu + κg, θ ← θ − p u − q g on one row; with κ = p = 0 there is no buffer."""
+    """u ← γu + κg, θ ← θ − p u − q g on one row; with κ = p = 0 the buffer only decays."""
     gamma, kappa, p, q = rates[0], rates[1], rates[2], rates[3]
     if kappa == 0 and p == 0:
         for k in range(theta.size):
+            u[k] *= gamma
             theta[k] -= q * g[k]
         return
     for k in range(theta.size):
