@@ -171,7 +171,7 @@ def signal_caption(result: Result[Settings]) -> str:
     return (
         "RMSprop by the square-root rule at κ = 4, 16, 64 times the batch, kp = 1: its mean over that at κ = 1, "
         f"against the signal-to-noise ratio κ a²θ₀²B/σ² of the larger batch; {s.seeds * s.copies} copies. Lines: mean "
-        "field, nothing fitted. The rule says 1. Grey: κ snr₀ = ½, and 5 %."
+        "field, nothing fitted, each from its own snr₀ on. The rule says 1. Grey: κ snr₀ = ½, and 5 %."
     )
 
 
@@ -182,7 +182,9 @@ PICTURES: tuple[Any, ...] = (
         _rules_caption("Eθ²", "By the rule they lie on each other until κ = 16; by every other they fan out."),
     ),
     Picture("means", means, _rules_caption("Eθ/θ₀", "Leaving β₁, β₂ or ε behind shows as η does.")),
-    Picture("averages", averages, _rules_caption("v̂ = vB/σ²", "v has no room to differ but by 1 − β₂.")),
+    Picture(
+        "averages", averages, _rules_caption("v̂ = vB/σ²", "It rises at the rate 1 − β₂, so that β₂ shows here most.")
+    ),
     Picture("variance", variance, variance_caption),
     Picture("signal", signal, signal_caption),
 )

@@ -54,7 +54,7 @@ ENOUGH_STEPS = 4000
 class Settings:
     """What the study is run with."""
 
-    seeds: int = option(16, "Streams of noise, each with so many copies.", tiny=4, quick=12, full=64)
+    seeds: int = option(16, "Streams of noise, each with so many copies.", tiny=8, quick=12, full=64)
     copies: int = option(1500, "Copies of a seed.", tiny=100, quick=500, full=6000)
     kappas: tuple[int, ...] = option(
         (4, 16, 64), "Factors by which the batch grows, powers of 2; 4 among them.", quick=(4, 16)
