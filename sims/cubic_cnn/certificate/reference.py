@@ -128,7 +128,7 @@ def follow(
 def _step(theta: np.ndarray, u: np.ndarray, grad: np.ndarray, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     memory, kappa, p, q = (float(rate) for rate in rates)
     if kappa == 0 and p == 0:
-        return theta - q * grad, u
+        return theta - q * grad, memory * u
     u = memory * u + kappa * grad
     return theta - (p * u + q * grad), u
 

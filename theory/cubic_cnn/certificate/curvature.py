@@ -173,9 +173,9 @@ def _of_samples(x: Array, N: int) -> Array:
 
 
 def gain(rates: Array) -> float:
-    """pκ/(1 − γ) + q, at most: what a gradient moves θ by in the end; infinite for γ ≥ 1."""
-    memory, kappa, p, q = (rates[:, j] for j in range(4))
+    """|pκ|/(1 − |γ|) + |q|, at most: what a gradient moves θ by in the end; infinite for |γ| ≥ 1."""
     xp = array_namespace(rates)
+    memory, kappa, p, q = xp.abs(rates).T
     if bool(xp.any(memory >= 1)):
         return math.inf
     return float(xp.max(p * kappa / (1 - memory) + q))
@@ -189,7 +189,7 @@ def _harmless(rates: Array, lam: float) -> tuple[float, float]:
     if not 0 < whole < math.inf:
         return 0.0, 0.0
     little = HARMLESS / (rates.shape[0] * whole)
-    plain = not bool(array_namespace(rates).any(rates[:, 0] * rates[:, 1] * rates[:, 2] > 0))
+    plain = not bool(array_namespace(rates).any(rates[:, 0] * rates[:, 1] * rates[:, 2] != 0))
     return little, max(little, 0.5 / whole - lam) if plain else little
 
 
@@ -242,7 +242,11 @@ def curvature(data: Data, window: Window, found: Errors, ball: Ball, sharp: bool
     rise, strain, strain_signal = _relieved(data, window, found, moved, ball, factor)
     # |v_r(W) − v̂_r| ≤ 6(|c| + r_c)(1/N) Σ ℓ|s|³ (f − 1) + 6 r_c (1/N) Σ ℓ|s|³
     moment = window.ell * size / N
-    swing = 6 * float(xp.max(c)) * float(xp.sum(moment * (factor - 1 + found.ell + 4 * data.signal_error)))
+    swing = (
+        6
+        * float(xp.max(c))
+        * float(xp.sum(moment * (factor - 1 + found.ell + 4 * data.signal_error + data.cubed_error)))
+    )
     swing = swing + 6 * float(xp.max(moved.c)) * float(xp.sum(moment))
     signal, signal_down = wide * (window.signal + swing), wide * (window.signal_down + swing)
     signal = signal + wide * window.lent + strain + strain_signal

@@ -2,7 +2,7 @@ r"""What a certificate knows of one seed's problem: norms from above, and how fa
 
 **Which trajectory is exact.** Of samples: that of W in R^d, where X, y, w* and W₀ are the doubles, read as real
 numbers; K, Ξ₀ and c₀ were formed from them with rounding, a drawn w* has not quite the length 1, noise is not quite
-orthogonal to it, and a signal patch is y_i s_i w* up to one rounding an entry. All of that is in the residual of a
+orthogonal to it, and a signal patch is y_i s_i w* up to `signal_error`. All of that is in the residual of a
 step. Of a
 projection: that of the system of (c, Ξ) whose K, Ξ₀, c₀ are the doubles. If K is positive definite there are patches X
 with K = XXᵀ and weights with Ξ₀ = W₀Xᵀ, so the same bounds hold, with norms of that W-space.
@@ -38,7 +38,8 @@ class Data:
         x: (n,) ‖x_k‖. columns: (n,) norms of K's columns. K_norm: λ_max(XXᵀ).
         Xi_0: (m, n) doubles; Xi_0_error: (m, n). c_0: (m,) doubles; c_0_error: (m,).
         overlap: (n,) ⟨x_k, w*⟩ as the view of c has it, and along: (n,) how far that is off. unit: |‖w*‖² − 1|.
-            signal_error: ‖v_i − y_i s_i w*‖/|s_i| of the signal patches v_i.
+            signal_error: ‖v_i − y_i s_i w*‖/|s_i| of the signal patches v_i. cubed_error: of s_i³ as the loops have it,
+            relative.
         W_0: ‖W₀‖_F. S_0: (m, m) doubles, |·| ≤ S_0_error off.
         lam: λ.
         length: of the inner products that form Ξ: n, or d in weight space.
@@ -61,6 +62,7 @@ class Data:
     along: Array
     unit: float
     signal_error: float
+    cubed_error: float
     W_0: float
     S_0: Array
     S_0_error: float
@@ -134,6 +136,7 @@ def of_projection(found: Projection, lam: float) -> Data:
         along=xp.zeros_like(found.overlap),
         unit=0.0,
         signal_error=0.0,
+        cubed_error=0.0,
         W_0=upward(outside + norm(found.Xi_0) / math.sqrt(least) + norm(found.c_0)),
         S_0=found.S_0,
         S_0_error=0.0,
@@ -156,7 +159,9 @@ def of_sample(sample: Sample, W_0: Array, found: Projection, lam: float, in_weig
         along = inner_product_error(patches, w, found.overlap[:, None])[:, 0]
         unit = float(inner_product_error(w, w, xp.ones((1, 1), dtype=w.dtype))[0, 0])
         c_0_error = inner_product_error(W_0, w, found.c_0[:, None])[:, 0]
-    K_error = norm(off)
+    K_error, signal_error = norm(off), _signal_error(sample) if sample.of_the_law else 0.0
+    # In weight space a loop reads s_i off ⟨v_i, w*⟩.
+    read_off = 4 * (unit + signal_error + gamma(d + 4)) if in_weights and sample.of_the_law else 0.0
     return Data(
         y=found.y,
         strength=found.strength,
@@ -173,7 +178,8 @@ def of_sample(sample: Sample, W_0: Array, found: Projection, lam: float, in_weig
         overlap=found.overlap,
         along=along,
         unit=unit,
-        signal_error=4 * UNIT if sample.of_the_law else 0.0,
+        signal_error=signal_error,
+        cubed_error=read_off,
         W_0=norm(W_0),
         S_0=found.S_0,
         S_0_error=upward(4 * gamma(d + 4) * norm(W_0) ** 2),
@@ -181,3 +187,15 @@ def of_sample(sample: Sample, W_0: Array, found: Projection, lam: float, in_weig
         length=d if in_weights else n,
         in_weights=in_weights,
     )
+
+
+def _signal_error(sample: Sample) -> float:
+    """The largest ‖v_i − y_i s_i w*‖/|s_i|, from above."""
+    xp = array_namespace(sample.X)
+    w: Array = sample.w_star
+    strength: Array = sample.strength
+    v, meant = sample.signal_first()[:, 0, :], (sample.y * strength)[:, None] * w[None, :]
+    off = xp.abs(v - meant) + 2 * UNIT * (xp.abs(v) + xp.abs(meant))
+    size = xp.abs(strength)
+    lengths = xp.sqrt(xp.sum(off * off, axis=-1)) / xp.where(size > 0, size, xp.ones_like(size))
+    return upward(float(xp.max(lengths)))

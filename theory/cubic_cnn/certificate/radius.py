@@ -14,7 +14,9 @@ M(h) is √γ times a rotation, and those of θ − pγ/(1 − γ) u, which at h
 most ‖L L₀⁻¹‖₂ times as large in another. Beside them |δu| and |δθ| are carried apart, which is best where the loss
 curves down:
 
-    |δu'| ≤ γ|δu| + κ max(|λ − down|, λ + up)|δθ|,   |δθ'| ≤ pγ|δu| + max(1 + (pκ+q)(down − λ), (pκ+q)(up + λ) − 1)|δθ|.
+    |δu'| ≤ γ|δu| + κ max(|λ − down|, λ + up)|δθ|,   |δθ'| ≤ pγ|δu| + max(1 + (pκ+q)(down − λ), (pκ+q)(up + λ) − 1)|δθ|,
+
+for numbers ≥ 0; a user's may be of either sign, and then their sizes count.
 
 **Two blocks.** w* and its complement are coupled by the positive semidefinite part alone, by at most k in norm. The
 norms E_s, E_x of the blocks satisfy E_s' ≤ g_s E_s + k b E_x + ρ_s, where b is the norm of what H̄δθ brings, L(κ, −pκ
@@ -103,7 +105,7 @@ def norms(rates: Recursion, like: Array) -> Norms:
     xp = array_namespace(like)
     memory, kappa, p, q = (float(rate) for rate in rates)
     pairs = []
-    if memory > 0 and p > 0 and kappa > 0:
+    if 0 < memory < 1 and p > 0 and kappa > 0 and p * kappa + q > 0:
         ghost = p * memory / (1 - memory)
         pairs += [(scale * ghost, -part * ghost) for part in (1.0, 0.5, 0.0) for scale in SLOWER]
         turn = (1 - math.sqrt(memory)) ** 2 / (p * kappa + q)
@@ -142,8 +144,9 @@ def growth(found: Norms, rates: Array, low: Array, high: Array) -> Array:
         top = memory - pull * two
         bottom = (drag + two * memory) - (last + two * pull) * two
         entries = (top, one * pull, bottom / one, last + two * pull)
-        sizes = memory + xp.abs(pull * two) + one * xp.abs(pull) + 1 + xp.abs((p * kappa + q) * h) + xp.abs(two * pull)
-        inner = p * memory + xp.abs(two) * memory + (1 + xp.abs((p * kappa + q) * h) + xp.abs(two * pull)) * xp.abs(two)
+        move, swing = 1 + (xp.abs(p * kappa) + xp.abs(q)) * xp.abs(h), xp.abs(two * pull)
+        sizes = xp.abs(memory) + one * xp.abs(pull) + move + 2 * swing
+        inner = xp.abs(drag) + xp.abs(two * memory) + (move + swing) * xp.abs(two)
         ends.append(spectral(*entries) + 16 * UNIT * (sizes + inner / one))
     return xp.maximum(*ends)
 
@@ -153,6 +156,7 @@ def steps(found: Norms, rates: Array, bent: Curvature, rho: Residual, lam: float
     xp = array_namespace(rates)
     memory, kappa, p, q = (rates[:, j] for j in range(4))
     one, two, h = found.one[None, :], xp.abs(found.two)[None, :], p * kappa + q
+    most, kick = xp.abs(p * kappa) + xp.abs(q), xp.abs(kappa)
     parts = (
         (xp.maximum(bent.down_signal, bent.down_noise), bent.up, rho.u, rho.theta),
         (bent.down_signal, bent.up_signal, rho.u_signal, rho.theta_signal),
@@ -164,17 +168,18 @@ def steps(found: Norms, rates: Array, bent: Curvature, rho: Residual, lam: float
         low, high = lam - down - few, lam + up + few
         factors.append(growth(found, rates, low, high))
         sizes.append(upward(one * rho_u[:, None] + (rho_theta[:, None] + two * rho_u[:, None])))
-        stretches.append(kappa * xp.maximum(xp.abs(low), high) * (1 + 8 * UNIT))
-        shrinks.append(xp.maximum(1 - h * low, h * high - 1) + 16 * UNIT * (1 + h * (down + up + lam)))
-    brought = (one + two) * kappa[:, None] + h[:, None]
+        stretches.append(kick * xp.maximum(xp.abs(low), xp.abs(high)) * (1 + 8 * UNIT))
+        ends = xp.maximum(xp.abs(1 - h * low), xp.abs(1 - h * high))
+        shrinks.append(ends + 16 * UNIT * (1 + most * (down + up + lam)))
+    brought = (one + two) * kick[:, None] + most[:, None]
     return Steps(
         factor=xp.stack(factors, axis=1),
         brought=upward(bent.coupling[:, None] * brought * found.of_theta[None, :]),
         rho=xp.stack(sizes, axis=1),
         stretch=xp.stack(stretches, axis=1),
         shrink=xp.stack(shrinks, axis=1),
-        drift=xp.stack([memory, p * memory * (1 + 4 * UNIT)], axis=1),
-        touch=upward(xp.stack([kappa * bent.coupling, h * bent.coupling], axis=1)),
+        drift=xp.abs(xp.stack([memory, p * memory * (1 + 4 * UNIT)], axis=1)),
+        touch=upward(xp.stack([kick * bent.coupling, most * bent.coupling], axis=1)),
         rho_u=upward(xp.stack([part[2] for part in parts], axis=1)),
         rho_theta=upward(xp.stack([part[3] for part in parts], axis=1)),
     )

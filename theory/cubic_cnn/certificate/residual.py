@@ -12,7 +12,8 @@ by ε_i = 2δm_i + (exponential) + 10u beside what Ξ̂'s error does, if δm_i �
 with ℓ, Ξ̂² and its product, s_i³.
 
 **Gradient.** |ĝ − g| of B's entries is at most (1 + ε)(|D|δΞ + (3/N)ℓδΞ²) + ½|D||Ξ|ε, with D = (6/N)ℓΞ; of b's at most
-(3/N) Σ_i |s_i|³ℓ_i [(1 + ε_i)(2|c| + δc)δc + c²(ε_i + γ_{N+16})]; λ adds 4u λ|θ|. W-norms by ‖δBX‖ ≤ √λ_max(K) ‖δB‖_F.
+(3/N) Σ_i |s_i|³ℓ_i [(1 + ε_i)(2|c| + δc)δc + c²(ε_i + γ_{N+16} + …)], with the errors of s³ and of the signal
+patches, which lie across w* too; λ adds 4u λ|θ|. W-norms by ‖δBX‖ ≤ √λ_max(K) ‖δB‖_F.
 
 **Update.** û' = γû + κĝ and θ̂' = θ̂ − pû' − qĝ are formed with at most three and five roundings of each term, as are
 those of the optimizers in `theory.optimizers`, in their own order.
@@ -83,7 +84,7 @@ def errors(data: Data, window: Window) -> Errors:
     size = xp.abs(data.strength) ** 3
     forming = gamma(m * (data.Q + 1) + 16)
     moved = 3 * (window.Xi + Xi) ** 2 * Xi + forming * window.Xi**3
-    moved_c = 3 * (window.c + c) ** 2 * c + forming * window.c**3
+    moved_c = 3 * (window.c + c) ** 2 * c + (forming + data.cubed_error) * (window.c + c) ** 3
     margins = upward(data.by_sample(xp.sum(moved, axis=0)) + size * xp.sum(moved_c))
     known = margins <= 1
     ell = xp.where(known, 2 * margins + (EXPONENTIAL + 10 * UNIT), xp.asarray(math.inf))
@@ -101,7 +102,7 @@ def residual(data: Data, window: Window, found: Errors) -> Residual:
         return Residual(*[xp.full(window.signal.shape, math.inf)] * 6)
     own = (1 + eps) * (D * found.Xi + (3.0 / N) * ell * found.Xi**2) + 0.5 * D * window.Xi * eps
     size = xp.abs(data.strength) ** 3 * window.ell * (3.0 / N)
-    relative = float(xp.sum(size * (found.ell + gamma(N + 16))))
+    relative = float(xp.sum(size * (found.ell + gamma(N + 16) + data.cubed_error + data.signal_error)))
     absolute = float(xp.sum(size * (1 + found.ell)))
     squares = window.c**2
     along = absolute * (2 * window.c + found.c) * found.c + relative * squares
@@ -126,20 +127,20 @@ def residual(data: Data, window: Window, found: Errors) -> Residual:
     slip = norm(data.along)
     buffer, u_b, u_a = float(window.u), float(window.u_b), float(window.u_a)
 
-    def part(of_b: float, of_own: float, of_a: float) -> tuple[Array, Array]:
+    def part(of_b: float, of_own: float, of_a: float, tilt: float = 0.0) -> tuple[Array, Array]:
         def size(own: float, b: float, a: float) -> float:
             return of_own * own + of_b * b + of_a * a
 
         grad = size(grad_own + lam * rows, grad_b + lam * b, lam * a)
-        off = size(off_own + few * rows, off_b + few * b, few * a)
+        off = size(off_own + few * rows, off_b + few * b, few * a) + tilt * grad_b
         return _update(window, grad, off, size(rows, b, a), size(buffer, u_b, u_a))
 
-    return Residual(*part(wide, spread, start), *part(wide, slip, start), *part(0.0, spread, start))
+    return Residual(*part(wide, spread, start), *part(wide, slip, start), *part(0.0, spread, start, data.signal_error))
 
 
 def _update(window: Window, grad: float, off: float, state: float, buffer: float) -> tuple[Array, Array]:
     """ρ of θ and of u, from the sizes of ĝ, its error, θ̂ and û."""
-    memory, kappa, p, q = (window.rates[:, j] for j in range(4))
+    memory, kappa, p, q = array_namespace(window.rates).abs(window.rates).T
     few = gamma(8)
     next_u = memory * buffer + kappa * (grad + off)
     rho_u = kappa * off + few * next_u
