@@ -10,7 +10,7 @@ from __future__ import annotations
 __all__ = ["RATES", "STUDY", "WINDOW_LENGTHS", "Settings", "ratios"]
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -452,9 +452,9 @@ def _cost(worker_steps: float, lengths: int) -> float:
     return worker_steps * (12 + 3 * lengths) / 1e6
 
 
-def _needs(settings: Settings, at: Mapping[str, Any]) -> tuple[float, float]:
+def _needs(disc: float) -> Callable[[Settings, Mapping[str, Any]], tuple[float, float]]:
     """A block of noise, and what is seen; a part as it was measured."""
-    return 4e7, 150_000.0
+    return lambda settings, at: (4e7, disc)
 
 
 STUDY = Study(
@@ -472,43 +472,43 @@ STUDY = Study(
             lambda s: {"seed": _blocks(s.seeds)},
             lengths,
             lambda s, at: len(at["seed"]) * _cost(s.steps * s.K, 2 * (1 + len(s.lengths))),
-            needs=_needs,
+            needs=_needs(3e4),
         ),
         "shared": Experiment(
             lambda s: {"seed": _blocks(s.seeds)},
             shared,
             lambda s, at: len(at["seed"]) * _cost(s.steps * s.K, 1),
-            needs=_needs,
+            needs=_needs(3e4),
         ),
         "workers": Experiment(
             lambda s: {"K": s.several_K, "seed": _blocks(s.seeds)},
             workers,
             lambda s, at: len(at["seed"]) * _cost(s.steps * at["K"], len(WORKER_LENGTHS)),
-            needs=_needs,
+            needs=_needs(3e4),
         ),
         "rates": Experiment(
             lambda s: {"H": RATES, "seed": _blocks(s.seeds)},
             rates,
             lambda s, at: len(at["seed"]) * _cost(8.0 * at["H"] ** 2 * s.K, len(RULES)),
-            needs=_needs,
+            needs=_needs(3e4),
         ),
         "average": Experiment(
             lambda s: {"seed": _blocks(s.seeds)},
             average,
             lambda s, at: len(at["seed"]) * _cost(AVERAGE_STEPS * s.K, len(AVERAGE_LENGTHS)),
-            needs=_needs,
+            needs=_needs(3e4),
         ),
         "window": Experiment(
             lambda s: {"seed": _blocks(s.window_seeds)},
             window,
             lambda s, at: len(at["seed"]) * _cost(WINDOW_END * s.K, len(WINDOW_LENGTHS)),
-            needs=_needs,
+            needs=_needs(2e5),
         ),
         "straight": Experiment(
             lambda s: {"K": (1, STRAIGHT_K), "seed": _blocks(s.straight_seeds)},
             straight,
             lambda s, at: 2 * len(at["seed"]) * _cost(s.straight_steps * at["K"], len(STRAIGHT_LENGTHS)),
-            needs=_needs,
+            needs=_needs(4e4),
         ),
     },
     derive=derive,
