@@ -15,7 +15,7 @@ from lemmascope.sims.pictures import Picture
 from lemmascope.sims.studies.flatter_faster import FLOOR, PATHS, Settings
 from lemmascope.sims.study import Result
 from lemmascope.theory.noise import flatter_faster as scaling
-from lemmascope.theory.noise.claims.flatter_faster import CRITERIA
+from lemmascope.theory.noise.flatter_faster import CRITERIA
 
 COLOURS = (FEATURE, NOISE, LARGE, SMALL)
 MARKS = "os^Dv"

@@ -15,7 +15,7 @@ from lemmascope.sims.pictures import Picture
 from lemmascope.sims.studies.local_sgd import BUDGET, STRAIGHT_ETA, STRAIGHT_K, VALLEY, WINDOW_ETA, Settings, by_rule
 from lemmascope.sims.study import Result
 from lemmascope.theory.noise import local_sgd as theory
-from lemmascope.theory.noise.claims.local_sgd import RULES
+from lemmascope.theory.noise.local_sgd import RULES
 
 COLOURS = (FEATURE, NOISE, LARGE, SMALL, NOISE_LIGHT)
 SHOWN = (0.05, 0.1, 0.2, 0.34, 0.8)

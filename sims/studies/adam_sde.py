@@ -20,7 +20,8 @@ from lemmascope.sims.tables import Table, number
 from lemmascope.theory.claim import Evidence
 from lemmascope.theory.errors import InputError, check_number, check_size
 from lemmascope.theory.noise import adam_sde as theory
-from lemmascope.theory.noise.claims.adam_sde import CLAIMS, NEAR, WEAK
+from lemmascope.theory.noise.adam_sde import NEAR, WEAK
+from lemmascope.theory.noise.claims.adam_sde import CLAIMS
 from lemmascope.theory.verdict import Status
 
 BETAS, SOLVED_AT = (0.0, 0.5, 0.9), 0.1
@@ -287,7 +288,7 @@ def undecided(settings: Settings) -> Mapping[str, str]:
     return found
 
 
-def expected(settings: Settings) -> Mapping[str, Status]:
+def foreseen(settings: Settings) -> Mapping[str, Status]:
     """Where these settings leave what a claim is stated for."""
     evidence_like = base(2.0**-settings.finest)
     found = []
@@ -413,7 +414,7 @@ STUDY = Study(
     evidence=evidence,
     claims=CLAIMS,
     derive=derive,
-    expected=expected,
+    expected=foreseen,
     undecided=undecided,
     tables=tables,
     summary=summary,

@@ -22,7 +22,7 @@ from lemmascope.theory.claim import Evidence
 from lemmascope.theory.errors import InputError, check_number, check_size
 from lemmascope.theory.noise import flatter_faster as scaling
 from lemmascope.theory.noise.claims import FLATTER_FASTER
-from lemmascope.theory.noise.claims.flatter_faster import CRITERIA
+from lemmascope.theory.noise.flatter_faster import CRITERIA
 from lemmascope.theory.noise.valley import Curve, Line
 
 LEVELS = (0.1, 0.01)

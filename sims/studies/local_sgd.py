@@ -23,7 +23,7 @@ from lemmascope.theory.claim import Evidence
 from lemmascope.theory.errors import InputError, check_number, check_size
 from lemmascope.theory.noise import local_sgd as theory
 from lemmascope.theory.noise.claims import LOCAL_SGD
-from lemmascope.theory.noise.claims.local_sgd import RULES, SMALL_NOISE, SMALL_PULL
+from lemmascope.theory.noise.local_sgd import RULES, SMALL_NOISE, SMALL_PULL
 from lemmascope.theory.verdict import Status
 
 BLOCK = 16

@@ -20,8 +20,8 @@ from lemmascope.sims.study import Data, Experiment, Result, Study, Task, option,
 from lemmascope.sims.tables import Table, number
 from lemmascope.theory.claim import Evidence
 from lemmascope.theory.errors import InputError, check_number, check_size
-from lemmascope.theory.noise.claims.marginal_value import CLAIMS, DAMPED
-from lemmascope.theory.noise.marginal_value import gaps, lag, pair, valley_law
+from lemmascope.theory.noise.claims.marginal_value import CLAIMS
+from lemmascope.theory.noise.marginal_value import DAMPED, gaps, lag, pair, valley_law
 from lemmascope.theory.optimizers import MomentumAverage
 
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)

@@ -26,7 +26,9 @@ from __future__ import annotations
 
 __all__ = [
     "EXPONENTS",
+    "NEAR",
     "SQRT",
+    "WEAK",
     "PlainAdam",
     "Rates",
     "departure",
@@ -48,6 +50,9 @@ from lemmascope.theory.errors import InputError, check_number
 from lemmascope.theory.noise.moments import Linear
 from lemmascope.theory.optimizers import Adam
 from lemmascope.theory.optimizers.adaptive import Moments, average
+
+NEAR, WEAK = 4, 4
+"""κ of the rule's bounds, and of its order."""
 
 Array = Any
 

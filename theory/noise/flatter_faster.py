@@ -30,6 +30,7 @@ All derived here; the exponent is that of the paper's abstract. Arrays of any li
 from __future__ import annotations
 
 __all__ = [
+    "CRITERIA",
     "averaged",
     "constant",
     "expansion",
@@ -48,6 +49,9 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from lemmascope.theory.errors import InputError
+
+CRITERIA = ("settle(0.1)", "settle(0.01)", "ISE")
+"""Of a settling time."""
 
 Array = Any
 

@@ -24,6 +24,9 @@ All derived here; what it sharpens is the message of Gu, Lyu, Huang & Arora (ICL
 from __future__ import annotations
 
 __all__ = [
+    "RULES",
+    "SMALL_NOISE",
+    "SMALL_PULL",
     "Straight",
     "at_average",
     "before_average",
@@ -47,6 +50,12 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from lemmascope.theory.errors import check_number
+
+SMALL_PULL, SMALL_NOISE = 0.1, 0.01 * (1 + 1e-9)
+"""Most of ηh and of ηs² where drift and noise are those of the limit."""
+
+RULES = ("H = 1", "H = 4", "H = 0.32/η", "H = 0.0128/η²")
+"""Of H, at a learning rate."""
 
 Array = Any
 

@@ -32,7 +32,7 @@ ball and gradient descent at their best give the gain ln((√κ+1)/(√κ−1)) 
 
 from __future__ import annotations
 
-__all__ = ["asymptotic_gain", "first_order", "floor", "gaps", "lag", "mode_moments", "pair", "valley_law"]
+__all__ = ["DAMPED", "asymptotic_gain", "first_order", "floor", "gaps", "lag", "mode_moments", "pair", "valley_law"]
 
 import math
 from typing import Any
@@ -40,6 +40,9 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from lemmascope.theory.noise.moments import Linear
+
+DAMPED = 0.01
+"""The 1 − β down to which gains under noise are judged."""
 
 Array = Any
 

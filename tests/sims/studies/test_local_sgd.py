@@ -11,7 +11,7 @@ from lemmascope.sims.study import settings_of
 from lemmascope.theory.claim import Evidence
 from lemmascope.theory.errors import InputError
 from lemmascope.theory.noise.claims import LOCAL_SGD
-from lemmascope.theory.noise.claims.local_sgd import RULES
+from lemmascope.theory.noise.local_sgd import RULES
 from lemmascope.theory.verdict import Status
 
 CLAIMS = {claim.id.removeprefix("local_sgd."): claim for claim in LOCAL_SGD}

@@ -27,14 +27,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from lemmascope.theory.claim import Claim, Control, Estimate, Evidence, Hypothesis, Measurement
-from lemmascope.theory.noise.adam_sde import EXPONENTS, SQRT
+from lemmascope.theory.noise.adam_sde import EXPONENTS, NEAR, SQRT, WEAK
 from lemmascope.theory.noise.estimates import exponent, student
 from lemmascope.theory.verdict import Kind
 
 ROUNDING, SLOPE = 1e-10, 0.02
-NEAR, WEAK = 4, 4
-"""κ of the rule's bounds, and of its order."""
-
 BOUNDS = {"mean": 0.01, "square": 0.02, "v": 0.03}
 """Of d₁, d₂, d₃."""
 

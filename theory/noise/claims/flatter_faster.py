@@ -27,7 +27,7 @@ uv = 1 is the line's times (4/2)^{1/3} at an equal start, which had been left op
 
 from __future__ import annotations
 
-__all__ = ["CLAIMS", "CRITERIA"]
+__all__ = ["CLAIMS"]
 
 import math
 from typing import Any
@@ -40,8 +40,6 @@ from lemmascope.theory.noise.estimates import exponent
 from lemmascope.theory.verdict import Kind, Status
 
 Array = Any
-
-CRITERIA = ("settle(0.1)", "settle(0.01)", "ISE")
 
 EXPONENT = 2 / 3
 GRID = 2e-3
@@ -99,7 +97,7 @@ def rate_exponent(evidence: Evidence, *, exponents: tuple[float, ...] = (EXPONEN
     )
 
 
-def settling_exponent(evidence: Evidence, *, criteria: tuple[str, ...] = CRITERIA) -> Measurement:
+def settling_exponent(evidence: Evidence, *, criteria: tuple[str, ...] = scaling.CRITERIA) -> Measurement:
     """The largest distance of an exponent from ±⅔ over `SETTLING_SLOPE`, and how many optima are ends of the grid."""
     data = evidence.data.sel(criterion=list(criteria))
     of_C, of_time = (_slopes(data[name], data["eta"]) for name in ("epsilon", "time"))

@@ -30,6 +30,7 @@ __all__ = ["CLAIMS", "RULES", "SMALL_NOISE", "SMALL_PULL"]
 import math
 
 from lemmascope.theory.claim import Claim, Control, Estimate, Evidence, Hypothesis, Measurement
+from lemmascope.theory.noise.local_sgd import RULES, SMALL_NOISE, SMALL_PULL
 from lemmascope.theory.noise.local_sgd_estimates import (
     at_least,
     at_most,
@@ -53,11 +54,6 @@ PEAK = {"z": 1.0, "h": 0.9}
 
 PLACE, LEFT = 0.1, 0.25
 DIFFUSION, SQUARE = 0.05, 0.1
-SMALL_PULL, SMALL_NOISE = 0.1, 0.01 * (1 + 1e-9)
-"""Most of ηh and of ηs²."""
-
-RULES = ("H = 1", "H = 4", "H = 0.32/η", "H = 0.0128/η²")
-
 # --- measures -------------------------------------------------------------------------------------------------------
 
 

@@ -26,7 +26,7 @@ from array_api_compat import array_namespace
 
 from lemmascope.theory.claim import Claim, Control, Estimate, Evidence, Hypothesis, Measurement
 from lemmascope.theory.noise.estimates import exponent, student
-from lemmascope.theory.noise.marginal_value import first_order, lag, valley_law
+from lemmascope.theory.noise.marginal_value import DAMPED, first_order, lag, valley_law
 from lemmascope.theory.verdict import Kind
 
 WEAK = (0.0, 0.25, 0.5, 0.75)
@@ -50,7 +50,7 @@ SAMPLED, FALL = 0.02, 2.0
 GAIN = 0.06
 """How far the exponent of the gain may be off ½."""
 
-MOST, DOMINANT, DAMPED = 1.1, 1.0, 0.01
+MOST, DOMINANT = 1.1, 1.0
 """Largest gain, from which s² on, and the least 1 − β."""
 
 
