@@ -175,7 +175,7 @@ def _of_samples(x: Array, N: int) -> Array:
 def gain(rates: Array) -> float:
     """|pκ|/(1 − |γ|) + |q|, at most: what a gradient moves θ by in the end; infinite for |γ| ≥ 1."""
     xp = array_namespace(rates)
-    memory, kappa, p, q = xp.abs(rates).T
+    memory, kappa, p, q = (xp.abs(rates[:, j]) for j in range(4))
     if bool(xp.any(memory >= 1)):
         return math.inf
     return float(xp.max(p * kappa / (1 - memory) + q))

@@ -140,7 +140,8 @@ def residual(data: Data, window: Window, found: Errors) -> Residual:
 
 def _update(window: Window, grad: float, off: float, state: float, buffer: float) -> tuple[Array, Array]:
     """ρ of θ and of u, from the sizes of ĝ, its error, θ̂ and û."""
-    memory, kappa, p, q = array_namespace(window.rates).abs(window.rates).T
+    xp = array_namespace(window.rates)
+    memory, kappa, p, q = (xp.abs(window.rates[:, j]) for j in range(4))
     few = gamma(8)
     next_u = memory * buffer + kappa * (grad + off)
     rho_u = kappa * off + few * next_u
