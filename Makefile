@@ -44,7 +44,7 @@ readme: $(VENV)/.peers   # the documents' tables and pictures anew: 20 minutes
 	$(BIN)/lemmascope headline --force --dtype float32 --out results/float32
 	$(BIN)/lemmascope prove --force
 	$(BIN)/lemmascope identities --force
-	$(BIN)/python -m lemmascope.proofs_check.conformance.adaptive docs/proofs/algorithms.json
+	$(BIN)/python -m lemmascope.proofs_check.conformance.adaptive > docs/proofs/algorithms.json
 	$(BIN)/python -m lemmascope.sims.report.documents results
 
 # Editors and the type checker find lemmascope.theory and the like through these; git ignores them.

@@ -68,10 +68,11 @@ def test_one_that_cannot_be_tried_has_a_row_that_says_why():
 def test_the_command_writes_what_the_page_is_made_of(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(command.known, "shown", lambda library: [Shown("Adam", Subject(Adam, library, "numpy"))])
     path = tmp_path / "found.json"
-    assert command.main([str(path), "own"]) == 0
-    assert capsys.readouterr().out == "own\n"
+    assert command.main(["own"]) == 0
+    said = capsys.readouterr()
+    assert said.err == "own\n"
+    path.write_text(said.out)
     assert table.read(path)["optimizers"][0]["names"] == ["Adam with coupled decay"]
-    assert command.main([]) == 2
     path.write_text(json.dumps({"schema": "other"}))
     with pytest.raises(InputError, match="it must be a file of the schema"):
         table.read(path)
