@@ -24,12 +24,15 @@ class Enclosure:
         low, high: (seed,) DataArrays, or (seed, iteration) where it may be asked at every recorded iteration: the
             claim is about the last one. NaN: not known.
         lower, upper: numbers, or DataArrays of these dimensions.
+        refutes: whether an interval outside of the bounds says that the statement is false; not where the bounds are
+            themselves at their worst.
     """
 
     low: Any
     high: Any
     lower: Any = -math.inf
     upper: Any = math.inf
+    refutes: bool = True
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,8 @@ def certify(found: Enclosure, seeds: Sequence[int]) -> Certified:
     until: dict[str, int] = {}
     for s in seeds:
         inside, outside = _gaps(found, s)
+        if not found.refutes:
+            outside = [math.nan] * len(outside)
         sure = [gap >= 0 for gap in inside]  # of NaN False
         if sure[-1]:
             true.append(s)

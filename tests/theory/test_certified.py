@@ -54,3 +54,9 @@ def test_what_is_not_about_an_iteration_has_no_times():
     found = certify(Enclosure(one, one, lower=1.0, upper=one + 0.5), [5])
     assert (found.true, found.since, found.last, found.margin) == ((5,), (), None, 0.5)
     assert found.says() == "certified on 1 of 1 draws, by 0.5"
+
+
+def test_bounds_at_their_worst_refute_nothing():
+    one = xr.DataArray([2.0, 3.0], dims="seed", coords={"seed": [3, 5]})
+    assert certify(Enclosure(one, one, upper=2.5), [3, 5]).false == (5,)
+    assert certify(Enclosure(one, one, upper=2.5, refutes=False), [3, 5]).false == ()

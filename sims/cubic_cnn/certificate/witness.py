@@ -40,7 +40,7 @@ class Witness:
         memorization_threshold: float | None = None,
     ) -> None:
         self.data, self.small, self.times = data, small, times
-        self.thresholds = c_threshold, memorization_threshold
+        self.thresholds = c_threshold, memorization_threshold if small.any() else None
         self.carried = [_Own(Carried(data, own)) for own in rates]
         self.hits = np.full((len(rates), 2, 2), np.nan)
 

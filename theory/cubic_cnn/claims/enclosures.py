@@ -152,4 +152,4 @@ def passing_time(run: Run, leader: Callable[[Run], xr.DataArray]) -> Enclosure |
         for column, value in zip(columns.values(), values, strict=True):
             column.append(value)
     time, lower, upper = (xr.DataArray(column, coords={"seed": run["c"].seed}) for column in columns.values())
-    return Enclosure(time, time, lower=lower, upper=upper)
+    return Enclosure(time, time, lower=lower, upper=upper, refutes=False)
