@@ -104,10 +104,10 @@ def variance(result: Result[Settings], width: str = "text") -> Figure:
                 plain.plot(kappa, kappa ** (r - 1), color=colour, linewidth=0.8)
         axis.set_title("RMSprop")
         plain.set_title("SGD")
-        for one in (axis, plain):
-            one.set(xscale="log", yscale="log", xlabel=r"$\kappa$")
-            one.set_xticks([1, 4, 16, 64], ["1", "4", "16", "64"])
-            one.set_xticks([], minor=True)
+        for panel in (axis, plain):
+            panel.set(xscale="log", yscale="log", xlabel=r"$\kappa$")
+            panel.set_xticks([1, 4, 16, 64], ["1", "4", "16", "64"])
+            panel.set_xticks([], minor=True)
         axis.set_ylabel(r"Var $\theta$ over that at $\kappa = 1$")
         plain.set_ylim(axis.get_ylim())
         figure.legend(

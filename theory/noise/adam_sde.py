@@ -162,7 +162,7 @@ def departure(p: Array, kappa: Array) -> Array:
 # --- v moves --------------------------------------------------------------------------------------------------------
 
 
-def mean_field(M, m, X, C, Q, v, eta, damping1, damping2, epsilon, a, noise):  # type: ignore[no-untyped-def]
+def mean_field(M, m, X, C, Q, v, eta, damping1, damping2, epsilon, a, noise):
     """(Eθ, Em, Eθ², Eθm, Em², v) after a step with the old v, its fluctuation left out, and the step's d = η/(√v + ε).
 
     Plain arithmetic, so that `sims.noise` compiles it.
