@@ -233,7 +233,8 @@ def test_a_schedule_changes_at_its_start():
         ((0, 5, 3), (1.0, 2.0, 3.0), "0 < t₁ < t₂"),
         ((0, -1), (1.0, 2.0), r"eta \(start\) = -1"),
         ((0, 1.5), (1.0, 2.0), r"eta \(start\) = 1.5"),
-        ((0,), (0.0,), r"eta \(value\) = 0.0"),
+        ((0,), (0.0,), "a learning rate above 0"),
+        ((0, 5), (0.0, 0.0), "a learning rate above 0"),
         ((0, 2), (0.1, math.nan), r"eta \(value\) = nan"),
         ((0,), (-1,), r"eta \(value\) = -1"),
     ],
@@ -324,3 +325,13 @@ def test_rates_are_kept_as_python_floats(number):
         assert describe(optimizer)["eta"] == 0.5
     assert {type(GD(rate).recursion(0)[3]) for rate in (half, steps, lambda t: np.asarray(half))} == {float}
     assert GD(np.array([0.5, 1.0])).eta.shape == (2,)
+
+
+@pytest.mark.parametrize("form", [GD, lambda eta: MomentumAverage(eta, 0.5), lambda eta: MomentumVelocity(eta, 0.5)])
+def test_a_warm_up_may_start_from_0(form):
+    """Nothing moves while η = 0; the momentum gathers."""
+    optimizer, params = form(PiecewiseConstant((0, 2), (0.0, 0.5))), np.ones((1, 1))
+    state, moved = optimizer.init(params), params
+    for t in range(3):
+        moved, state = optimizer.step(moved, np.ones((1, 1)), state, t)
+        assert (moved == params).all() == (t < 2)

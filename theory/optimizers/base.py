@@ -28,7 +28,10 @@ class Optimizer(Protocol):
 
 @dataclass(frozen=True)
 class PiecewiseConstant:
-    """η(t) = ``values[j]`` for ``starts[j] ≤ t < starts[j+1]``; starts[0] = 0, in iterations."""
+    """η(t) = ``values[j]`` for ``starts[j] ≤ t < starts[j+1]``; starts[0] = 0, in iterations.
+
+    Values are ≥ 0, as warm-ups start from 0, and one or more above it.
+    """
 
     starts: tuple[int, ...]
     values: tuple[float, ...]
@@ -39,7 +42,9 @@ class PiecewiseConstant:
         for s in self.starts:
             check_size("eta (start)", s, 0)
         for v in self.values:
-            check_number("eta (value)", v, 0, open_low=True)
+            check_number("eta (value)", v, 0)
+        if not any(self.values):
+            raise InputError("eta", self, "a schedule needs a learning rate above 0")
         if self.starts[0] != 0 or any(a >= b for a, b in zip(self.starts, self.starts[1:], strict=False)):
             raise InputError("eta", self, "the starts of a schedule must be 0 < t₁ < t₂ < …")
 
