@@ -146,7 +146,8 @@ def test_an_existing_file_of_another_run_is_kept(call, tmp_path):
 def test_a_diverged_run_is_said_so(call, tmp_path):
     result = call(*RUN, "--optimizer", "gd:eta=0.1", "--optimizer", "wild=gd:eta=1e9", "--lam", 1)
     assert result.exit_code == 0
-    assert re.search(r"seed 0, wild: \w+ became non-finite at iteration \d+; its first step\s+multiplies", result.stdout)
+    said = r"seed 0, wild: \w+ became non-finite at iteration \d+; its first step\s+multiplies"
+    assert re.search(said, result.stdout)
     assert result.stderr.count("Warning") == 0
     assert int(load(tmp_path / "trajectory.nc").diverged_at.sel(optimizer="GD").max()) == -1
 
