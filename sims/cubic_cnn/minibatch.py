@@ -204,15 +204,9 @@ def run(
 
         kind = Compiled
     elif backend == "cupy":
-        from lemmascope.sims.cubic_cnn.backends.device import Unavailable, find_device
+        from lemmascope.sims.cubic_cnn.backends.device import cupy_or_refused
 
-        try:
-            find_device()
-        except Unavailable as error:
-            raise InputError("backend", backend, str(error)) from error
-        import cupy
-
-        xp = cupy
+        xp = cupy_or_refused()
     engine = kind(drawn, eta, tuple(gammas), np if xp is None else xp, dtype)
     with np.errstate(all="ignore"):
         for batches in blocks(rng("batch order"), N, B, steps):

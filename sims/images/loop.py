@@ -151,11 +151,9 @@ def _engine(
         return Machine(net, theta, dtype)
     if backend != "cupy":
         return _Arrays(net, theta, dtype, np, statistics)
-    try:
-        import cupy
-    except ImportError as error:
-        raise InputError("backend", backend, "it needs CuPy: pip install 'lemmascope[gpu]'") from error
-    return _Arrays(net, theta, dtype, cupy, statistics)
+    from lemmascope.sims.cubic_cnn.backends.device import cupy_or_refused
+
+    return _Arrays(net, theta, dtype, cupy_or_refused(), statistics)
 
 
 def _check(net: Architecture, x: np.ndarray, labels: np.ndarray, backend: str) -> None:

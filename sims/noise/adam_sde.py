@@ -17,7 +17,7 @@ import numpy as np
 
 from lemmascope.sims.cubic_cnn.backends.machine_code import njit
 from lemmascope.sims.noise.draws import blocks
-from lemmascope.sims.noise.replicas import BACKENDS, cupy_or_refused
+from lemmascope.sims.noise.replicas import BACKENDS
 from lemmascope.theory.errors import InputError, check_size
 from lemmascope.theory.noise.adam_sde import PlainAdam, Rates
 from lemmascope.theory.noise.adam_sde import mean_field as one_step
@@ -177,6 +177,8 @@ def run(
     if backend in ("auto", "compiled") and xp is None:
         kind = Compiled
     elif backend == "cupy":
+        from lemmascope.sims.cubic_cnn.backends.device import cupy_or_refused
+
         xp = cupy_or_refused()
     exact, d = expected(cases, kappa, steps=steps, every=every)
     groups = [[i for i, one in enumerate(cases) if one.lagged is lagged] for lagged in (True, False)]

@@ -63,7 +63,7 @@ def run(
 
         kind = Compiled
     elif backend == "cupy":
-        from lemmascope.sims.noise.replicas import cupy_or_refused
+        from lemmascope.sims.cubic_cnn.backends.device import cupy_or_refused
 
         xp = cupy_or_refused()
     engine: Any = kind(valley, plan, np.array(start, dtype=np.float64), len(rngs), np if xp is None else xp)

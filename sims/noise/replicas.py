@@ -7,7 +7,7 @@ any: the same arithmetic in another order, so that the two agree to rounding.
 
 from __future__ import annotations
 
-__all__ = ["BACKENDS", "Arrays", "cupy_or_refused", "run"]
+__all__ = ["BACKENDS", "Arrays", "run"]
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,19 +20,6 @@ from lemmascope.theory.noise.valley import Curve, Line
 from lemmascope.theory.optimizers import MomentumAverage
 
 BACKENDS = ("auto", "compiled", "numpy", "cupy")
-
-
-def cupy_or_refused() -> Any:
-    """CuPy; raises `InputError` where it finds no device."""
-    from lemmascope.sims.cubic_cnn.backends.device import Unavailable, find_device
-
-    try:
-        find_device()
-    except Unavailable as error:
-        raise InputError("backend", "cupy", str(error)) from error
-    import cupy
-
-    return cupy
 
 
 def run(
@@ -71,6 +58,8 @@ def run(
 
         kind = Compiled
     elif backend == "cupy":
+        from lemmascope.sims.cubic_cnn.backends.device import cupy_or_refused
+
         xp = cupy_or_refused()
     engine = kind(valley, rules, start, len(rngs), np if xp is None else xp)
     out = np.empty((len(rules), len(rngs), steps // every))

@@ -61,15 +61,9 @@ def run(
 
         kind = Compiled
     elif backend == "cupy":
-        from lemmascope.sims.cubic_cnn.backends.device import Unavailable, find_device
+        from lemmascope.sims.cubic_cnn.backends.device import cupy_or_refused
 
-        try:
-            find_device()
-        except Unavailable as error:
-            raise InputError("backend", backend, str(error)) from error
-        import cupy
-
-        xp = cupy
+        xp = cupy_or_refused()
     engine: Any = kind(problem, chain, len(rngs), np if xp is None else xp)
     out = np.empty((len(rngs), chain.samples))
     done, row = 0, 0

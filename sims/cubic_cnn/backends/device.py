@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["Device", "Unavailable", "device_bandwidth", "device_product_rate", "find_device"]
+__all__ = ["Device", "Unavailable", "cupy_or_refused", "device_bandwidth", "device_product_rate", "find_device"]
 
 from dataclasses import dataclass
 from typing import Any
+
+from lemmascope.theory.errors import InputError
 
 INSTALL = "pip install 'lemmascope[gpu]' (CUDA 13) or 'lemmascope[gpu12]' (CUDA 12)"
 NO_DEVICE, OLD_DRIVER = 100, 35
@@ -95,6 +97,21 @@ def find_device() -> Device:
             f"{device.name} has {device.free / 2**20:.0f} MiB of memory free; other programs hold the rest, stop them"
         )
     return device
+
+
+def cupy_or_refused() -> Any:
+    """CuPy.
+
+    Raises:
+        InputError: it finds no device.
+    """
+    try:
+        find_device()
+    except Unavailable as error:
+        raise InputError("backend", "cupy", str(error)) from error
+    import cupy
+
+    return cupy
 
 
 def _first_line(error: BaseException) -> str:
