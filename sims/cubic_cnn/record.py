@@ -5,7 +5,6 @@ from __future__ import annotations
 __all__ = ["Recorder"]
 
 from collections.abc import Callable
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from lemmascope.sims.cubic_cnn.problems import Drawn
 from lemmascope.theory.cubic_cnn.certificate.curvature import Ball
 from lemmascope.theory.cubic_cnn.certificate.data import Data
 from lemmascope.theory.cubic_cnn.identities import GradientAudit
-from lemmascope.theory.cubic_cnn.model import System, View
+from lemmascope.theory.cubic_cnn.model import System
 from lemmascope.theory.cubic_cnn.quantities import cross_terms, directions, observe, test_accuracy
 from lemmascope.theory.errors import InputError
 
@@ -92,10 +91,8 @@ class Recorder:
         groups = {name: to_host(mask)[0] for name, mask in zip(names, self.masks, strict=True)}
         found: dict[str, list[np.ndarray]] = {}
         for a, ball in enumerate(balls):
-            parts = {f.name: getattr(one.view, f.name) for f in fields(View)}
-            view = View(**{name: None if x is None else x[:, a : a + 1] for name, x in parts.items()})
-            law = None if view.c is None else self.plan.problem.parameters
-            intervals = enclosures(data, view, one.theta[0, a], ball, groups, law, gram[0, a])
+            law = None if one.view.c is None else self.plan.problem.parameters
+            intervals = enclosures(data, one.view.alone(a), one.theta[0, a], ball, groups, law, gram[0, a])
             intervals |= {"radius": np.array(ball.whole)}
             for name, values in intervals.items():
                 found.setdefault(name if name == "radius" else f"{name}_within", []).append(values)

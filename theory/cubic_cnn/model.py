@@ -8,7 +8,7 @@ from __future__ import annotations
 
 __all__ = ["System", "View", "log1p_exp", "logistic_weight"]
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 from array_api_compat import array_namespace
@@ -47,6 +47,11 @@ class View:
     memorization: Array
     margins: Array
     ell: Array
+
+    def alone(self, a: int) -> View:
+        """That of optimizer a, (S, 1, …)."""
+        each = {field.name: getattr(self, field.name) for field in fields(View)}
+        return View(**{name: None if x is None else x[:, a : a + 1, ...] for name, x in each.items()})
 
 
 class System(Protocol):

@@ -109,10 +109,9 @@ class _Looks:
     def add(self, begin: Start, view: View, a: int, theta: np.ndarray, u: np.ndarray, rates: np.ndarray) -> None:
         """One more."""
         assert begin.data is not None
-        small, Xi = begin.small[0], view.Xi[0, a].reshape(view.Xi.shape[2], -1)
-        c = np.zeros(Xi.shape[0]) if view.c is None else view.c[0, a]
-        self.scalars.append((c.max(), view.memorization[0, a][small].min(initial=np.inf)))
-        self.windows.append(look(begin.data, Xi, c, view.ell[0, a], theta[0, a], u[0, a], rates))
+        largest = 0.0 if view.c is None else view.c[0, a].max()
+        self.scalars.append((largest, view.memorization[0, a][begin.small[0]].min(initial=np.inf)))
+        self.windows.append(look(begin.data, view.alone(a), theta[0, a], u[0, a], rates))
 
     def seen(self, taken: int) -> Seen:
         """All of them; the first ``taken`` took a step."""

@@ -63,7 +63,7 @@ def enclosures(
         nothing |= {name: np.array([0.0, math.inf]) for name in CROSS}
         return nothing | {"test_accuracy": np.tile([0.0, 1.0], (len(groups), 1))}
     c = view.c[0, 0] if view.c is not None else np.zeros(m)
-    at = look(data, view.Xi[0, 0].reshape(m, -1), c, view.ell[0, 0], theta, np.zeros_like(theta), np.zeros(4))
+    at = look(data, view, theta, np.zeros_like(theta), np.zeros(4))
     wrong = errors(data, at)
     moved = movement(data, at, wrong, ball)
     found: dict[str, list[Any]] = {}

@@ -18,7 +18,6 @@ import numpy as np
 from lemmascope.sims.cubic_cnn.certificate.carry import MOST, Carried, Passage
 from lemmascope.sims.cubic_cnn.certificate.problem import Certifiable
 from lemmascope.theory.cubic_cnn.certificate.curvature import Ball
-from lemmascope.theory.cubic_cnn.certificate.data import Data
 from lemmascope.theory.cubic_cnn.certificate.window import Window, join, look
 from lemmascope.theory.cubic_cnn.model import View
 from lemmascope.theory.errors import InputError
@@ -115,7 +114,7 @@ def follow(
                 break
             rates = np.array(recursion(t), dtype=float)
             if distance.certain:
-                seen.append(_look(data, view, theta, u, rates))
+                seen.append(look(data, view, theta[0, 0], u[0, 0], rates))
             theta, u = _step(theta, u, grad, rates)
             if tamper is not None:
                 theta, u = tamper(t, theta, u)
@@ -131,9 +130,3 @@ def _step(theta: np.ndarray, u: np.ndarray, grad: np.ndarray, rates: np.ndarray)
         return theta - q * grad, memory * u
     u = memory * u + kappa * grad
     return theta - (p * u + q * grad), u
-
-
-def _look(data: Data, view: View, theta: np.ndarray, u: np.ndarray, rates: np.ndarray) -> Window:
-    Xi = view.Xi[0, 0].reshape(view.Xi.shape[2], -1)
-    c = np.zeros(Xi.shape[0]) if view.c is None else view.c[0, 0]
-    return look(data, Xi, c, view.ell[0, 0], theta[0, 0], u[0, 0], rates)

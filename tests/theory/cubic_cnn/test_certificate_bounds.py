@@ -33,8 +33,8 @@ def seen(seed=0, in_weights=True, lam=0.0, scale=1.0):
     problem = certifiable(found, lam, in_weights=in_weights)
     theta = problem.system.initial(1)
     view, _ = problem.system.evaluate(theta)
-    Xi, state = view.Xi[0, 0].reshape(LAW.m, -1), theta[0, 0]
-    window = look(problem.data, Xi, view.c[0, 0], view.ell[0, 0], state, 0 * state, np.zeros(4))
+    state = theta[0, 0]
+    window = look(problem.data, view, state, 0 * state, np.zeros(4))
     return found, problem.data, window
 
 
@@ -239,7 +239,7 @@ def test_the_bounds_are_the_same_in_any_array_library():
     theta = problem.system.initial(1)
     view, _ = problem.system.evaluate(theta)
     rates = np.array([0.9, 0.1, 0.3, 0.0])
-    arrays = [view.Xi[0, 0].reshape(LAW.m, -1), view.c[0, 0], view.ell[0, 0], theta[0, 0], 0 * theta[0, 0], rates]
+    arrays = [view, theta[0, 0], 0 * theta[0, 0], rates]
 
     def bounds(data, arrays):
         window = look(data, *arrays)
@@ -247,14 +247,15 @@ def test_the_bounds_are_the_same_in_any_array_library():
         bent, rho = curvature(data, window, off, Ball(1e-6, 1e-6, 1e-6)), residual(data, window, off)
         found = norms(tuple(float(rate) for rate in arrays[-1]), window.rates)
         each = steps(found, window.rates, bent, rho, data.lam)
-        S = arrays[0] @ arrays[0].T
+        S = window.Xi @ window.Xi.T
         near = accuracy.accuracy(S, 1e-9, (1e-4, 2e-4), 0.3, 2)
         return [*vars(bent).values(), *vars(rho).values(), *vars(each).values(), *near]
 
     def put(x):
+        if dataclasses.is_dataclass(x):
+            return dataclasses.replace(x, **{f.name: put(getattr(x, f.name)) for f in dataclasses.fields(x)})
         return strict.asarray(x) if isinstance(x, np.ndarray) else x
 
-    data = problem.data
-    other = dataclasses.replace(data, **{f.name: put(getattr(data, f.name)) for f in dataclasses.fields(data)})
+    data, other = problem.data, put(problem.data)
     for one, two in zip(bounds(data, arrays), bounds(other, [put(x) for x in arrays]), strict=True):
         assert_close(np.asarray(two), np.asarray(one))

@@ -16,6 +16,7 @@ from array_api_compat import array_namespace
 from lemmascope.theory.cubic_cnn.certificate.data import Data
 from lemmascope.theory.cubic_cnn.certificate.relief import net
 from lemmascope.theory.cubic_cnn.certificate.rounding import upward
+from lemmascope.theory.cubic_cnn.model import View
 
 Array = Any
 
@@ -56,17 +57,19 @@ class Window:
     rates: Array
 
 
-def look(data: Data, Xi: Array, c: Array, ell: Array, theta: Array, u: Array, rates: Array) -> Window:
+def look(data: Data, view: View, theta: Array, u: Array, rates: Array) -> Window:
     """One iteration, as it was computed.
 
     Args:
         data: the problem.
-        Xi: (m, n); c: (m,), zeros where w* is not known; ell: (N,).
+        view: the state's (S = A = 1).
         theta, u: state and buffer: (m, n + 2) in coefficient space, (m, d) in weight space.
         rates: (4,) of the step that is taken from here.
     """
-    xp = array_namespace(Xi)
+    xp = array_namespace(view.Xi)
     N, n = data.y.shape[0], data.x.shape[0]
+    Xi, ell = xp.reshape(view.Xi[0, 0, ...], (-1, n)), view.ell[0, 0, ...]
+    c = xp.zeros_like(Xi[:, 0]) if view.c is None else view.c[0, 0, ...]
     signed = data.of_patches(data.y * ell) * Xi * (6.0 / N)
     if data.in_weights:
         own, own_u = theta, u
