@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from tolerances import assert_close
 
+from lemmascope.sims.cubic_cnn.certificate.enclosures import enclosures
 from lemmascope.sims.cubic_cnn.certificate.problem import certifiable
 from lemmascope.sims.cubic_cnn.problems import LawProblem
 from lemmascope.sims.seeds import streams
 from lemmascope.theory.cubic_cnn import quantities
 from lemmascope.theory.cubic_cnn.certificate import accuracy, relief
-from lemmascope.theory.cubic_cnn.certificate.curvature import Ball, curvature, steepest
+from lemmascope.theory.cubic_cnn.certificate.curvature import Ball, _relieved, _swayed, curvature, movement, steepest
 from lemmascope.theory.cubic_cnn.certificate.products import inner_product_error
 from lemmascope.theory.cubic_cnn.certificate.quantities import hitting
 from lemmascope.theory.cubic_cnn.certificate.radius import growth, norms, spectral, steps
@@ -259,3 +260,69 @@ def test_the_bounds_are_the_same_in_any_array_library():
     data, other = problem.data, put(problem.data)
     for one, two in zip(bounds(data, arrays), bounds(other, [put(x) for x in arrays]), strict=True):
         assert_close(np.asarray(two), np.asarray(one))
+
+
+def displaced(seed, radius, scale=3.0):
+    """A problem in weight space at weights that memorize, and weights on a sphere around them: somewhere, or, of an odd
+    seed, where the patch that is memorized most is memorized more.
+    """
+    law = replace(LAW, sigma_0=scale * LAW.sigma_0)
+    found = LawProblem(law).draw(streams(0, "bounds", seed))
+    problem = certifiable(found, in_weights=True)
+    move = np.random.default_rng(seed).standard_normal(found.W_0.shape)
+    if seed % 2:
+        patches = found.sample.signal_first()[:, 1:, :].reshape(-1, LAW.d)
+        r, k = np.unravel_index(np.abs(found.W_0 @ patches.T).argmax(), (LAW.m, len(patches)))
+        move = np.zeros_like(move)
+        move[r] = np.sign(found.W_0[r] @ patches[k]) * patches[k]
+    W = found.W_0 + radius * move / np.linalg.norm(move)
+    views = [problem.system.evaluate(one[None, None])[0] for one in (found.W_0, W)]
+    window = look(problem.data, views[0], found.W_0, 0 * found.W_0, np.zeros(4))
+    return law, found, problem, views, window
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("radius", [1e-3, 1e-2, 1e-1])
+def test_each_quantity_of_weights_in_the_ball_is_within_its_interval(seed, radius):
+    law, found, problem, (view, other), _ = displaced(seed, radius)
+    small = np.asarray(found.sample.small)
+    groups = {"large": ~small, "small": small}
+    gram = problem.system.perpendicular_gram(found.W_0[None, None], view)[0, 0]
+    ball = Ball(radius, radius, radius)
+    intervals = enclosures(problem.data, view, found.W_0, ball, groups, law, gram)
+    y = problem.system.y
+    there = quantities.observe(other, y, [~small[None], small[None]])
+    there |= quantities.cross_terms(problem.system, other, y, law.sigma)
+    for name in ("c", "nu", "loss", "Xi_abs_max", "memorization_min", "cross_ratio", "cross_to_diagonal"):
+        low, high = np.moveaxis(intervals[name], -1, 0)
+        value = np.asarray(there[name])[0, 0]
+        assert np.all((low <= value) & (value <= high)), name
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_a_ball_adds_to_relief_is_at_least_what_its_points_change(seed, monkeypatch):
+    """The gradients' change, and the share of the positive part that is given up for it."""
+    radius = 1e-2
+    _, found, problem, (view, other), window = displaced(seed, radius)
+    data, ball = problem.data, Ball(radius, radius, radius)
+    off = errors(data, window)
+    moved = movement(data, window, off, ball)
+    factor = np.exp(moved.margins)
+    along, across = _swayed(data, window, off, moved, ball, factor)
+    changed = other.Xi[0, 0] ** 2 - view.Xi[0, 0] ** 2  # (m, N, Q)
+    patches = found.sample.signal_first()[:, 1:, :]
+    weight = np.asarray(other.ell[0, 0]) * (1 - np.asarray(other.ell[0, 0])) / LAW.N
+    d = 3 * np.einsum("rnq,nqd->nrd", changed, patches).reshape(LAW.N, -1)
+    assert np.linalg.eigvalsh(d.T @ (weight[:, None] * d))[-1] <= across
+    signal = 3 * np.abs(data.strength) ** 3 * np.linalg.norm(other.c[0, 0] ** 2 - view.c[0, 0] ** 2)
+    assert np.sum(weight * signal**2) <= along
+    # All that may lend do, so that twice the norms over τ ≤ ½ are the price.
+    monkeypatch.setattr("lemmascope.theory.cubic_cnn.certificate.curvature.LENDING", (0.0,))
+    rise, strain, _ = _relieved(data, window, off, moved, ball, factor)
+    lenders = np.asarray(data.lends)[:, None] * d
+    assert np.linalg.eigvalsh(lenders.T @ (weight[:, None] * lenders))[-1] * 4 <= strain
+    D = (6 / LAW.N) * data.of_patches(window.ell) * window.Xi
+    given_up = np.minimum(data.of_patches(moved.margins), 1) + data.of_patches(factor) - 1
+    lent = data.of_patches(data.lends) > 0
+    assert np.all((rise >= np.maximum(window.rise, 0) + given_up * D)[:, lent])
+    assert np.all((rise >= D)[:, ~lent])
