@@ -162,7 +162,7 @@ def no_dataset(task):
     """Task 0 is no part; it ends in their midst."""
     if task.index:
         return compute(task)
-    wait_for(lambda: len(begun(task.folder)) == 3, "some others")
+    wait_for(lambda: len(begun(task.folder)) >= 3, "some others")  # the other worker may begin two between two looks
     return 1.5
 
 
@@ -172,7 +172,7 @@ def test_a_part_that_is_none_is_refused_and_what_is_finished_is_kept(tmp_path, t
     tasks = tasks_in(tmp_path / "t", cost={0: 9.0})
 
     def finished(task):
-        wait_for(lambda: all(one.status == "finished" for one in two._client.futures.values()), "all tasks")
+        wait_for(lambda: all(one.status != "pending" for one in two._client.futures.values()), "all tasks")
 
     with store_at(tmp_path / "s") as store:
         with pytest.raises(InputError, match=r"part task 0 = 'float' .* must be an xarray Dataset"):
