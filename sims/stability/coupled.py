@@ -22,6 +22,9 @@ BACKENDS = ("auto", "compiled", "numpy", "cupy")
 LOSSES = ("quadratic", "log cosh")
 NEVER = 2**62
 
+MOST = 2**22
+"""Steps of copies whose indices are drawn at a time."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -144,7 +147,7 @@ class Arrays:
         seen = np.take_along_axis(z, index.astype(np.int64), axis=1).T
         other = seen + plan.delta * (index.T == 0)
         self.seen, self.other, self.h = (
-            xp.asarray(np.ascontiguousarray(x, dtype=np.float64)) for x in (seen, other, index.T < plan.curved)
+            xp.asarray(np.ascontiguousarray(x, dtype=np.float64)) for x in (seen, other, plan.curved > index.T)
         )
 
     def found(self, case: Case) -> tuple[np.ndarray, np.ndarray]:
@@ -170,12 +173,7 @@ def _host(x: Any) -> np.ndarray:
 
 
 def run(
-    plan: Plan,
-    cases: Sequence[Case],
-    rng: np.random.Generator,
-    copies: int,
-    backend: str = "auto",
-    xp: Any = None,
+    plan: Plan, cases: Sequence[Case], rng: np.random.Generator, copies: int, backend: str = "auto", xp: Any = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """D at the plan's times (cases, copies, times), and the mean of |D| after the burn-in (cases, copies).
 
@@ -199,12 +197,16 @@ def run(
         from lemmascope.sims.cubic_cnn.backends.device import cupy_or_refused
 
         xp = cupy_or_refused()
-    z = rng.standard_normal((copies, plan.n))
-    index = rng.integers(0, plan.n, (copies, plan.steps), dtype=np.uint16)
-    engine, found = kind(plan, z, index, np if xp is None else xp), []
-    for case in cases:
-        stopping.check()
-        with np.errstate(over="ignore", invalid="ignore"):
-            found.append(engine.found(case))
-    at, mean = zip(*found, strict=True)
-    return np.stack(at), np.stack(mean)
+    parts, most = [], max(1, MOST // plan.steps)
+    for start in range(0, copies, most):
+        count = min(most, copies - start)
+        z = rng.standard_normal((count, plan.n))
+        index = rng.integers(0, plan.n, (count, plan.steps), dtype=np.uint16)
+        engine, found = kind(plan, z, index, np if xp is None else xp), []
+        for case in cases:
+            stopping.check()
+            with np.errstate(over="ignore", invalid="ignore"):
+                found.append(engine.found(case))
+        parts.append([np.stack(x) for x in zip(*found, strict=True)])
+    at, mean = (np.concatenate(x, axis=1) for x in zip(*parts, strict=True))
+    return at, mean

@@ -1,8 +1,8 @@
 r"""Step sizes at which the gap of SGD with momentum ceases to be bounded on convex quadratics, velocity form.
 
 **Cyclic order**, one sample with h = L in n, the others flat (`cyclic_edge`). The matrix of an epoch is M_L M_0^{n−1},
-of determinant γⁿ and trace 1 + γⁿ − ηL(1 − γⁿ)/(1 − γ): a kick travels (1 − γⁿ)/(1 − γ) before the next visit. By Jury's
-conditions both eigenvalues are inside of the unit circle iff
+of determinant γⁿ and trace 1 + γⁿ − ηL(1 − γⁿ)/(1 − γ): a kick travels (1 − γⁿ)/(1 − γ) before the next visit. By
+Jury's conditions both eigenvalues are inside of the unit circle iff
 
     ηL < E_cyc = 2(1 − γ)(1 + γⁿ)/(1 − γⁿ).
 
