@@ -273,8 +273,8 @@ CHAPTER = Chapter(
         Step(
             id="stability.ms_determinant",
             statement=(
-                r"with $T$ the matrix of $(\mathsf{E}D^2, \mathsf{E}DV, \mathsf{E}V^2)$ in random order, any curvatures: $\det(I "
-                r"- T) = \eta\left[2\bar h(1 - \gamma^2) - \eta((1 + \gamma)m_2 - 2\gamma\bar h^2)\right]$"
+                r"with $T$ the matrix of $(\mathsf{E}D^2, \mathsf{E}DV, \mathsf{E}V^2)$ in random order, any curvatures: "
+                r"$\det(I - T) = \eta\left[2\bar h(1 - \gamma^2) - \eta((1 + \gamma)m_2 - 2\gamma\bar h^2)\right]$"
             ),
             plain="det(I − T) = η[2h̄(1 − γ²) − η((1 + γ)m₂ − 2γh̄²)], zero at η = 0 and at E_ms alone",
             hypotheses=("0 ≤ γ < 1", "h̄ > 0, m₂ ≥ h̄²", "indices drawn with replacement"),
@@ -321,8 +321,8 @@ CHAPTER = Chapter(
             id="stability.sgdem_sum",
             statement=(
                 r"$\sum_{t=1}^{T_d}\frac tn\frac{2\eta G}{1 - \gamma} + \frac{2\eta G(T - T_d)}{n} = \frac{\eta G}{n}"
-                r"\left[\frac{T_d(T_d + 1)}{1 - \gamma} + 2(T - T_d)\right]$; sample $0$ is met by step $t$ with probability "
-                r"$\le t/n$, and $\gamma\frac1{1 - \gamma} + 1 \le \frac1{1 - \gamma}$"
+                r"\left[\frac{T_d(T_d + 1)}{1 - \gamma} + 2(T - T_d)\right]$; sample $0$ is met by step $t$ with "
+                r"probability $\le t/n$, and $\gamma\frac1{1 - \gamma} + 1 \le \frac1{1 - \gamma}$"
             ),
             plain="the sums of SGDEM's bound are (ηG/n)[T_d(T_d + 1)/(1 − γ) + 2(T − T_d)]; P(visited by t) ≤ t/n",
             hypotheses=("0 ≤ γ < 1", "n ≥ 1", "0 ≤ T_d ≤ T"),
@@ -336,9 +336,9 @@ CHAPTER = Chapter(
         Step(
             id="stability.range_of_momentum",
             statement=(
-                r"$\eta < E_{ms}$ iff $g(\gamma) = 2\bar h\gamma^2 + \eta(m_2 - 2\bar h^2)\gamma + \eta m_2 - 2\bar h < "
-                r"0$; for $\eta m_2 \le 2\bar h$: $g(0) \le 0 \le g(1)$, and $g < 0$ for all $0 < \gamma < \gamma_{max}$, "
-                r"its root"
+                r"$\eta < E_{ms}$ iff $g(\gamma) = 2\bar h\gamma^2 + \eta(m_2 - 2\bar h^2)\gamma + \eta m_2 - 2\bar h "
+                r"< 0$; for $\eta m_2 \le 2\bar h$: $g(0) \le 0 \le g(1)$, and $g < 0$ for all $0 < \gamma < "
+                r"\gamma_{max}$, its root"
             ),
             plain="η < E_ms iff g(γ) < 0; where SGD is stable g(0) ≤ 0 ≤ g(1), and g < 0 below its root γ_max",
             hypotheses=("η > 0", "h̄ > 0, m₂ ≥ h̄²", "0 ≤ γ < 1"),
