@@ -6,7 +6,7 @@ curved, h = 1, and the others are flat; f' = h(w − z), or h tanh(w − z) of t
 
 from __future__ import annotations
 
-__all__ = ["BACKENDS", "LOSSES", "Arrays", "Case", "Compiled", "Plan", "run"]
+__all__ = ["BACKENDS", "LOSSES", "Arrays", "Case", "Compiled", "Plan", "laid_out", "run"]
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -90,12 +90,12 @@ class Plan:
 
 
 @njit(nogil=True, cache=True)
-def _advance(quadratic, eta, gamma, until, curved, delta, z, index, times, burn_in, at, mean):
-    steps = index.shape[1]
+def _advance(quadratic, eta, gamma, until, curved, delta, z, index, first, times, burn_in, state, total, at):
+    start = np.searchsorted(times, first + 1)
     for j in range(index.shape[0]):
-        w, v, p, u, total, row = 0.0, 0.0, 0.0, 0.0, 0.0, 0
-        for t in range(steps):
-            k = index[j, t]
+        w, v, p, u, mean, row = state[0, j], state[1, j], state[2, j], state[3, j], total[j], start
+        for t in range(first, first + index.shape[1]):
+            k = index[j, t - first]
             kept = gamma if t < until else 0.0
             v *= kept
             u *= kept
@@ -110,27 +110,34 @@ def _advance(quadratic, eta, gamma, until, curved, delta, z, index, times, burn_
             w += v
             p += u
             if t >= burn_in:
-                total += abs(w - p)
-            if t + 1 == times[row]:
+                mean += abs(w - p)
+            if row < times.size and t + 1 == times[row]:
                 at[j, row] = w - p
                 row += 1
-        mean[j] = total / (steps - burn_in)
+        state[0, j], state[1, j], state[2, j], state[3, j], total[j] = w, v, p, u, mean
 
 
 class Compiled:
-    """All copies of one case at a time; arguments as of `Arrays`."""
+    """All copies of one case, copy by copy; arguments as of `Arrays`."""
 
     def __init__(self, plan: Plan, z: np.ndarray, index: np.ndarray, xp: Any) -> None:
         self.plan, self.z, self.index = plan, z, index
 
-    def found(self, case: Case) -> tuple[np.ndarray, np.ndarray]:
+    def start(self) -> Any:
+        """w, v and the neighbour's (4, copies), Σ |D|, and D at the times."""
+        copies = len(self.z)
+        return np.zeros((4, copies)), np.zeros(copies), np.empty((copies, len(self.plan.times)))
+
+    def advance(self, case: Case, state: Any, first: int, steps: int) -> Any:
+        """The state ``steps`` steps after the step ``first``, by as many of the indices."""
+        plan, times = self.plan, np.array(self.plan.times, dtype=np.int64)
+        data = plan.curved, plan.delta, self.z, self.index[:, :steps], first, times, plan.burn_in
+        _advance(plan.loss == "quadratic", *case.row, *data, *state)
+        return state
+
+    def found(self, state: Any) -> tuple[np.ndarray, np.ndarray]:
         """D at the times (copies, times), and the mean of |D| after the burn-in (copies,)."""
-        plan, copies = self.plan, len(self.z)
-        at, mean = np.empty((copies, len(plan.times))), np.empty(copies)
-        quadratic, times = plan.loss == "quadratic", np.array(plan.times, dtype=np.int64)
-        rest = plan.curved, plan.delta, self.z, self.index, times, plan.burn_in, at, mean
-        _advance(quadratic, *case.row, *rest)
-        return at, mean
+        return state[2], state[1] / (self.plan.steps - self.plan.burn_in)
 
 
 class Arrays:
@@ -144,28 +151,41 @@ class Arrays:
 
     def __init__(self, plan: Plan, z: np.ndarray, index: np.ndarray, xp: Any) -> None:
         self.plan, self.xp = plan, xp
-        seen = np.take_along_axis(z, index.astype(np.int64), axis=1).T
-        other = seen + plan.delta * (index.T == 0)
-        self.seen, self.other, self.h = (
-            xp.asarray(np.ascontiguousarray(x, dtype=np.float64)) for x in (seen, other, plan.curved > index.T)
-        )
+        self.seen, self.other, self.h = (xp.asarray(x) for x in laid_out(plan, z, index))
 
-    def found(self, case: Case) -> tuple[np.ndarray, np.ndarray]:
+    def start(self) -> Any:
+        """As of `Compiled`, D at the times as a list."""
+        zero = self.xp.zeros_like(self.seen[0, :])
+        return (zero, zero, zero, zero), zero, []
+
+    def advance(self, case: Case, state: Any, first: int, steps: int) -> Any:
         """As of `Compiled`."""
         xp, plan, (eta, gamma, until) = self.xp, self.plan, case.row
-        w = v = p = u = total = xp.zeros_like(self.seen[0, :])
-        at = []
-        for t in range(plan.steps):
-            a, b, kept = w - self.seen[t, :], p - self.other[t, :], gamma if t < until else 0.0
+        (w, v, p, u), total, at = state
+        for k in range(steps):
+            t, a, b = first + k, w - self.seen[k, :], p - self.other[k, :]
+            kept = gamma if t < until else 0.0
             if plan.loss == "log cosh":
                 a, b = xp.tanh(a), xp.tanh(b)
-            v, u = kept * v - eta * self.h[t, :] * a, kept * u - eta * self.h[t, :] * b
+            v, u = kept * v - eta * self.h[k, :] * a, kept * u - eta * self.h[k, :] * b
             w, p = w + v, p + u
             if t >= plan.burn_in:
                 total = total + xp.abs(w - p)
             if t + 1 in plan.times:
                 at.append(w - p)
-        return _host(xp.stack(at, axis=1)), _host(total / (plan.steps - plan.burn_in))
+        return (w, v, p, u), total, at
+
+    def found(self, state: Any) -> tuple[np.ndarray, np.ndarray]:
+        """As of `Compiled`."""
+        _, total, at = state
+        return _host(self.xp.stack(at, axis=1)), _host(total / (self.plan.steps - self.plan.burn_in))
+
+
+def laid_out(plan: Plan, z: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The target of each step, the neighbour's, and whether the sample is curved, 1 or 0: (steps, copies) each."""
+    seen = np.ascontiguousarray(np.take_along_axis(z, index.astype(np.int64), axis=1).T)
+    order = np.ascontiguousarray(index.T)
+    return seen, seen + plan.delta * (order == 0), np.where(order < plan.curved, 1.0, 0.0)
 
 
 def _host(x: Any) -> np.ndarray:
@@ -206,7 +226,7 @@ def run(
         for case in cases:
             stopping.check()
             with np.errstate(over="ignore", invalid="ignore"):
-                found.append(engine.found(case))
+                found.append(engine.found(engine.advance(case, engine.start(), 0, plan.steps)))
         parts.append([np.stack(x) for x in zip(*found, strict=True)])
     at, mean = (np.concatenate(x, axis=1) for x in zip(*parts, strict=True))
     return at, mean

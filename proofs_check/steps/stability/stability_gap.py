@@ -273,8 +273,9 @@ CHAPTER = Chapter(
         Step(
             id="stability.ms_determinant",
             statement=(
-                r"with $T$ the matrix of $(\mathsf{E}D^2, \mathsf{E}DV, \mathsf{E}V^2)$ in random order, any curvatures: "
-                r"$\det(I - T) = \eta\left[2\bar h(1 - \gamma^2) - \eta((1 + \gamma)m_2 - 2\gamma\bar h^2)\right]$"
+                r"with $T$ the matrix of $(\mathsf{E}D^2, \mathsf{E}DV, \mathsf{E}V^2)$ in random order, any "
+                r"curvatures: $\det(I - T) = \eta\left[2\bar h(1 - \gamma^2) - \eta((1 + \gamma)m_2 - 2\gamma\bar "
+                r"h^2)\right]$"
             ),
             plain="det(I − T) = η[2h̄(1 − γ²) − η((1 + γ)m₂ − 2γh̄²)], zero at η = 0 and at E_ms alone",
             hypotheses=("0 ≤ γ < 1", "h̄ > 0, m₂ ≥ h̄²", "indices drawn with replacement"),
