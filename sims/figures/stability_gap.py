@@ -77,7 +77,7 @@ def phase(result: Result[Settings], width: str = "text") -> Figure:
             extend="both",
             aspect=28,
         )
-        bar.outline.set_linewidth(0.4)  # type: ignore[operator]
+        bar.outline.set_linewidth(0.4)
         columns = 1 if width == "column" else 3
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=columns)
         settle(figure)

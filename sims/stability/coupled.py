@@ -1,7 +1,7 @@
 r"""Coupled runs of SGD with momentum on data that differ in one sample: the same start, the same indices.
 
-Each copy has targets z ~ N(0, 1) of its own, and those of its neighbour, sample 0's moved by Δ. The first samples are
-curved, h = 1, and the others are flat; f' = h(w − z), or h tanh(w − z) of the Lipschitz loss h log cosh(w − z).
+Each copy has targets z ~ N(0, 1) of its own, and its neighbour the same but for sample 0's, z − Δ. The first samples
+are curved, h = 1, and the others are flat; f' = h(w − z), or h tanh(w − z) of the Lipschitz loss h log cosh(w − z).
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def _advance(quadratic, eta, gamma, until, curved, delta, z, index, first, times
             if k < curved:
                 a, b = w - z[j, k], p - z[j, k]
                 if k == 0:
-                    b -= delta
+                    b += delta
                 if not quadratic:
                     a, b = np.tanh(a), np.tanh(b)
                 v -= eta * a
@@ -185,7 +185,7 @@ def laid_out(plan: Plan, z: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, 
     """The target of each step, the neighbour's, and whether the sample is curved, 1 or 0: (steps, copies) each."""
     seen = np.ascontiguousarray(np.take_along_axis(z, index.astype(np.int64), axis=1).T)
     order = np.ascontiguousarray(index.T)
-    return seen, seen + plan.delta * (order == 0), np.where(order < plan.curved, 1.0, 0.0)
+    return seen, seen - plan.delta * (order == 0), np.where(order < plan.curved, 1.0, 0.0)
 
 
 def _host(x: Any) -> np.ndarray:

@@ -1,7 +1,7 @@
 r"""The gap between two runs of SGD with momentum on data that differ in one sample, as an exact linear recursion.
 
 Both runs start alike and see the same indices. Heavy ball in the velocity form, v⁺ = γv − ηf'(w; z_i), w⁺ = w + v⁺, on
-f(w; h, z) = ½h(w − z)², the target of sample 0 moved by Δ: with D = w − w', V = v − v', whatever the data,
+f(w; h, z) = ½h(w − z)², the target of sample 0 being z and z' = z − Δ: with D = w − w', V = v − v', whatever the data,
 
     (D, V)⁺ = M_h (D, V) + (1, 1) ηhΔ·1{i = 0},    M_h = [[1 − ηh, γ], [−ηh, γ]],    det M_h = γ.
 
