@@ -438,7 +438,7 @@ STUDY = Study(
     name="stability_gap",
     subject="stability",
     message=(
-        "On convex smooth quadratics the gap of two runs whose data differ in one sample is bounded iff η < "
+        "On convex smooth quadratics the gap of two runs whose data differ in one sample is bounded up to η = "
         "2h̄(1 − γ²)/((1 + γ)m₂ − 2γh̄²): for every momentum there is a step size that SGD is allowed at which it is "
         "unbounded, and at equal η/(1 − γ) momentum never shrinks the stable range. On a Lipschitz loss the gap stays "
         "finite beyond the edge, but no longer falls with the number of samples."

@@ -6,7 +6,8 @@ Jury's conditions both eigenvalues are inside of the unit circle iff
 
     ηL < E_cyc = 2(1 − γ)(1 + γⁿ)/(1 − γⁿ).
 
-n = 1 is the heavy ball's 2(1 + γ), n → ∞ is 2(1 − γ).
+n = 1 is the heavy ball's 2(1 + γ), n → ∞ is 2(1 − γ), γ → 1 is 4/n. The gap goes from (0, 0) about the fixed point
+(Δ, 0), which is no eigenvector of an epoch: above the edge it is unbounded.
 
 **Random order** with replacement, any distribution of h with h̄ = E h > 0 and m₂ = E h² (`mean_square_edge`). At an
 eigenvalue 1 of the matrix of (X, C, Y) = (E D², E DV, E V²), rows 1 − 2 and 2 − 3 say C = ηh̄X/(1 + γ) and
@@ -16,10 +17,13 @@ Y = 2ηh̄X/(1 + γ), and the row of Y then
 
 The map S → E M S Mᵀ keeps the cone of positive semidefinite matrices, so its spectral radius is itself an eigenvalue
 (Krein & Rutman): the radius can be 1 only at η = 0 and at E_ms. For small η > 0 it is 1 − 2ηh̄/(1 − γ) + O(η²) < 1, and
-for large η it is above 1. So E D² stays bounded for 0 < η < E_ms and grows geometrically above. With a share q of
-h = L and the others flat: ηL = 2(1 − γ²)/(1 + γ − 2γq).
+for large η it is above 1. So E D² stays bounded for 0 < η < E_ms. Above it does not, whatever the data: the gap from step
+0 and that from step 1 on differ by what one kick b ∝ (1, 1) leaves, whose second moment is T^t(bbᵀ), and a left
+eigenmatrix P ⪰ 0 of the radius with bᵀPb = 0 would vanish at M_h b too, and so be 0, as b and M_h b are independent.
+At E_ms itself either may be. With a share q of h = L and the others flat: ηL = 2(1 − γ²)/(1 + γ − 2γq), for γ → 1 about
+2(1 − γ)/(1 − q).
 
-**Mean.** E D in random order feels only h̄ (`mean_edge`): bounded iff ηh̄ < 2(1 + γ).
+**Mean.** E D in random order feels only h̄ (`mean_edge`): its edge is ηh̄ = 2(1 + γ).
 
 **Consequences.** For 0 < γ < 1 and n ≥ 2 (q = 1/n ≤ ½) both edges are below 2, SGD's own. In the average form
 η̄ = η/(1 − γ) (`effective`) they are 2h̄(1 + γ)/((1 + γ)m₂ − 2γh̄²) ≥ 2h̄/m₂ and, on the cycle, 2(1 + γⁿ)/(1 − γⁿ) ≥ 2:

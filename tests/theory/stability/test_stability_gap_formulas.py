@@ -101,6 +101,7 @@ def test_the_cyclic_edge_at_its_ends():
     assert_close(edges.cyclic_edge(0.9, 1), edges.heavy_ball_edge(0.9))
     assert_close(edges.cyclic_edge(0.5, 200), 2 * (1 - 0.5))
     assert edges.cyclic_edge(0.0, 3) == 2
+    assert abs(edges.cyclic_edge(1 - 1e-6, 10) - 4 / 10) < 1e-6
     assert_close(edges.cyclic_edge(2**0.5 - 1, 2), 4 * (2**0.5 - 1))  # its least for n = 2
 
 

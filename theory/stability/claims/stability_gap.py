@@ -157,11 +157,11 @@ CLAIMS = (
     Claim(
         id="stability.cyclic_edge",
         statement=(
-            r"cyclic order, one curved sample in $n$: the gap stays bounded iff $\eta L < E_{cyc} = \frac{2(1 - "
-            r"\gamma)(1 + \gamma^n)}{1 - \gamma^n}$ (velocity form); relative to $10^{-9}$ where the spectral radius "
-            r"of an epoch is $1$"
+            r"cyclic order, one curved sample in $n$: the gap is bounded below and unbounded above $\eta L = E_{cyc} "
+            r"= \frac{2(1 - \gamma)(1 + \gamma^n)}{1 - \gamma^n}$ (velocity form); relative to $10^{-9}$ where the "
+            r"spectral radius of an epoch is $1$"
         ),
-        plain="cyclic order: bounded iff ηL < E_cyc = 2(1 − γ)(1 + γⁿ)/(1 − γⁿ), velocity form; by bisection to 1e−9",
+        plain="cyclic order: the gap's edge is ηL = E_cyc = 2(1 − γ)(1 + γⁿ)/(1 − γⁿ), velocity form; to 1e−9",
         kind=Kind.IDENTITY,
         source="derived",
         measure=cyclic_edge,
@@ -171,11 +171,11 @@ CLAIMS = (
     Claim(
         id="stability.ms_edge",
         statement=(
-            r"random order, any curvatures: $\mathsf{E}D^2$ stays bounded iff $\eta < E_{ms} = \frac{2\bar h(1 - "
-            r"\gamma^2)}{(1 + \gamma)m_2 - 2\gamma\bar h^2}$ (velocity form); relative to $10^{-8}$ where the spectral "
+            r"random order, any curvatures: $\mathsf{E}D^2$ is bounded below and unbounded above $\eta = E_{ms} "
+            r"= \frac{2\bar h(1 - \gamma^2)}{(1 + \gamma)m_2 - 2\gamma\bar h^2}$ (velocity form); relative to $10^{-8}$ where the spectral "
             r"radius of the second moments is $1$"
         ),
-        plain="random order: E D² bounded iff η < E_ms = 2h̄(1 − γ²)/((1 + γ)m₂ − 2γh̄²), velocity form; to 1e−8",
+        plain="random order: the edge of E D² is η = E_ms = 2h̄(1 − γ²)/((1 + γ)m₂ − 2γh̄²), velocity form; to 1e−8",
         kind=Kind.IDENTITY,
         source="derived",
         measure=mean_square_edge,
@@ -249,7 +249,7 @@ CLAIMS = (
             r"\sqrt{\eta^2(m_2 - 2\bar h^2)^2 - 8\bar h(\eta m_2 - 2\bar h)}}{4\bar h}$ (velocity form), relative to "
             r"$10^{-8}$ where the spectral radius is $1$"
         ),
-        plain="E D² bounded iff γ < γ_max(η, h̄, m₂) in closed form, velocity form; by bisection to 1e−8",
+        plain="E D² is bounded for 0 < γ < γ_max(η, h̄, m₂) in closed form, velocity form; by bisection to 1e−8",
         kind=Kind.IDENTITY,
         source="derived",
         measure=momentum_range,
