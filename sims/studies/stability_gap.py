@@ -63,7 +63,7 @@ SHOWN = {"velocity": 4.0, "average": 6.0}
 """Largest step size of each form in the phase diagram."""
 
 SWITCH_N = (20, 40, 80)
-ENOUGH_COUPLED, ENOUGH = 16_000, 600
+ENOUGH_COUPLED, ENOUGH = 50_000, 600
 """Copies of all seeds without which intervals are wider than what is stated."""
 
 
@@ -73,8 +73,8 @@ class Settings:
 
     seeds: int = option(16, "Streams of coupled runs, each with so many copies.", tiny=8, full=64)
     copies: int = option(200, "Copies of a seed on the Lipschitz loss.", tiny=10, quick=50, full=1000)
-    coupled: int = option(1250, "Copies of a seed that are held to the exact gap.", tiny=100, full=5000)
-    bound: int = option(400, "Copies of a seed that are held to the bound of SGDEM.", full=2000)
+    coupled: int = option(5000, "Copies of a seed that are held to the exact gap.", tiny=100, full=20000)
+    bound: int = option(1000, "Copies of a seed that are held to the bound of SGDEM.", tiny=2000, full=2000)
     sizes: tuple[int, ...] = option(
         (20, 40, 80, 160, 320), "Samples n on the Lipschitz loss, multiples of 5.", tiny=(20, 320)
     )

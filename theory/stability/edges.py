@@ -16,11 +16,11 @@ Y = 2ηh̄X/(1 + γ), and the row of Y then
     η = E_ms = 2h̄(1 − γ²)/((1 + γ)m₂ − 2γh̄²).
 
 The map S → E M S Mᵀ keeps the cone of positive semidefinite matrices, so its spectral radius is itself an eigenvalue
-(Krein & Rutman): the radius can be 1 only at η = 0 and at E_ms. For small η > 0 it is 1 − 2ηh̄/(1 − γ) + O(η²) < 1, and
-for large η it is above 1. So E D² stays bounded for 0 < η < E_ms. Above it does not, whatever the data: the gap from step
-0 and that from step 1 on differ by what one kick b ∝ (1, 1) leaves, whose second moment is T^t(bbᵀ), and a left
-eigenmatrix P ⪰ 0 of the radius with bᵀPb = 0 would vanish at M_h b too, and so be 0, as b and M_h b are independent.
-At E_ms itself either may be. With a share q of h = L and the others flat: ηL = 2(1 − γ²)/(1 + γ − 2γq), for γ → 1 about
+(Krein & Rutman): the radius can be 1 only at η = 0 and at E_ms. For small η > 0 it is 1 − 2ηh̄/(1 − γ) + O(η²) < 1, for
+large η above 1. So E D² stays bounded for 0 < η < E_ms. Above it does not, whatever the data: the gap from step 0 and
+that from step 1 on differ by what one kick b ∝ (1, 1) leaves, whose second moment is T^t(bbᵀ), and a left eigenmatrix
+P ⪰ 0 of the radius with bᵀPb = 0 would vanish at M_h b too, and so be 0, as b and M_h b are independent. At E_ms itself
+either may be. With a share q of h = L and the others flat ηL = 2(1 − γ²)/(1 + γ − 2γq), for γ → 1 about
 2(1 − γ)/(1 − q).
 
 **Mean.** E D in random order feels only h̄ (`mean_edge`): its edge is ηh̄ = 2(1 + γ).

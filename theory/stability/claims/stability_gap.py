@@ -171,9 +171,9 @@ CLAIMS = (
     Claim(
         id="stability.ms_edge",
         statement=(
-            r"random order, any curvatures: $\mathsf{E}D^2$ is bounded below and unbounded above $\eta = E_{ms} "
-            r"= \frac{2\bar h(1 - \gamma^2)}{(1 + \gamma)m_2 - 2\gamma\bar h^2}$ (velocity form); relative to $10^{-8}$ where the spectral "
-            r"radius of the second moments is $1$"
+            r"random order, any curvatures: $\mathsf{E}D^2$ is bounded below and unbounded above $\eta = E_{ms} = "
+            r"\frac{2\bar h(1 - \gamma^2)}{(1 + \gamma)m_2 - 2\gamma\bar h^2}$ (velocity form); relative to $10^{-8}$ "
+            r"where the spectral radius of the second moments is $1$"
         ),
         plain="random order: the edge of E D² is η = E_ms = 2h̄(1 − γ²)/((1 + γ)m₂ − 2γh̄²), velocity form; to 1e−8",
         kind=Kind.IDENTITY,
