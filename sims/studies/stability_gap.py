@@ -63,7 +63,10 @@ SHOWN = {"velocity": 4.0, "average": 6.0}
 """Largest step size of each form in the phase diagram."""
 
 SWITCH_N = (20, 40, 80)
-ENOUGH_COUPLED, ENOUGH = 50_000, 600
+LEAST = 1e-12
+"""Step size."""
+
+ENOUGH_COUPLED, ENOUGH, ENOUGH_BOUND = 50_000, 600, 5000
 """Copies of all seeds without which intervals are wider than what is stated."""
 
 
@@ -81,7 +84,7 @@ class Settings:
     n: int = option(10, "Samples on the quadratic loss, one of them curved.")
     gamma: float = option(0.9, "Momentum.")
     eta: float = option(1.0, "Step size of the velocity form; SGD allows 2.")
-    low: float = option(0.1, "A small one, below the edge.")
+    low: float = option(0.1, "A small step size, below the edge of random order.")
     cells: int = option(64, "Cells of each axis of the phase diagram.", tiny=12, quick=48)
 
     def __post_init__(self) -> None:
@@ -98,9 +101,9 @@ class Settings:
             if n % SPLIT:
                 raise InputError("sizes", n, f"each must be a multiple of {SPLIT}: a fifth of the samples is curved")
         check_number("gamma", self.gamma, 0, 1, open_low=True, open_high=True)
-        if check_number("eta", self.eta, 0, open_low=True) > 2:
+        if check_number("eta", self.eta, LEAST) > 2:
             raise InputError("eta", self.eta, "beyond 2 steps of SGD itself expand; stay at most there")
-        check_number("low", self.low, 0, open_low=True)
+        check_number("low", self.low, LEAST)
         edge = edges.share_edge(self.gamma, 1 / self.n)
         if self.low >= edge:
             why = f"from 2(1 − γ²)/(1 + γ − 2γ/n) = {edge:.4g} the gap has no bounded second moment; take less"
@@ -308,7 +311,11 @@ def expected(settings: Settings) -> Mapping[str, Status]:
 def undecided(settings: Settings) -> Mapping[str, str]:
     """Few copies leave the intervals wider than what is stated."""
     s, found = settings, dict[str, str]()
-    for flag, least, name in (("coupled", ENOUGH_COUPLED, "simulated"), ("copies", ENOUGH, "lipschitz")):
+    for flag, least, name in (
+        ("coupled", ENOUGH_COUPLED, "simulated"),
+        ("copies", ENOUGH, "lipschitz"),
+        ("bound", ENOUGH_BOUND, "sgdem_bound"),
+    ):
         if s.seeds < 8 or s.seeds * getattr(s, flag) < least:
             why = f"{s.seeds} seeds of {getattr(s, flag)} copies leave the interval wide"
             found[f"stability.{name}"] = f"{why}; --seeds 16 --{flag} {-(-least // 16)} decide"
@@ -320,7 +327,7 @@ def undecided(settings: Settings) -> Mapping[str, str]:
 
 def _rms(log: float) -> str:
     """A gap from its logarithm, which may be out of the range of doubles."""
-    if abs(log) < math.log(1e5):
+    if abs(log) < math.log(1e5) or math.isinf(log):
         return number(math.exp(log))
     decades = log / math.log(10)
     power = math.floor(decades)

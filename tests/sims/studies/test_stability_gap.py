@@ -218,6 +218,7 @@ def test_one_seed_decides_nothing(name):
         ({"eta": 2.1}, "beyond 2 steps of SGD itself expand"),
         ({"eta": math.nan}, "eta"),
         ({"eta": -1.0}, "eta"),
+        ({"eta": 1e-200}, "≥ 1e-12"),
         ({"gamma": 1.0}, "gamma"),
         ({"gamma": 0.0}, "gamma"),
         ({"low": 0.0}, "low"),
@@ -241,6 +242,7 @@ def test_what_few_copies_leave_open_is_said_before():
     assert not stability_gap.undecided(settings_of(Settings, "quick"))
     assert set(stability_gap.undecided(settings_of(Settings, "tiny"))) == {"stability.simulated", "stability.lipschitz"}
     assert set(stability_gap.undecided(Settings(copies=20))) == {"stability.lipschitz"}
+    assert set(stability_gap.undecided(Settings(bound=200))) == {"stability.sgdem_bound"}
 
 
 @pytest.mark.parametrize("change", [{"gamma": 0.8}, {"eta": 0.5}, {"n": 20}, {"low": 0.05}])
@@ -279,6 +281,7 @@ def test_a_gap_out_of_the_range_of_doubles_is_told():
     assert stability_gap._rms(math.log(3.2)) == "3.2"
     assert stability_gap._rms(1000 * math.log(10) + math.log(4)) == "4.0e1000"
     assert stability_gap._rms(-20 * math.log(10)) == "1.0e−20"
+    assert stability_gap._rms(-math.inf) == "0"
 
 
 def test_more_momentum_and_data_run(tmp_path):
