@@ -13,6 +13,7 @@ from lemmascope.sims.studies.stability_gap import ALGORITHMS, SEEN, STUDY, Setti
 from lemmascope.sims.study import Task, settings_of
 from lemmascope.theory.claim import Evidence
 from lemmascope.theory.errors import InputError
+from lemmascope.theory.stability import edges
 from lemmascope.theory.stability.claims import STABILITY_GAP
 from lemmascope.theory.verdict import Status
 
@@ -288,3 +289,14 @@ def test_more_momentum_and_data_run(tmp_path):
     small = dataclasses.replace(settings_of(Settings, "tiny"), gamma=0.99, low=0.01, n=400)
     data = stability_gap.quadratic(Task("stability_gap", "quadratic", {}, small))
     assert np.isfinite(data["log_rms"]).all()
+
+
+def test_the_numbers_of_the_page():
+    """What "Where it ends" says of γ_max, and of the ratio to SGD between the epochs that are claimed."""
+    assert edges.momentum_range(1.0, 0.2, 0.2) == pytest.approx(0.573, abs=5e-4)
+    ratio = stability_gap.forms(task("forms", {"gamma": 0.9375}))["ratio"]
+    same = ratio.sel(form="effective")
+    assert float(same.max()) == pytest.approx(1.021, abs=5e-4)
+    assert int(same["epoch"][int(same.argmax())]) == 4
+    assert float(ratio.sel(form="step").max()) == pytest.approx(3.93, abs=0.01)
+    assert 0.0625**-1.5 == 64
