@@ -297,6 +297,6 @@ def test_the_numbers_of_the_page():
     ratio = stability_gap.forms(task("forms", {"gamma": 0.9375}))["ratio"]
     same = ratio.sel(form="effective")
     assert float(same.max()) == pytest.approx(1.021, abs=5e-4)
-    assert int(same["epoch"][int(same.argmax())]) == 4
+    assert int(same["epoch"][int(same.argmax("epoch"))]) == 4
     assert float(ratio.sel(form="step").max()) == pytest.approx(3.93, abs=0.01)
     assert 0.0625**-1.5 == 64
