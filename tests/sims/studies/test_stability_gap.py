@@ -142,6 +142,7 @@ def coupled(off=0.0, spread=1e-3, eta=0.1):
         (coupled(), HOLDS),
         (coupled(off=0.05), HOLDS),
         (coupled(off=0.08), REFUTED),
+        (coupled(spread=0.035), HOLDS),
         (coupled(spread=0.1), OPEN),
         (coupled(eta=0.3), Status.NOT_APPLICABLE),
     ],
