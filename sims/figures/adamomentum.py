@@ -1,0 +1,2 @@
+"""PICTURES."""
+PICTURES=()
