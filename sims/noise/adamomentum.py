@@ -177,9 +177,7 @@ class Arrays:
             self.y.append(first)
             self.state.append(Moments(average, xp.zeros_like(average) + case.V))
             self.linear.append(average)
-        self.optimizers = [
-            (AdaMomentum if case.momentum else Adam)(1.0, case.beta1, case.beta2, 0.0) for case in cases
-        ]
+        self.optimizers = [(AdaMomentum if case.momentum else Adam)(1.0, case.beta1, case.beta2, 0.0) for case in cases]
 
     def advance(self, draws: np.ndarray, counted: int, out: np.ndarray) -> None:
         """As of `Compiled`."""

@@ -31,9 +31,7 @@ def given(gradients, momentum, maximum, beta1, beta2, epsilon, out):
     """m and u at each gradient."""
     m, v, top, p1, p2 = 0.0, 0.0, 0.0, 1.0, 1.0
     for t in range(gradients.size):
-        m, v, top, p1, p2, u = _moved(
-            gradients[t], m, v, top, p1, p2, momentum, maximum, beta1, beta2, epsilon
-        )
+        m, v, top, p1, p2, u = _moved(gradients[t], m, v, top, p1, p2, momentum, maximum, beta1, beta2, epsilon)
         out[t, 0], out[t, 1] = m, u
 
 

@@ -1,4 +1,4 @@
-"""AdaMomentum beside Adam: the same steps at a larger rate, its temperature and its regret, and why its first steps are ahead.
+"""AdaMomentum beside Adam: the same steps at a larger rate, its temperature and regret, and what its first steps do.
 
 Steps on given gradients, with signal and noise, and on a noisy quadratic, each beside a companion that is known
 exactly; periodic linear losses with and without the running maximum of v; and the central cubic CNN.
@@ -6,7 +6,7 @@ exactly; periodic linear losses with and without the running maximum of v; and t
 
 from __future__ import annotations
 
-__all__ = ["BETA1", "BETA2", "KINDS", "MUS", "OPTIMIZERS", "STUDY", "Settings"]
+__all__ = ["BETA1", "BETA2", "KINDS", "MARGIN_BETA2", "MUS", "OPTIMIZERS", "STUDY", "Settings"]
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +27,9 @@ from lemmascope.theory.verdict import Status
 
 BETA1, BETA2 = 0.9, 0.9999
 """Of the long run."""
+
+MARGIN_BETA2 = 0.999
+"""Of the central experiment, β₁ being the same."""
 
 MUS, PAIR = (1.0, 0.3, 0.1), ("AdaMomentum", "Adam")
 """μ/s of the claim, and whose steps."""
@@ -65,7 +68,7 @@ class Settings:
     margin_etas: tuple[float, ...] = option(
         (3e-4, 1e-3, 3e-3, 1e-2), "Learning rates there.", tiny=(3e-4, 1e-2), quick=(3e-4, 1e-2)
     )
-    margin_steps: int = option(1500, "Iterations there.", tiny=40, quick=300)
+    margin_steps: int = option(1500, "Iterations there.", tiny=40, quick=200)
 
     def __post_init__(self) -> None:
         for name in ("seeds", "copies"):
@@ -137,9 +140,7 @@ def _run(task: Task[Settings], cases: Sequence[Any], what: str, steps: int) -> n
     from lemmascope.sims.noise.adamomentum import stationary
 
     s = task.settings
-    return stationary(
-        cases, task.rng(what), copies=s.copies, steps=steps, burn_in=steps // 4, backend=task.backend
-    )
+    return stationary(cases, task.rng(what), copies=s.copies, steps=steps, burn_in=steps // 4, backend=task.backend)
 
 
 def moments(task: Task[Settings]) -> xr.Dataset:
@@ -162,9 +163,7 @@ def _quadratics(etas: Sequence[float]) -> list[Any]:
 
     root = float(theory.attenuation(BETA1)) ** 0.5
     rates = {"Adam": 1.0, "AdaMomentum": 1.0, SERIES[2]: root}
-    return [
-        Case(name != "Adam", BETA1, BETA2, h=1.0, eta=rates[name] * eta) for name in SERIES for eta in etas
-    ]
+    return [Case(name != "Adam", BETA1, BETA2, h=1.0, eta=rates[name] * eta) for name in SERIES for eta in etas]
 
 
 def temperature(task: Task[Settings]) -> xr.Dataset:
@@ -201,22 +200,33 @@ def regret(task: Task[Settings]) -> xr.Dataset:
 # --- the central experiment -------------------------------------------------------------------------------------------
 
 
-def margin(task: Task[Settings]) -> xr.Dataset:
-    """What each optimizer ends with on one seed's data at one η, in single precision."""
-    from lemmascope.sims.cubic_cnn.simulate import simulate
-    from lemmascope.sims.schedule import Logarithmic
+def _optimizers(eta: float, last: bool) -> dict[str, Any]:
+    """Those of the central experiment at one η."""
     from lemmascope.theory.optimizers import Adam, AdaMomentum
 
+    betas = BETA1, MARGIN_BETA2
+    found: dict[str, Any] = {"Adam": Adam(eta, *betas), "AdaMomentum": AdaMomentum(eta, *betas)}
+    if last:
+        found["Adam, started"] = Adam(lambda t: eta * theory.start(t + 1, *betas), *betas)
+        found["AdaMomentum, not started"] = AdaMomentum(lambda t: eta / theory.start(t + 1, *betas), *betas)
+    return found
+
+
+def margin(task: Task[Settings]) -> xr.Dataset:
+    """What each optimizer ends with on one seed's data, over η; in single precision, all of them side by side."""
+    from lemmascope.sims.cubic_cnn.simulate import simulate
+    from lemmascope.sims.schedule import Logarithmic
+
     stopping.check()
-    s, eta = task.settings, task.at["eta"]
-    beta1, beta2 = Adam(eta).beta1, Adam(eta).beta2
-    optimizers: dict[str, Any] = {"Adam": Adam(eta), "AdaMomentum": AdaMomentum(eta)}
-    if eta == max(s.margin_etas):
-        optimizers["Adam, started"] = Adam(lambda t: eta * theory.start(t + 1, beta1, beta2))
-        optimizers["AdaMomentum, not started"] = AdaMomentum(lambda t: eta / theory.start(t + 1, beta1, beta2))
+    s = task.settings
+    each = {
+        (name, eta): optimizer
+        for eta in s.margin_etas
+        for name, optimizer in _optimizers(eta, eta == s.margin_etas[-1]).items()
+    }
     run = simulate(
         HEADLINE,
-        optimizers,
+        {f"{name} {eta!r}": optimizer for (name, eta), optimizer in each.items()},
         iterations=s.margin_steps,
         first_seed=task.at["seed"],
         root_seed=task.root_seed,
@@ -235,13 +245,13 @@ def margin(task: Task[Settings]) -> xr.Dataset:
         "c_max": last["c"].max("neuron"),
         "Xi_abs_max": last["Xi_abs_max"].max("margin"),
     }
-    found = np.full((len(columns), len(OPTIMIZERS)), np.nan)
-    for column, values in zip(found, columns.values(), strict=True):
-        column[: len(optimizers)] = values.values
-    return xr.Dataset(
-        {name: ("optimizer", column) for name, column in zip(columns, found, strict=True)},
-        {"optimizer": list(OPTIMIZERS)},
-    )
+    places = [(OPTIMIZERS.index(name), s.margin_etas.index(eta)) for name, eta in each]
+    found = {}
+    for name, values in columns.items():
+        table = np.full((len(OPTIMIZERS), len(s.margin_etas)), np.nan)
+        table[tuple(np.transpose(places))] = values.values
+        found[name] = (("optimizer", "eta"), table)
+    return xr.Dataset(found, {"optimizer": list(OPTIMIZERS), "eta": list(s.margin_etas)})
 
 
 # --- what is judged ---------------------------------------------------------------------------------------------------
@@ -387,7 +397,7 @@ def _regret_cost(settings: Settings, at: Mapping[str, Any]) -> float:
 
 
 def _margin_cost(settings: Settings, at: Mapping[str, Any]) -> float:
-    return 0.6 * settings.margin_steps * (4 if at["eta"] == max(settings.margin_etas) else 2)
+    return 0.6 * settings.margin_steps * (2 * len(settings.margin_etas) + 2)
 
 
 def _few(settings: Settings, at: Mapping[str, Any]) -> float:
@@ -424,9 +434,7 @@ STUDY = Study(
         "moments": Experiment(lambda s: {"seed": range(s.seeds)}, moments, _moments_cost, needs=_noisy),
         "temperature": Experiment(lambda s: {"seed": range(s.seeds)}, temperature, _temperature_cost, needs=_noisy),
         "regret": Experiment(lambda s: {"cell": range(len(CELLS))}, regret, _regret_cost, needs=_small),
-        "margin": Experiment(
-            lambda s: {"seed": range(s.draws), "eta": s.margin_etas}, margin, _margin_cost, needs=_trained
-        ),
+        "margin": Experiment(lambda s: {"seed": range(s.draws)}, margin, _margin_cost, needs=_trained),
     },
     evidence=evidence,
     claims=CLAIMS,

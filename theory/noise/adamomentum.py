@@ -22,7 +22,7 @@ e = (η/4s²)(√(η²h² + 16s²/a) − ηh). For ηh/s → 0 Var x → ηs/2h 
 
     u_t = 1/√q_t,   q_t = (1−β₂)/(1−β₂^t) Σ_{k≤t} β₂^{t−k}(1 − β₁^k)²:
 
-m̂ is corrected for the start of m at 0, and the m in v is not. u_1 = 1/(1−β₁) is the largest step that there is at t = 1.
+m̂ is corrected for the start of m at 0, and the m in v is not. u_1 = 1/(1−β₁) is the largest that there is at t = 1.
 
 All derived here; the rule is that of Wang et al. (arXiv 2106.11514), with ε where public implementations have it.
 """

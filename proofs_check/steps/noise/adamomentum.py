@@ -1,14 +1,14 @@
-r"""AdaMomentum: its steps under alternating and constant gradients, their bound, its rate in Adam's, and one loss's regret.
+r"""AdaMomentum: steps under alternating and constant gradients, their bound, its rate in Adam's, one loss's regret.
 
 Notation of `theory.noise.adamomentum`: a = (1 − β₁)/(1 + β₁), t = 1, 2, …, and u the step −ηu. S stands for (−1)^{t−1}
 and Q for (−β₁)^t; what holds for all of their values holds for all t.
 
 **Period 3.** β₁ = 0, where AdaMomentum is Adam, C ≥ 1, b = β₂ = 1/(1 + C²), gradients C, −1, −1, …, x on [−1, 1], η_n =
-η/√n with η ≤ 1, x = 1 at round n = 3t + 1. All v ≤ C², as an average of squares is. So v ≥ (1 − b)C² after C, v ≤ bC² +
-(1 − b) = 2C²/(1 + C²) after −1, and after another −1 too. With w_n = √(1 − bⁿ), which grows, the step down is
-at most w_n η√(1 + C²)/(C√n), and the two steps up are at least w_n η√(1 + C²)/(√2 C√(n + k)), k = 1, 2. They make up for
-it where 2/√2 · 1/√(n + 2) ≥ 1/√n, which is 2(3t + 1) ≥ 3t + 3; what is cut off at 1 or at −1 only helps. In the
-first period the step down is η, as v̂ = C², and v̂ ≤ 2 and ≤ 11/10 at the two steps up.
+η/√n, x = 1 at round n = 3t + 1. All v ≤ C², as an average of squares is. So v ≥ (1 − b)C² after C, v ≤ bC² + (1 − b) =
+2C²/(1 + C²) after −1, and after another −1 too. With w_n = √(1 − bⁿ), which grows, the step down is at most
+w_n η√(1 + C²)/(C√n), and the two steps up are at least w_n η√(1 + C²)/(√2 C√(n + k)), k = 1, 2. They make up for it
+where 2/√2 · 1/√(n + 2) ≥ 1/√n, which is 2(3t + 1) ≥ 3t + 3; what is cut off at 1 or at −1 only helps. In the first period
+the step down is η, as v̂ = C², and v̂ ≤ 2 and ≤ 11/10 at the two steps up.
 
 **Bound.** v_t ≥ (1 − β₂)m_t², as what v has of before is not negative: no condition between β₁ and β₂ is asked for.
 
@@ -109,7 +109,7 @@ def prove_bound(weight: bool = True, momentum: bool = True, attained: Any = 1) -
 
     m, g, before, b2, B1, B2 = z3.Reals("m g v beta2 B1 B2")  # B = 1 − β^t
     v = b2 * before + (1 - b2) * (m if momentum else g) ** 2
-    room = (before >= 0, v > 0, b2 >= 0, b2 < 1, B1 > 0, B1 <= 1, B2 >= 1 - b2, B2 <= 1)
+    room = (before >= 0, v > 0, b2 >= 0, b2 < 1, B1 > 0, B1 <= 1, 1 - b2 <= B2, B2 <= 1)
     share = (1 - b2) if weight else z3.RealVal(1)
     # û² = (m/B1)²/(v/B2) ≤ B2/(share B1²), times v share B1²/B2
     first = (1 - beta) / (1 - beta) / sp.sqrt((1 - beta2) * (1 - beta) ** 2 / (1 - beta2))
@@ -197,7 +197,7 @@ def prove_period(ups: int = 2, least: Any = 1, best: Any = 1) -> Outcome:
 
     C2, b, v, n, t = z3.Reals("C2 beta2 v n t")  # C²
     low = z3.RealVal(str(least))
-    room = (C2 >= low * low, b * (1 + C2) == 1, v >= 0, v <= C2)
+    room = (low * low <= C2, b * (1 + C2) == 1, v >= 0, v <= C2)
     high = 2 * C2 / (1 + C2)
     up = b * v + (1 - b)
     # Squares of the steps, each over w² η²: down at most (1 + C²)/(C² n), one up at least (1 + C²)/(2C²(n + 2)).
@@ -213,7 +213,7 @@ def prove_period(ups: int = 2, least: Any = 1, best: Any = 1) -> Outcome:
         ("v after C", decide(b * v + (1 - b) * C2 >= C2 * C2 / (1 + C2), room, what="v ≥ C⁴/(1 + C²)")),
         ("v after −1", decide(up <= high, room, what="v ≤ 2C²/(1 + C²)")),
         ("v after −1, −1", decide(b * up + (1 - b) <= high, room, what="v ≤ 2C²/(1 + C²)")),
-        ("up for down", decide(least_up >= down, (C2 >= low * low, t >= 1, n == 3 * t + 1), what="2(3t + 1) ≥ 3t + 3")),
+        ("up for down", decide(least_up >= down, (low * low <= C2, t >= 1, n == 3 * t + 1), what="2n ≥ n + 2")),
         ("first period, v̂₂", decide(v2 <= 2, room, what="v̂₂ ≤ 2")),
         ("first period, v̂₃", decide(v3 <= z3.Q(11, 10), room, what="v̂₃ ≤ 11/10")),
         (
@@ -257,15 +257,10 @@ def prove_start(cross: Any = -2, first: Any = 1) -> Outcome:
     return both(
         ("t = 0", equal(v(sp.Integer(1), sp.Integer(1)), sp.Integer(0), "0", numerator)),
         ("t + 1", equal(beta2 * before + (1 - beta2) * (1 - beta * P) ** 2, after, "v_{t+1}", numerator)),
-        (
-            "u₁",
-            equal((1 - beta2) / v(beta, beta2), first**2 / (1 - beta) ** 2, "1/(1 − β₁)²", numerator),
-        ),
+        ("u₁", equal((1 - beta2) / v(beta, beta2), first**2 / (1 - beta) ** 2, "1/(1 − β₁)²", numerator)),
         (
             "u ≥ 1",
-            decide(
-                b2 * q + (1 - b2) * size * size <= 1 - b2 * (1 - B2), known, what="v_t ≤ 1 − β₂^t, so that q_t ≤ 1"
-            ),
+            decide(b2 * q + (1 - b2) * size * size <= 1 - b2 * (1 - B2), known, what="v_t ≤ 1 − β₂^t, so that q_t ≤ 1"),
         ),
     )
 
@@ -288,7 +283,7 @@ CHAPTER = Chapter(
         ),
         Step(
             id="adamomentum.invariant",
-            statement=r"for $\tau > 0$ and $\epsilon = 0$: with $\tau g$ in place of $g$, $u$ is the same at every step",
+            statement=r"for $\tau > 0$, $\epsilon = 0$: with $\tau g$ in place of $g$, $u$ is the same at every step",
             plain="u is the same for τg as for g, τ > 0",
             hypotheses=("ε = 0", "τ > 0"),
             method="SymPy: one step from any m and v",
@@ -298,8 +293,8 @@ CHAPTER = Chapter(
         Step(
             id="adamomentum.bound",
             statement=(
-                r"for any gradients $|\hat u_t| \le \frac{(1-\beta_2^t)^{1/2}}{(1-\beta_2)^{1/2}(1-\beta_1^t)}$, for any "
-                r"$\beta_1$ and $\beta_2$, and $\hat u_1 = 1/(1-\beta_1)$ attains it"
+                r"for any gradients $|\hat u_t| \le \frac{(1-\beta_2^t)^{1/2}}{(1-\beta_2)^{1/2}(1-\beta_1^t)}$, for "
+                r"any $\beta_1$ and $\beta_2$, and $\hat u_1 = 1/(1-\beta_1)$ attains it"
             ),
             plain="|û_t| ≤ √((1−β₂^t)/(1−β₂))/(1−β₁^t) for any gradients; û_1 = 1/(1−β₁) attains it",
             hypotheses=("0 ≤ β₁, β₂ < 1", "v > 0"),
@@ -316,10 +311,10 @@ CHAPTER = Chapter(
             id="adamomentum.stationary",
             statement=(
                 r"$m \leftarrow \beta_1m + (1-\beta_1)(hx + s\xi)$, $x \leftarrow x - em$ leave $\mathrm{Var}\,x = "
-                r"\frac{es^2(1+\beta_1)}{hD}$, $E m^2 = \frac{2(1-\beta_1)s^2}{D}$, $D = 2(1+\beta_1) - (1-\beta_1)eh$, "
-                r"as they are, and $\eta^2/e^2 = E m^2$ at $e = \frac{\eta}{4s^2}(\sqrt{\eta^2h^2 + 16s^2/a} - \eta h)$"
+                r"\frac{es^2(1+\beta_1)}{hD}$, $E m^2 = \frac{2(1-\beta_1)s^2}{D}$, $D = 2(1+\beta_1) - (1-\beta_1)eh$,"
+                r" as they are; $\eta^2/e^2 = E m^2$ at $e = \frac{\eta}{4s^2}(\sqrt{\eta^2h^2 + 16s^2/a} - \eta h)$"
             ),
-            plain="Var x = es²(1+β₁)/(hD), E m² = 2(1−β₁)s²/D are stationary; V = E m² at e = (η/4s²)(√(η²h²+16s²/a) − ηh)",
+            plain="Var x = es²(1+β₁)/(hD), E m² = 2(1−β₁)s²/D; V = E m² at e = (η/4s²)(√(η²h²+16s²/a) − ηh)",
             hypotheses=("0 < β₁ < 1; β₁ = 0 by continuity", "D > 0"),
             method="SymPy: the three equations of second moments, cancelled",
             prove=prove_stationary,
@@ -341,7 +336,7 @@ CHAPTER = Chapter(
         ),
         Step(
             id="adamomentum.is_adam",
-            statement=r"for $\beta_1 = 0$, $\epsilon = 0$ the $m$ and $v$ of AdaMomentum and Adam are equal at every step",
+            statement=r"for $\beta_1 = 0$, $\epsilon = 0$ AdaMomentum's $m$ and $v$ are Adam's at every step",
             plain="β₁ = 0, ε = 0: AdaMomentum's m and v are Adam's at every step",
             hypotheses=("β₁ = 0", "ε = 0"),
             method="SymPy: three steps written out, and one from any m and v",
@@ -351,12 +346,12 @@ CHAPTER = Chapter(
         Step(
             id="adamomentum.period_three",
             statement=(
-                r"$\beta_1 = 0$, $\beta_2 = 1/(1+C^2)$, $C \ge 1$, $\eta_n = \eta/\sqrt n$, $\eta \le 1$, gradients $C, "
-                r"-1, -1$ in turn, $x_1 = 1$: $x = 1$ at every round $3t + 1$, so that for $C > 2$ each period has "
+                r"$\beta_1 = 0$, $\beta_2 = 1/(1+C^2)$, $C \ge 1$, $\eta_n = \eta/\sqrt n$, gradients $C, -1, -1$ in "
+                r"turn, $x_1 = 1$: $x = 1$ at every round $3t + 1$, so that for $C > 2$ each period has "
                 r"a regret of at least $2(C - 2)$"
             ),
             plain="β₁ = 0, β₂ = 1/(1+C²), gradients C, −1, −1: x = 1 at every round 3t+1; regret ≥ 2(C−2) a period",
-            hypotheses=("C ≥ 1, and C > 2 for the regret", "ε = 0", "0 < η ≤ 1"),
+            hypotheses=("C ≥ 1, and C > 2 for the regret", "ε = 0"),
             method="z3: v's bounds and the squares of the steps; the first period by itself",
             prove=prove_period,
             planted=(

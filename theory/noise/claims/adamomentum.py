@@ -390,8 +390,6 @@ CLAIMS: tuple[Claim, ...] = (
         measure=first_steps,
         assumes=(APART,),
         about="margin",
-        control=Control(
-            "neither given nor taken", constants={"given": "Adam", "taken": "AdaMomentum"}
-        ),
+        control=Control("neither given nor taken", constants={"given": "Adam", "taken": "AdaMomentum"}),
     ),
 )
