@@ -49,7 +49,7 @@ SEEN = 60
 OPTIMIZERS = ("Adam", "AdaMomentum", "Adam, started", "AdaMomentum, not started")
 """Of the central experiment; the last two at the largest rate alone."""
 
-ENOUGH_SEEDS, ENOUGH_STEPS = 8, 12_000
+ENOUGH_SEEDS, ENOUGH_STEPS, ENOUGH_DRAWS = 8, 12_000, 8
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Settings:
     steps: int = option(40_000, "Steps there, a quarter left out at first.", tiny=4000, quick=20_000)
     signal_steps: int = option(60_000, "Steps with signal and noise, likewise.", tiny=4000, quick=20_000)
     rounds: int = option(ROUNDS, "Rounds of the periodic losses.", full=10 * ROUNDS)
-    draws: int = option(8, "Data sets of the central experiment.", tiny=1, quick=2, full=20)
+    draws: int = option(8, "Data sets of the central experiment.", tiny=2, quick=2, full=20)
     margin_etas: tuple[float, ...] = option(
         (3e-4, 1e-3, 3e-3, 1e-2), "Learning rates there.", tiny=(3e-4, 1e-2), quick=(3e-4, 1e-2)
     )
@@ -299,6 +299,8 @@ def undecided(settings: Settings) -> Mapping[str, str]:
         if s.seeds < ENOUGH_SEEDS or steps < ENOUGH_STEPS:
             why = f"{s.seeds} seeds of {steps} steps leave the interval wide; --seeds 12 {flag} 20000 decide"
             found |= {f"adamomentum.{name}": why for name in names}
+    if s.draws < ENOUGH_DRAWS:
+        found["adamomentum.first_steps"] = f"{s.draws} data sets leave the interval wide; --draws 8 decide"
     return found
 
 

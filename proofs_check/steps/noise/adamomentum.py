@@ -7,8 +7,8 @@ and Q for (−β₁)^t; what holds for all of their values holds for all t.
 η/√n, x = 1 at round n = 3t + 1. All v ≤ C², as an average of squares is. So v ≥ (1 − b)C² after C, v ≤ bC² + (1 − b) =
 2C²/(1 + C²) after −1, and after another −1 too. With w_n = √(1 − bⁿ), which grows, the step down is at most
 w_n η√(1 + C²)/(C√n), and the two steps up are at least w_n η√(1 + C²)/(√2 C√(n + k)), k = 1, 2. They make up for it
-where 2/√2 · 1/√(n + 2) ≥ 1/√n, which is 2(3t + 1) ≥ 3t + 3; what is cut off at 1 or at −1 only helps. In the first period
-the step down is η, as v̂ = C², and v̂ ≤ 2 and ≤ 11/10 at the two steps up.
+where 2/√2 · 1/√(n + 2) ≥ 1/√n, which is 2(3t + 1) ≥ 3t + 3; what is cut off at 1 or at −1 only helps. In the first
+period the step down is η, as v̂ = C², and v̂ ≤ 2 and ≤ 11/10 at the two steps up.
 
 **Bound.** v_t ≥ (1 − β₂)m_t², as what v has of before is not negative: no condition between β₁ and β₂ is asked for.
 
