@@ -22,7 +22,7 @@ from lemmascope.theory.claim import Evidence
 from lemmascope.theory.cubic_cnn.parameters import HEADLINE
 from lemmascope.theory.errors import InputError, check_number, check_size
 from lemmascope.theory.noise import adamomentum as theory
-from lemmascope.theory.noise.claims.adamomentum import CELLS, CLAIMS, ROUNDS, SERIES, SLOW
+from lemmascope.theory.noise.claims.adamomentum import CELLS, CLAIMS, ROUNDS, SERIES, SLOW, SMALL
 from lemmascope.theory.verdict import Status
 
 BETA1, BETA2 = 0.9, 0.9999
@@ -309,6 +309,8 @@ def foreseen(settings: Settings) -> Mapping[str, Status]:
     found = []
     if max(settings.etas) > SLOW:
         found += ["same_at_matched_rate"]
+    if min(settings.etas) > SMALL:
+        found += ["hotter"]
     if settings.rounds < ROUNDS:
         found += ["regret", "regret_monotone"]
     return {f"adamomentum.{name}": Status.NOT_APPLICABLE for name in found}

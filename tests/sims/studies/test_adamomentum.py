@@ -127,6 +127,7 @@ def temperature(ours=1.0, end=1.0, matched=1.01, spread=1e-4, etas=(0.003, 0.3))
         (temperature(ours=1.03), Status.REFUTED),
         (temperature(end=0.97), Status.REFUTED),
         (temperature(spread=0.1), Status.INCONCLUSIVE),
+        (temperature(etas=(0.02, 0.3)), Status.NOT_APPLICABLE),
     ],
 )
 def test_the_ratio_is_held_and_its_limit(data, status):
@@ -295,7 +296,12 @@ def test_what_few_seeds_leave_open_is_said_before():
 
 @pytest.mark.parametrize(
     ("change", "names"),
-    [({}, ()), ({"etas": (0.1, 1.0)}, ("same_at_matched_rate",)), ({"rounds": 10_000}, ("regret", "regret_monotone"))],
+    [
+        ({}, ()),
+        ({"etas": (0.003, 1.0)}, ("same_at_matched_rate",)),
+        ({"etas": (0.02, 0.1)}, ("hotter",)),
+        ({"rounds": 10_000}, ("regret", "regret_monotone")),
+    ],
 )
 def test_what_settings_leave_is_expected_not_to_apply(change, names):
     assert set(STUDY.expects(Settings(**change))) == {f"adamomentum.{name}" for name in names}
@@ -311,5 +317,19 @@ def test_a_slow_case_takes_more_rounds():
         assert found == pytest.approx([early, late], abs=5e-4)
 
 
-def saved():
-    return json.loads(SAVED.read_text(encoding="utf-8"))
+def test_the_page_says_what_was_saved():
+    found = json.loads(SAVED.read_text(encoding="utf-8"))
+    by = {v["claim"].removeprefix("adamomentum."): v for v in found["verdicts"]}
+    hotter = [by["hotter"]["evidence"][f"eta = {eta}"][0] for eta in ("0.003", "0.3")]
+    assert [f"{x:.2f}" for x in hotter] == ["4.36", "4.70"]
+    assert f"{by['same_at_matched_rate']['evidence']['eta = 0.3'][0]:.2f}" == "1.07"
+    regrets = {(row["beta2"], row["p"]): row["AdaMomentum"] for row in found["tables"]["regret"]["values"]}
+    assert f"{regrets[0.999, 301]:.3f}" == "0.074"
+    margins = {(row["optimizer"], row["eta"]): row["small"] for row in found["tables"]["margin"]["values"]}
+    for name in ("Adam", "AdaMomentum"):
+        assert max((small, eta) for (one, eta), small in margins.items() if one == name)[1] == 0.01
+    assert f"{theory.start(10, BETA1, 0.999):.1f}" == "2.2"
+    assert f"{theory.limit(BETA1, 0.06, 1e-8, 0.999):.2f}" == "0.71"
+    text = SAVED.parent.with_suffix(".md").read_text(encoding="utf-8")
+    for number in ("4.36 to 4.70", "1.07", "0.074", "2.2 times", "0.71"):
+        assert number in text

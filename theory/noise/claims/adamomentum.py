@@ -24,7 +24,7 @@ Restated against what was first written down (ids are kept):
 
 from __future__ import annotations
 
-__all__ = ["CELLS", "CLAIMS", "MATCHED", "ROUNDS", "SERIES", "SLOW"]
+__all__ = ["CELLS", "CLAIMS", "MATCHED", "ROUNDS", "SERIES", "SLOW", "SMALL"]
 
 import math
 from typing import Any
@@ -39,8 +39,8 @@ ROUNDING, LIMIT = 1e-14, 1e-4
 
 MOMENTS, TEMPERATURE = 0.03, 0.02
 MATCHED = 0.95, 1.10
-SLOW = 0.3
-"""The largest ηh/s at matched rates."""
+SLOW, SMALL = 0.3, 0.01
+"""The largest ηh/s at matched rates, and of the smallest η."""
 
 CELLS: tuple[tuple[float, float, int, float], ...] = (
     (0.0, 1 / 10, 3, 3.0),
@@ -249,6 +249,10 @@ def _slow(evidence: Evidence) -> bool:
     return float(evidence.data["eta"].max()) <= SLOW * (1 + 1e-12)
 
 
+def _small(evidence: Evidence) -> bool:
+    return float(evidence.data["eta"].min()) <= SMALL
+
+
 def _averaged(evidence: Evidence) -> bool:
     return float(evidence.data.attrs["beta2"]) >= 0.999
 
@@ -264,6 +268,7 @@ def _ahead(evidence: Evidence) -> Any:
 
 AVERAGED = Hypothesis("averaged", r"$\beta_2 \ge 0.999$", _averaged)
 LONG = Hypothesis("long", r"$3\cdot10^5$ rounds or more", _long)
+FROM_SMALL = Hypothesis("small", rf"$\eta h/s \le {SMALL:g}$ at the smallest $\eta$", _small)
 SLOWLY = Hypothesis("slow", rf"$\eta h/s \le {SLOW:g}$", _slow)
 APART = Hypothesis("apart", rf"AdaMomentum is ahead by {AHEAD:g} at the largest $\eta$", _ahead)
 
@@ -327,7 +332,7 @@ CLAIMS: tuple[Claim, ...] = (
         kind=Kind.BOUND,
         source="derived",
         measure=hotter,
-        assumes=(AVERAGED,),
+        assumes=(AVERAGED, FROM_SMALL),
         about="temperature",
         control=Control("as hot: a ratio of 1", constants={"cold": 1.0}),
     ),
