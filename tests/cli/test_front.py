@@ -81,7 +81,7 @@ def test_version(call_cli):
     ("arguments", "says"),
     [
         (["scalling"], "there is no command 'scalling'; did you mean scaling?"),
-        (["nothing-like-it"], "there is no command 'nothing-like-it'; there are adam_sde, all, "),
+        (["nothing-like-it"], "there is no command 'nothing-like-it'; there are adam_sde, adamomentum, all, "),
         (["my_study.py"], "a study of your own is run by `lemmascope run my_study.py`"),
         (["--quick"], "there is no flag --quick; those of a study or a tool go after its name"),
         (["scaling", "--sede", "3"], "scaling has no flag --sede; did you mean --seeds"),

@@ -21,6 +21,7 @@ from lemmascope.theory.optimizers import (
     AdaMomentum,
     AdamP,
     AdamW,
+    AMSAdaMomentum,
     AMSGrad,
     Lion,
     NAdam,
@@ -57,6 +58,7 @@ CONVENTIONS = {
     ),
     AdaBelief: (form("AdaBelief", decay="coupled"), betas),
     AdaMomentum: (form("AdaMomentum", decay="coupled"), betas),
+    AMSAdaMomentum: (form("AdaMomentum", maximum="squares", decay="coupled"), betas),
     Adamax: (form("Adamax", decay="coupled"), betas),
     Adagrad: (
         form("Adagrad", decay="coupled"),
@@ -150,10 +152,11 @@ def test_each_is_an_optimizer_that_is_not_linear(kind):
     assert describe(kind(0.1))["average_form"] is None
 
 
-def test_adamomentum_without_momentum_is_adam():
+@pytest.mark.parametrize("kinds", [(AdaMomentum, Adam), (AMSAdaMomentum, AMSGrad)])
+def test_adamomentum_without_momentum_is_adam(kinds):
     """β₁ = 0 and ε = 0, bit for bit."""
     gradients = np.random.default_rng(0).standard_normal((20, 3))
-    paths = [iterates(kind(0.1, 0.0, 0.9, 0.0), np.ones(3), gradients) for kind in (AdaMomentum, Adam)]
+    paths = [iterates(kind(0.1, 0.0, 0.9, 0.0), np.ones(3), gradients) for kind in kinds]
     assert all(np.array_equal(x, y) for x, y in zip(*paths, strict=True))
 
 

@@ -1,4 +1,4 @@
-"""Optimizers at a noisy minimum and along a valley of minima: momentum, workers, Adam."""
+"""Optimizers at a noisy minimum and along a valley of minima: momentum, workers, Adam and its kin."""
 
 from __future__ import annotations
 
@@ -38,6 +38,13 @@ SUBJECT = Subject(
             year=2022,
             link="https://arxiv.org/abs/2205.10287",
         ),
+        Reference(
+            authors="Yizhou Wang, Yue Kang, Can Qin, Huan Wang, Yi Xu, Yulun Zhang and Yun Fu",
+            title="Adapting stepsizes by momentumized gradients improves optimization and generalization",
+            venue="arXiv",
+            year=2021,
+            link="https://arxiv.org/abs/2106.11514",
+        ),
     ),
     symbols=(
         Symbol("η", "eta", "", "learning rate; of the form that is named beside it"),
@@ -63,6 +70,12 @@ SUBJECT = Subject(
         Symbol("φ", "share", "", "mean of (1 − ηh)^{2j} over the H steps of a round"),
         Symbol("ρ", "spread", "", "a worker's variance across the valley, in its stationary one: 1 − (1 − 1/K)φ"),
         Symbol("R", "drift_ratio", "", "drift of Local SGD in that of parallel SGD: Kρ"),
+        Symbol("β₁, β₂", "beta1, beta2", "", "Adam's averages, of the gradient and of what is squared"),
+        Symbol("a = (1−β₁)/(1+β₁)", "attenuation", "", "what momentum leaves of an oscillation, and of white noise"),
+        Symbol("V", "second_moment", "", "limit of Adam's or AdaMomentum's v, as β₂ → 1"),
+        Symbol("κ", "rate_gain", "", "AdaMomentum's rate in Adam's, √((μ² + s²)/(μ² + as²))"),
+        Symbol("e", "rate", "", "η/√V, the rate of the average form that Adam or AdaMomentum is, as β₂ → 1"),
+        Symbol("u_t = 1/√q_t", "start", "", "AdaMomentum's step of a constant gradient; Adam's is 1"),
         Symbol(
             "τ, κ", "tau, kappa", "", "noise along the straight valley h = h₀ + ½κx², and its h's second derivative"
         ),

@@ -12,7 +12,18 @@ convention, which `proofs_check.conformance.adaptive` holds it to. None is linea
 
 from __future__ import annotations
 
-__all__ = ["AMSGrad", "AdaBelief", "AdaMomentum", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "RMSprop"]
+__all__ = [
+    "AMSAdaMomentum",
+    "AMSGrad",
+    "AdaBelief",
+    "AdaMomentum",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "NAdam",
+    "RMSprop",
+]
 
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple
@@ -223,6 +234,26 @@ class AdaMomentum(Adam):
     def root(self, v: Array, t: int) -> Array:
         """√v̂, without ε."""
         return array_namespace(v).sqrt(v / (1 - self.beta2 ** (t + 1)))
+
+
+@dataclass(frozen=True)
+class AMSAdaMomentum(AdaMomentum):
+    r"""`AdaMomentum` with AMSGrad's maximum: V ← max(V, v), θ ← θ − η m̂/√(V/(1 − β₂^{t+1})).
+
+    Derived: what AMSGrad is to Adam. With β₁ = 0 and ε = 0 it is `AMSGrad`.
+    """
+
+    def init(self, params: Array) -> Any:
+        """m = v = V = 0."""
+        zero = array_namespace(params).zeros_like(params)
+        return MaximalMoments(zero, zero, zero)
+
+    def step(self, params: Array, grad: Array, state: Any, t: int) -> tuple[Array, Any]:
+        """Step number t = 0, 1, …"""
+        m = average(self.beta1, state.m, self.pull(params, grad))
+        v = average(self.beta2, state.v, m * m) + self.epsilon
+        largest = array_namespace(v).maximum(state.largest, v)
+        return self.moved(params, m / self.bias1(t), self.root(largest, t), t), MaximalMoments(m, v, largest)
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,7 @@ def _own() -> list[Found]:
         NAdam="NAdam",
         AdaBelief="AdaBelief",
         AdaMomentum="AdaMomentum",
+        AMSAdaMomentum="AdaMomentum",
         Adamax="Adamax",
         RMSprop="RMSprop",
         Adagrad="Adagrad",
