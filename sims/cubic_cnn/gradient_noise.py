@@ -10,7 +10,7 @@ both of −∇. In every step: a batch's mean of u_i less that of all samples, o
 orders as ℓ does is why noise is divided by it: a variance that changes would look like memory.
 
 Batches are drawn with replacement, or in epochs as in `sims.cubic_cnn.minibatch`, whose optimizer this is. The weights
-train or are frozen (η = 0). All of Ξ = Ξ₀ + BK is formed in every step that moves.
+train or are frozen (η = 0).
 """
 
 from __future__ import annotations

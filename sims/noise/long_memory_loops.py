@@ -37,28 +37,29 @@ def averages(xi, start, gamma, out):
 
 
 @njit(nogil=True, cache=True)
-def fourth(u, drawn, sizes, quarter_count, sums):
+def fourth(u, drawn, sizes, most, sums):
     """Adds the mean of z⁴ − 6z² + 3 over batches to ``sums``, z = Σu/√B.
 
-    Batch j of quarter i has the quarters i, i + j + 1, i + 7j + 101 and i + 13j + 1001, counted around: all different. Of small batches
-    there are no more quarters than ``quarter_count``, which is enough.
+    Of at most ``most`` pieces, each the sum of a few samples. Batch i of set j has the pieces i + q²(2j + 1), q = 0, 1,
+    …, counted around: of a set, two batches hardly ever share more than one.
     """
     for b in range(sizes.size):
         B = sizes[b]
-        part = max(B // 4, 1)
-        count = min(drawn.size // part, quarter_count)
-        quarters = np.zeros(count)
+        each = min(B, 8)
+        part = B // each
+        count = min(drawn.size // part, most)
+        pieces = np.zeros(count)
         for i in range(count):
             for k in range(i * part, (i + 1) * part):
-                quarters[i] += u[drawn[k]]
+                pieces[i] += u[drawn[k]]
         total = 0.0
-        sets = min(part, 16)
+        sets = min(max(B // 4, 1), 16)
         for j in range(sets):
             for i in range(count):
-                x = quarters[i]
-                if B > 1:
-                    x += quarters[(i + j + 1) % count] + quarters[(i + 7 * j + 101) % count]
-                    x += quarters[(i + 13 * j + 1001) % count]
+                x = 0.0
+                for q in range(each):
+                    at = i + q * q * (2 * j + 1)
+                    x += pieces[at if at < count else at - count]
                 square = x * x / B
                 total += square * (square - 6) + 3
         sums[b] += total / (sets * count)

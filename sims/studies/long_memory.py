@@ -30,7 +30,7 @@ PARAMETERS = Parameters(d=400, N=128, P=2, m=5, alpha=2.0, beta=0.2, mu=0.25, si
 """The network whose noise is recorded."""
 
 HURST = (0.2, 0.35, 0.5, 0.65, 0.8)
-LENGTH, BLOCK, RESCALED = 4096, 100, 20
+LENGTH, BLOCK, RESCALED = 4096, 100, 10
 """Of the exact noise of the calibration: values of a series, series of a task, and of those with a rescaled range."""
 
 TRAINING = (0.0, 0.99)
@@ -46,7 +46,6 @@ ALIEN, COMPARED = 0.3, 0.7
 """H of the exact noise that is no epoch's, and that is no momentum."""
 
 SIZES = (1, 4, 16, 64)
-KURTOSIS_DRAWS = 2**23
 
 PULL, LEVEL = 0.05, 2.5
 ESCAPING = (0.3, 0.4, 0.5, 0.6, 0.7)
@@ -56,7 +55,7 @@ PATHS = 32
 SHOWN = tuple(2**k for k in range(11))
 """Lengths of the sums in the picture."""
 
-ENOUGH = {"draws": 1500, "seeds": 10, "series": 64, "paths": 256}
+ENOUGH = {"draws": 1500, "seeds": 12, "series": 64, "paths": 256}
 """Without which intervals are wider than what is stated."""
 
 
@@ -67,11 +66,12 @@ class Settings:
     draws: int = option(2500, "Exact series for each H of the calibration.", tiny=100, quick=1500, full=20_000)
     seeds: int = option(16, "Networks whose noise is recorded.", tiny=8, quick=12, full=64)
     steps: int = option(16_384, "Steps of each in training.", tiny=1024, quick=4096)
-    frozen_steps: int = option(16_384, "Steps with frozen weights.")
+    frozen_steps: int = option(16_384, "Steps with frozen weights.", tiny=4096)
+    samples: int = option(2**22, "Samples drawn of each for the kurtosis, a power of 2.", tiny=2**18)
     B: int = option(8, "Batch size, a divisor of 128.")
     eta: float = option(0.02, "Learning rate of the network.")
-    series: int = option(64, "Series of momentum, and of exact noise beside them.", tiny=16, full=256)
-    length: int = option(2**17, "Steps of each.", tiny=2**15)
+    series: int = option(64, "Series of momentum of white noise.", tiny=16, full=256)
+    length: int = option(2**17, "Steps of each of these.", tiny=2**15)
     paths: int = option(1024, "Paths of each escape.", tiny=128, quick=512, full=8192)
     path_steps: int = option(2**14, "Steps after which a path is no longer followed.", tiny=2048, quick=2**13)
 
@@ -89,6 +89,8 @@ class Settings:
         if check_size("length", self.length) < 2 * places(max(GAMMAS))[-1] // 2 + 1:
             raise InputError("length", self.length, f"sums of {places(max(GAMMAS))[-1]} steps are measured; it is more")
         check_size("path_steps", self.path_steps, 16)
+        if check_size("samples", self.samples, 2**16) & (self.samples - 1):
+            raise InputError("samples", self.samples, "it must be a power of 2")
 
 
 def batches_of_an_epoch(settings: Settings) -> int:
@@ -121,17 +123,20 @@ def _seen(task: Task[Settings], variables: Mapping[str, np.ndarray], coords: Map
 
 
 def calibrate(task: Task[Settings]) -> xr.Dataset:
-    """Each estimator on exact noise."""
+    """Each estimator on exact noise, of the same normal numbers for every H."""
     from lemmascope.theory.noise.memory import fractional_of, local_whittle, rescaled_range, second_differences
 
-    H, count = task.at["H"], len(task.at["seed"])
-    normals = np.stack([rng.standard_normal(2 * LENGTH) for rng in _rngs(task, f"exact H={H:g}")])
-    noise = fractional_of(H, normals)
-    rescaled = np.full(count, np.nan)
-    rescaled[:RESCALED] = rescaled_range(noise[:RESCALED])
-    found = local_whittle(noise)
-    seen = {"whittle": found.H, "variations": second_differences(noise), "rescaled": rescaled}
-    return _seen(task, seen, {}).assign_attrs(nominal=found.error)
+    normals = np.stack([rng.standard_normal(2 * LENGTH) for rng in _rngs(task, "exact")])
+    seen: dict[str, list[np.ndarray]] = {"whittle": [], "variations": [], "rescaled": []}
+    for H in HURST:
+        noise = fractional_of(H, normals)
+        seen["whittle"].append(local_whittle(noise).H)
+        seen["variations"].append(second_differences(noise))
+        rescaled = np.full(len(normals), np.nan)
+        rescaled[:RESCALED] = rescaled_range(noise[:RESCALED])
+        seen["rescaled"].append(rescaled)
+    found = {name: np.stack(each, axis=-1) for name, each in seen.items()}
+    return _seen(task, found, {"H": list(HURST)})
 
 
 def _estimated(noise: np.ndarray, raw: np.ndarray | None = None) -> dict[str, np.ndarray]:
@@ -245,7 +250,7 @@ def kurtosis(task: Task[Settings]) -> xr.Dataset:
 
     u = at_start(PARAMETERS, task.rng)[1]
     u = (u - u.mean()) / u.std()
-    found = batch_moments(u, SIZES, KURTOSIS_DRAWS, task.rng("samples"))
+    found = batch_moments(u, SIZES, task.settings.samples, task.rng("samples"))
     return xr.Dataset({"excess": ("B", found), "one": float(np.mean(u**4) - 3)}, {"B": list(SIZES)})
 
 
@@ -305,7 +310,7 @@ def evidence(settings: Settings, data: Data) -> Sequence[Evidence]:
 
     largest_first = out("variance").isel(H=slice(None, None, -1))
     roles = (
-        ("calibrate", f"exact noise, n = {LENGTH}", data["calibrate"]),
+        ("calibrate", f"exact noise, n = {LENGTH}", data["calibrate"].assign_attrs(nominal=_nominal(LENGTH)[0])),
         ("independent", "independent batches, training", trained("independent")),
         ("epochs", "epochs, training", trained("epochs")),
         ("epoch", f"E = {E}, frozen weights", standing("epochs")),
@@ -454,15 +459,15 @@ STUDY = Study(
     settings=Settings,
     experiments={
         "calibrate": Experiment(
-            lambda s: {"H": HURST, "seed": _blocks(s.draws, BLOCK)},
+            lambda s: {"seed": _blocks(s.draws, BLOCK)},
             calibrate,
-            lambda s, at: 0.8 * len(at["seed"]),
+            lambda s, at: 3.0 * len(at["seed"]),
             needs=_needs(8e7, 1e4),
         ),
         "training": Experiment(
             lambda s: {"seed": range(s.seeds), "sampling": ("independent", "epochs")},
             training,
-            lambda s, at: s.steps / 28,
+            lambda s, at: s.steps / 120,
             needs=_needs(2e7, 2e3),
         ),
         "frozen": Experiment(
@@ -484,13 +489,13 @@ STUDY = Study(
             needs=_needs(2e8, 4e3),
         ),
         "sums": Experiment(
-            lambda s: {"seed": _blocks(s.series, SERIES)},
+            lambda s: {"seed": _blocks(min(s.series, SERIES), SERIES)},
             sums,
             lambda s, at: len(at["seed"]) * s.length / 4000,
             needs=_needs(3e8, 6e3),
         ),
         "kurtosis": Experiment(
-            lambda s: {"seed": range(s.seeds)}, kurtosis, lambda s, at: 180, needs=_needs(1e7, 2e3)
+            lambda s: {"seed": range(s.seeds)}, kurtosis, lambda s, at: s.samples / 40_000, needs=_needs(1e7, 2e3)
         ),
         "escape": Experiment(
             lambda s: {"seed": _blocks(s.paths, PATHS)},
