@@ -149,7 +149,7 @@ def escape(result: Result[Settings], width: str = "text") -> Figure:
             )
         axis.set(yscale="log", xlabel="Hurst exponent $H$", ylabel="mean first passage time, steps")
         axis.set_xticks(ESCAPING)
-        figure.legend(loc="outside lower center", ncols=1 if width == "column" else 3)
+        figure.legend(loc="outside lower center", ncols=1)
         settle(figure)
         return figure
 
