@@ -38,9 +38,7 @@ def _bars(values: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def _points(axis: Any, x: Any, values: Any, colour: str, mark: str, label: str) -> None:
     mean, error = _bars(values)
-    axis.errorbar(
-        x, mean, error, fmt=mark, color=colour, markersize=3.2, elinewidth=0.6, linestyle="none", label=label
-    )
+    axis.errorbar(x, mean, error, fmt=mark, color=colour, markersize=3.2, elinewidth=0.6, linestyle="none", label=label)
 
 
 def acf(result: Result[Settings], width: str = "text") -> Figure:
@@ -76,10 +74,10 @@ def acf_caption(result: Result[Settings]) -> str:
     """The setting."""
     s, E = result.settings, batches_of_an_epoch(result.settings)
     return (
-        f"Autocorrelation of the gradient noise of batches of {s.B} of {PARAMETERS.N} samples at frozen weights, along a "
-        f"direction at random; means over {s.seeds} networks with bars of two standard errors, {s.frozen_steps} steps "
-        f"each. Independent batches have none. In epochs without replacement it is −(1 − k/E)/(E − 1), line, up to the "
-        f"epoch's E = {E} batches, and 0 beyond: negative, short, and −½ in sum."
+        f"Autocorrelation of the gradient noise of batches of {s.B} of {PARAMETERS.N} samples at frozen weights, along "
+        f"a direction at random; means over {s.seeds} networks with bars of two standard errors, {s.frozen_steps} "
+        f"steps each. Independent batches have none. In epochs without replacement it is −(1 − k/E)/(E − 1), line, up "
+        f"to the epoch's E = {E} batches, and 0 beyond: negative, short, and −½ in sum."
     )
 
 
@@ -115,9 +113,9 @@ def sums_caption(result: Result[Settings]) -> str:
     E = batches_of_an_epoch(result.settings)
     return (
         "Variance of sums of k terms in a row, each series' terms of variance 1 but momentum's, which averages white "
-        "noise of variance 1; lines: closed forms, bars of two standard errors. Fractional noise is a straight line, of "
-        f"slope 2H. Independent batches have slope 1. Epochs bend from 1 to 0 at E = {E}: what an epoch gives it takes "
-        "back. Momentum bends from 2 to 1 near 1/(1 − γ). No single Hurst exponent fits what bends."
+        "noise of variance 1; lines: closed forms, bars of two standard errors. Fractional noise is a straight line, "
+        f"of slope 2H. Independent batches have slope 1. Epochs bend from 1 to 0 at E = {E}: what an epoch gives it "
+        "takes back. Momentum bends from 2 to 1 near 1/(1 − γ). No single Hurst exponent fits what bends."
     )
 
 
@@ -159,8 +157,8 @@ def escape_caption(result: Result[Settings]) -> str:
     s = result.settings
     return (
         f"Mean first time at which |x| of x ← (1 − a)x + sξ, a = {PULL:g}, ξ fractional noise, is {LEVEL:g} standard "
-        f"deviations of the white noise's x; {s.paths} paths of {s.path_steps} steps, bars of two standard errors, arrows "
-        "where some paths were not out, so that the mean is larger. A larger H is slower at equal stationary variance "
+        f"deviations of the white noise's x; {s.paths} paths of {s.path_steps} steps, bars of two standard errors, "
+        "arrows where some paths were not out, so that the mean is larger. A larger H is slower at equal stationary variance "
         "and at equal ε of dx = −x dt + ε dB, and faster by orders at equal noise of a step."
     )
 
@@ -202,9 +200,9 @@ def estimators_caption(result: Result[Settings]) -> str:
     draws = result.settings.draws
     rescaled = int(result.data["calibrate"]["rescaled"].isel(H=0).notnull().sum())
     return (
-        f"What three estimators say of exact fractional noise of length {LENGTH}, less its H: mean and standard deviation "
-        f"over {draws} series ({rescaled} for R/S, {RESCALED} of each hundred). Grey: the bias of 0.015 that is claimed "
-        "to be most. R/S is biased by a tenth for small H, and is there for comparison alone."
+        f"What three estimators say of exact fractional noise of length {LENGTH}, less its H: mean and standard "
+        f"deviation over {draws} series ({rescaled} for R/S, {RESCALED} of each hundred). Grey: the bias of 0.015 that is "
+        "claimed to be most. R/S is biased by a tenth for small H, and is there for comparison alone."
     )
 
 

@@ -81,7 +81,9 @@ class Settings:
                 raise InputError(name, getattr(self, name), "it must be at least 2")
         N = PARAMETERS.N
         if N % check_size("B", self.B) or self.B == N:
-            raise InputError("B", self.B, f"it must divide the {N} samples and be less: an epoch is two batches or more")
+            raise InputError(
+                "B", self.B, f"it must divide the {N} samples and be less: an epoch is two batches or more"
+            )
         check_number("eta", self.eta, 0, open_low=True)
         for name in ("steps", "frozen_steps"):
             if check_size(name, getattr(self, name)) < 2 * N or getattr(self, name) % N:
@@ -404,8 +406,8 @@ def tables(result: Result[Settings]) -> Sequence[Table]:
             "What the estimators say of the network's noise",
             ["batches", "component", "Ĥ, local Whittle", "Ĥ, second differences", "acf(1)", "raw Ĥ, local Whittle"],
             rows,
-            f"Mean ± standard deviation over {s.seeds} networks. Whitened noise, but for the last column, where the full "
-            "gradient was not taken off.",
+            f"Mean ± standard deviation over {s.seeds} networks. Whitened noise, but for the last column, where the "
+            "full gradient was not taken off.",
             values,
         ),
         Table(
@@ -425,13 +427,14 @@ def summary(result: Result[Settings]) -> Sequence[str]:
     raw = moving["raw"].sel(sampling="independent").mean(("seed", "gamma"))
     shrink = float(moving["shrinks"].median())
     ends = {held: float(times.sel(held=held, H=0.7) / times.sel(held=held, H=0.3)) for held in theory.HELD}
+    feature, other = (float(raw.sel(component=name)) for name in ("feature", "direction"))
     return [
-        f"Raw gradients on independent batches, whose noise is white, say Ĥ = {float(raw.sel(component='feature')):.2f} "
-        f"along the feature and {float(raw.sel(component='direction')):.2f} along a direction at random: the mean moves.",
-        f"The noise's standard deviation ends at {shrink:.2g} of its start in training (median): unwhitened, that alone "
-        "would look like memory.",
-        f"T_0.7/T_0.3 is {ends['variance']:.2g} at equal stationary variance, {ends['time']:.2g} at equal ε and at most "
-        f"{ends['step']:.2g} at equal noise of a step.",
+        "Raw gradients on independent batches, whose noise is white, make local Whittle say "
+        f"Ĥ = {feature:.2f} along the feature and {other:.2f} along a direction at random: the mean moves.",
+        f"The noise's standard deviation ends at {shrink:.2g} of its start in training (median): unwhitened, that "
+        "alone would look like memory.",
+        f"T_0.7/T_0.3 is {ends['variance']:.2g} at equal stationary variance, {ends['time']:.2g} at equal ε and at "
+        f"most {ends['step']:.2g} at equal noise of a step.",
     ]
 
 

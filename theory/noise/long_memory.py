@@ -73,7 +73,7 @@ def epoch_correlation(k: Array, E: int) -> Array:
 
 
 def epoch_sum(k: int, E: int) -> float:
-    """Variance of the sum of k batches of variance 1 in a row, from a place in the epoch at random; it stays bounded."""
+    """Variance of the sum of k batches of variance 1 in a row, from any place in the epoch; it stays bounded."""
     return k + 2 * sum((k - j) * -(1 - j / E) / (E - 1) for j in range(1, min(k, E)))
 
 

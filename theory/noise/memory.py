@@ -15,8 +15,8 @@ the first of a periodic series of 2n whose covariance is γ_H(min(k, 2n − k)):
     R(H) = ln((1/M) Σ λ_j^{2H−1} I_j) − (2H − 1)(1/M) Σ ln λ_j,
 
 which is convex in H: ½R' is the mean of ln λ_j with weights ∝ λ_j^{2H−1}I_j less that without (derived), and grows.
-Asymptotic standard error 1/(2√M). It sees low frequencies alone. **Second differences** (Istas & Lang, 1997) of the path
-X_t = x_1 + … + x_t at steps 1 and 2, Ĥ = ½ log₂(V_2/V_1), V_a the mean of (X_{t+2a} − 2X_{t+a} + X_t)², sees high
+Asymptotic standard error 1/(2√M). It sees low frequencies alone. **Second differences** (Istas & Lang, 1997) of the
+path X_t = x_1 + … + x_t at steps 1 and 2, Ĥ = ½ log₂(V_2/V_1), V_a the mean of (X_{t+2a} − 2X_{t+a} + X_t)², sees high
 frequencies alone. Of fractional noise both see the same H; where they contradict each other the series is none.
 **Rescaled range** (Hurst, 1951) is there for comparison: on exact noise of H = 0.2 it says about 0.3.
 """
@@ -163,7 +163,7 @@ def local_whittle(x: Array, frequencies: int | None = None) -> Whittle:
     xp, x = _series(x)
     n = x.shape[-1]
     M = int(n**SHARE) if frequencies is None else check_size("frequencies", frequencies, 2)
-    if M > (n - 1) // 2:
+    if (n - 1) // 2 < M:
         raise InputError("frequencies", M, f"a series of {n} values has {(n - 1) // 2}")
     x = x - xp.mean(x, axis=-1, keepdims=True)
     scaled = xp.abs(xp.fft.rfft(x / xp.max(xp.abs(x), axis=-1, keepdims=True)))[..., 1 : M + 1]
@@ -203,7 +203,7 @@ def second_differences(x: Array) -> Array:
 
 
 def rescaled_range(x: Array) -> Array:
-    """The slope of ln R/S on the logarithm of the windows' length, (…) of (…, n) series; for comparison, as it is biased.
+    """The slope of ln R/S on the logarithm of the windows' length, (…) of (…, n) series; biased, for comparison.
 
     R is the range of the sums of deviations from a window's mean, S its standard deviation; windows of 16, 32, … up to
     n/4 values, side by side. Windows that do not vary are left out.

@@ -2,17 +2,17 @@ r"""Gradient noise as a series: where fractional noise is white, what epochs and
 
 Notation of `theory.noise.long_memory`. p stands for 2H, P for γ^k; what holds for all P holds for all k.
 
-**Fractional noise.** 2γ_H(k) = f(k+1) − 2f(k) + f(k−1), f(x) = x^p, is the integral of (1 − |t|)f''(k + t) over [−1, 1],
-as (1 − t)f'(k + t) + f(k + t) has the derivative (1 − t)f''(k + t); so it has the sign of f'' = p(p − 1)x^{p−2}. For k = 1
-the integrand is infinite at t = −1 and integrable.
+**Fractional noise.** 2γ_H(k) = f(k+1) − 2f(k) + f(k−1), f(x) = x^p, is the integral of (1 − |t|)f''(k + t) over
+[−1, 1], as (1 − t)f'(k + t) + f(k + t) has the derivative (1 − t)f''(k + t); so it has the sign of f'' =
+p(p − 1)x^{p−2}. For k = 1 the integrand is infinite at t = −1 and integrable.
 
 **Epochs.** Exchangeable numbers of variance v and covariance c that sum to 0: Ev + E(E − 1)c = 0. Of the E ordered
 positions in an epoch, E − k have a partner k later in the same one. A batch is B of N samples that sum to 0.
 
 **Kurtosis.** With M_j the moments of a sum of B independent copies of u, mean 0: M₂ grows by s², M₄ by 6M₂s² + m₄.
 
-**V_H.** x⁺ = qx + ξ, q = 1 − a: V = q²V + 2qC + 1, C = E xξ = Σ_j q^jγ_H(j + 1). Cut off after k = K the sum is off by at
-most q^{K+1}/a, as |γ_H| ≤ 1.
+**V_H.** x⁺ = qx + ξ, q = 1 − a: V = q²V + 2qC + 1, C = E xξ = Σ_j q^jγ_H(j + 1). Cut off after k = K the sum is off by
+at most q^{K+1}/a, as |γ_H| ≤ 1.
 """
 
 from __future__ import annotations
@@ -34,10 +34,11 @@ from lemmascope.theory.verdict import Kind
 
 LAGS = (1, 2, 5)
 ENDS = ((Fraction(1, 25), Fraction(12, 25)), (Fraction(13, 25), Fraction(24, 25)))
+HALF = sp.Rational(1, 2)
 TERMS, BITS = 25_000, 64
 
 
-def prove_fractional(sign: int = 1, white: Any = sp.Rational(1, 2)) -> Outcome:
+def prove_fractional(sign: int = 1, white: Any = HALF) -> Outcome:
     """γ_H(1) = 0 at H = ½ alone; γ_H(k) < 0 for H < ½ and > 0 for H > ½.
 
     Args:
@@ -72,11 +73,16 @@ def prove_fractional(sign: int = 1, white: Any = sp.Rational(1, 2)) -> Outcome:
     for one in LAGS:
         for (low, high), side in zip(ENDS, (-1, 1), strict=True):
             word = "<" if side < 0 else ">"
-            links.append((f"balls, k = {one}, H {'<' if side < 0 else '>'} ½", positive(covariance(one, side), low, high, what=f"γ_H({one}) {word} 0")))
+            links.append(
+                (
+                    f"balls, k = {one}, H {'<' if side < 0 else '>'} ½",
+                    positive(covariance(one, side), low, high, what=f"γ_H({one}) {word} 0"),
+                )
+            )
     return both(*links)
 
 
-def prove_epoch(less: int = 1, corrected: bool = True, of: Any = sp.Rational(1, 2)) -> Outcome:
+def prove_epoch(less: int = 1, corrected: bool = True, of: Any = HALF) -> Outcome:
     """Corr = −1/(E − 1) in an epoch; Σ_k (1 − k/E)/(E − 1) = ½; a batch's variance σ²/B (N − B)/(N − 1).
 
     Args:
@@ -88,7 +94,10 @@ def prove_epoch(less: int = 1, corrected: bool = True, of: Any = sp.Rational(1, 
     total = ((E - 1) - triangle.subs(n, E - 1) / E) / (E - less)
     pairs = v / B**2 * (B + B * (B - 1) * (-1 / (N - 1)))
     return both(
-        ("sum of an epoch", equal(E * v + E * (E - 1) * correlation * v, sp.Integer(0), "its variance is 0", numerator)),
+        (
+            "sum of an epoch",
+            equal(E * v + E * (E - 1) * correlation * v, sp.Integer(0), "its variance is 0", numerator),
+        ),
         ("1 + … + n, n = 1", equal(triangle.subs(n, 1), sp.Integer(1), "1")),
         ("one more", equal(triangle.subs(n, n + 1) - triangle, n + 1, "n + 1")),
         ("sum over lags", equal(total, sp.sympify(of), "½", numerator)),
@@ -118,7 +127,10 @@ def prove_momentum(twice: Any = 2, power: int = 2) -> Outcome:
         ("one more", equal(covariances.subs(P, gamma * P) - covariances, variance * gamma * P, "γ^{k+1}", numerator)),
         ("k + 1", equal(stated(k + 1, gamma * P) - stated(k, P), variance + 2 * covariances, "Var and Cov", numerator)),
         ("a path", equal(after, xi - gamma / (1 - gamma) * (after - v), "ξ − (v⁺ − v)γ/(1 − γ)", numerator)),
-        ("H(1)", equal(stated(2, gamma**2) / stated(1, gamma), 2 * (1 + gamma), "2(1 + γ): near 2², as γ → 1", numerator)),
+        (
+            "H(1)",
+            equal(stated(2, gamma**2) / stated(1, gamma), 2 * (1 + gamma), "2(1 + γ): near 2², as γ → 1", numerator),
+        ),
     )
 
 
@@ -208,7 +220,7 @@ CHAPTER = Chapter(
                 r"$\sum_{k<E}\frac{1 - k/E}{E - 1} = \frac12$; a batch's mean has variance "
                 r"$\frac{\sigma^2}{B}\,\frac{N-B}{N-1}$"
             ),
-            plain="batches of an epoch: Corr = −1/(E − 1), Σ_{k<E} (1 − k/E)/(E − 1) = ½, variance σ²/B · (N − B)/(N − 1)",
+            plain="batches of an epoch: Corr = −1/(E − 1), Σ_{k<E} (1 − k/E)/(E − 1) = ½, variance σ²/B·(N−B)/(N−1)",
             hypotheses=("E ≥ 2, N ≥ 2", "the samples' order is uniform, the weights do not move"),
             method="the variance of a sum that is 0; SymPy with symbols for E, N, B",
             prove=prove_epoch,
@@ -243,11 +255,11 @@ CHAPTER = Chapter(
         Step(
             id="long_memory.stationary_variance",
             statement=(
-                r"$V_H = \frac{1 + 2\sum_k (1-a)^k\gamma_H(k)}{1 - (1-a)^2}$, $V_{1/2} = \frac{1}{1 - (1-a)^2}$, and at "
-                r"$a = 10^{-3}$ $V_Ha^{2H}$ is within $\frac{1}{500}$ of $\frac12\Gamma(2H + 1)$, relative, for $H = 0.3, "
-                r"0.7$"
+                r"$V_H = \frac{1 + 2\sum_k (1-a)^k\gamma_H(k)}{1 - (1-a)^2}$, $V_{1/2} = \frac{1}{1 - (1-a)^2}$, and "
+                r"at $a = 10^{-3}$ $V_Ha^{2H}$ is within $\frac{1}{500}$ of $\frac12\Gamma(2H + 1)$, relative, for "
+                r"$H = 0.3, 0.7$"
             ),
-            plain="V_H in closed form, V_½ = 1/(1 − (1 − a)²); at a = 10⁻³ V_H a^{2H} is ½Γ(2H + 1) to 1/500, H = 0.3, 0.7",
+            plain="V_H = (1 + 2Σ(1−a)^kγ_k)/(1 − (1−a)²); at a = 10⁻³ V_H a^{2H} is ½Γ(2H + 1) to 1/500, H = 0.3, 0.7",
             hypotheses=("0 < a < 2", "stationary x"),
             method="the balance of a step, SymPy; 25000 terms by balls, the rest at most q^{K+1}/a",
             prove=prove_variance,

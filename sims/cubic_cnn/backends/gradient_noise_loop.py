@@ -78,11 +78,11 @@ def _train(K, y, cubed, eta, gamma, batch, ell, Xi, c, average, average_c, push)
             pull = -3 * y[i] * ell[i] / batch.size * fresh
             for k in range(i * Q, (i + 1) * Q):
                 weight, row = pull * z[k] * z[k], K[k]
-                for l in range(n):
-                    push[l] += weight * row[l]
-        for l in range(n):
-            average[r, l] = gamma * average[r, l] + push[l]
-            z[l] -= eta * average[r, l]
+                for j in range(n):
+                    push[j] += weight * row[j]
+        for j in range(n):
+            average[r, j] = gamma * average[r, j] + push[j]
+            z[j] -= eta * average[r, j]
         average_c[r] = gamma * average_c[r] + fresh * (c[r] * c[r] * slope)
         c[r] -= eta * average_c[r]
 

@@ -53,9 +53,7 @@ def _window(start, length, E):
 @given(st.floats(0.0, 0.98), st.integers(1, 60))
 def test_sums_of_momentum_have_the_variance_of_the_linear_recursion(gamma, k):
     """State (v, sum)."""
-    step = Linear(
-        np.array([[gamma, 0.0], [gamma, 1.0]]), (1 - gamma) ** 2 * np.array([[1.0, 1.0], [1.0, 1.0]])
-    )
+    step = Linear(np.array([[gamma, 0.0], [gamma, 1.0]]), (1 - gamma) ** 2 * np.array([[1.0, 1.0], [1.0, 1.0]]))
     start = np.array([[(1 - gamma) / (1 + gamma), 0.0], [0.0, 0.0]])
     assert_close(L.momentum_sum(gamma, k), step.repeated(k).covariance(start)[1, 1], "trajectory", scale=k)
 
@@ -75,7 +73,7 @@ def test_the_local_exponent_falls_from_one_to_a_half():
 
 @given(hurst, pulls)
 def test_the_stationary_variance_is_that_of_the_sum_of_all_that_was(H, a):
-    q, n = 1 - a, 400
+    q, n = 1 - a, 200
     weights = q ** np.arange(n) if q else np.eye(1, n)[0]
     k = np.arange(float(n))
     written = weights @ fractional_covariance(H, k[:, None] - k) @ weights
@@ -86,7 +84,10 @@ def test_the_stationary_variance_is_that_of_the_sum_of_all_that_was(H, a):
 def test_its_limit_and_white_noise():
     for a in (0.05, 0.5, 1.0, 1.5):
         assert_close(L.stationary_variance(0.5, a), 1 / (1 - (1 - a) ** 2))
-    ratios = [[L.stationary_variance(H, a) * a ** (2 * H) / L.variance_limit(H) for a in (0.1, 0.01, 0.001)] for H in (0.2, 0.8)]
+    ratios = [
+        [L.stationary_variance(H, a) * a ** (2 * H) / L.variance_limit(H) for a in (0.1, 0.01, 0.001)]
+        for H in (0.2, 0.8)
+    ]
     for one in ratios:
         assert one[0] - 1 > one[1] - 1 > one[2] - 1 > 0
         assert one[2] < 1.002
@@ -104,5 +105,5 @@ def test_scales_hold_what_they_say():
         L.scale("energy", 0.3, a)
     with pytest.raises(InputError, match="beyond ηh = 2"):
         L.stationary_variance(0.3, 2.0)
-    with pytest.raises(InputError, match="a = 0.0"):
+    with pytest.raises(InputError, match=r"a = 0\.0"):
         L.scale("time", 0.3, 0.0)

@@ -83,9 +83,7 @@ def test_an_end_is_no_estimate():
 def test_second_differences_are_written_out():
     x = rng_of().standard_normal(40)
     X = np.concatenate([[0], np.cumsum(x)])
-    variances = [
-        np.mean([(X[t + 2 * a] - 2 * X[t + a] + X[t]) ** 2 for t in range(X.size - 2 * a)]) for a in (1, 2)
-    ]
+    variances = [np.mean([(X[t + 2 * a] - 2 * X[t + a] + X[t]) ** 2 for t in range(X.size - 2 * a)]) for a in (1, 2)]
     assert_close(m.second_differences(x), np.log2(variances[1] / variances[0]) / 2)
     smooth = np.sin(np.linspace(0, 3, 200))
     assert m.second_differences(smooth) > 1
@@ -151,7 +149,10 @@ LINE[7] += 1
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: m.fractional_covariance(0.0, LINE), r"H = 0.0 is not accepted: it must be a finite number in \(0, 1\)"),
+        (
+            lambda: m.fractional_covariance(0.0, LINE),
+            r"H = 0.0 is not accepted: it must be a finite number in \(0, 1\)",
+        ),
         (lambda: m.fractional_noise(1.0, 10, rng_of()), "H"),
         (lambda: m.fractional_noise(float("nan"), 10, rng_of()), "H"),
         (lambda: m.fractional_noise(0.5, 0, rng_of()), "n = 0"),

@@ -32,6 +32,7 @@ from __future__ import annotations
 __all__ = ["CLAIMS", "LEAST_EPOCH"]
 
 import math
+from itertools import pairwise
 from typing import Any
 
 from lemmascope.theory.claim import Claim, Control, Estimate, Evidence, Hypothesis
@@ -172,7 +173,7 @@ def rising(evidence: Evidence) -> Estimate:
     data = evidence.data
     H = data["H"].values.tolist()
     parts, told = [], []
-    for a, b in zip(H, H[1:], strict=False):
+    for a, b in pairwise(H):
         value, error = ratio(data["time"].sel(H=a), data["time"].sel(H=b), len(H) - 1)
         inside = [bool(data["inside"].sel(H=one).any()) for one in (a, b)]
         # A time that is only known from below makes the ratio larger above, or smaller below.
@@ -199,8 +200,8 @@ CLAIMS = (
     Claim(
         id="long_memory.estimators",
         statement=(
-            r"on exact fractional noise of length $4096$, $H \in \{.2, .35, .5, .65, .8\}$: $|\mathsf{E}\hat H - H| \le "
-            rf"{BIAS:g}$ for local Whittle and second differences; local Whittle's standard deviation is at most "
+            r"on exact fractional noise of length $4096$, $H \in \{.2, .35, .5, .65, .8\}$: $|\mathsf{E}\hat H - H| "
+            rf"\le {BIAS:g}$ for local Whittle and second differences; local Whittle's standard deviation is at most "
             rf"${SPREAD:g}/(2\sqrt M)$"
         ),
         plain=(
@@ -233,8 +234,8 @@ CLAIMS = (
     Claim(
         id="long_memory.epoch_law",
         statement=(
-            r"epochs of $E$ batches without replacement, frozen weights: $\mathrm{acf}(k) = -\frac{1 - k/E}{E - 1}$ for "
-            rf"$1 \le k < E$ and $0$ beyond, within ${LAG:g}/\sqrt T$; its sum is $-\frac12$, within "
+            r"epochs of $E$ batches without replacement, frozen weights: $\mathrm{acf}(k) = -\frac{1 - k/E}{E - 1}$ "
+            rf"for $1 \le k < E$ and $0$ beyond, within ${LAG:g}/\sqrt T$; its sum is $-\frac12$, within "
             rf"${LAG:g}\sqrt{{(E - 1)/T}}$"
         ),
         plain=(
@@ -250,8 +251,8 @@ CLAIMS = (
     Claim(
         id="long_memory.epoch_is_not_fbm",
         statement=(
-            rf"there local Whittle says $\hat H \le {LOW:g}$, the lower end of what it looks at, and second differences "
-            rf"say $\frac12 \pm {HIGH:g}$: no single $H$ fits"
+            rf"there local Whittle says $\hat H \le {LOW:g}$, the lower end of what it looks at, and second "
+            rf"differences say $\frac12 \pm {HIGH:g}$: no single $H$ fits"
         ),
         plain=f"there local Whittle says Ĥ ≤ {LOW:g} and second differences ½ ± {HIGH:g}: no single H fits",
         kind=Kind.BOUND,
@@ -265,8 +266,8 @@ CLAIMS = (
         id="long_memory.momentum",
         statement=(
             r"momentum of white noise: $\mathrm{Var}(v_1 + \dots + v_k) = k - \frac{2\gamma(1 - \gamma^k)}{1 - "
-            rf"\gamma^2}}$, to ${100 * SUMS:g}\%$; $H(k) = \frac12\log_2(\mathrm{{Var}}_{{2k}}/\mathrm{{Var}}_k)$ is at "
-            rf"least ${FIRST:g}$ at $k = 1$ and at most ${LAST:g}$ at $k = 100/(1 - \gamma)$; $\gamma = 0.9, 0.99$"
+            rf"\gamma^2}}$, to ${100 * SUMS:g}\%$; $H(k) = \frac12\log_2(\mathrm{{Var}}_{{2k}}/\mathrm{{Var}}_k)$ is "
+            rf"at least ${FIRST:g}$ at $k = 1$ and at most ${LAST:g}$ at $k = 100/(1 - \gamma)$; $\gamma = 0.9, 0.99$"
         ),
         plain=(
             f"momentum of white noise: Var of k-sums is k − 2γ(1 − γ^k)/(1 − γ²), to {SUMS:.0%}; H(k) falls from ≥ "
@@ -298,7 +299,7 @@ CLAIMS = (
             r"the mean first time $T_H$ at which $|x| \ge L = 2.5\sqrt{V_{1/2}}$ rises with $H \in \{.3, .4, .5, .6, "
             r".7\}$ at equal stationary variance, $a = 0.05$"
         ),
-        plain="the mean first passage time T_H through 2.5 standard deviations rises with H at equal stationary variance",
+        plain="the mean first passage time T_H through 2.5 standard deviations rises with H at equal variance of x",
         kind=Kind.BOUND,
         source="abstract",
         measure=rising,
