@@ -158,8 +158,8 @@ def escape_caption(result: Result[Settings]) -> str:
     return (
         f"Mean first time at which |x| of x ← (1 − a)x + sξ, a = {PULL:g}, ξ fractional noise, is {LEVEL:g} standard "
         f"deviations of the white noise's x; {s.paths} paths of {s.path_steps} steps, bars of two standard errors, "
-        "arrows where some paths were not out, so that the mean is larger. A larger H is slower at equal stationary variance "
-        "and at equal ε of dx = −x dt + ε dB, and faster by orders at equal noise of a step."
+        "arrows where some paths were not out, so that the mean is larger. A larger H is slower at equal stationary "
+        "variance and at equal ε of dx = −x dt + ε dB, and faster by orders at equal noise of a step."
     )
 
 
@@ -201,8 +201,8 @@ def estimators_caption(result: Result[Settings]) -> str:
     rescaled = int(result.data["calibrate"]["rescaled"].isel(H=0).notnull().sum())
     return (
         f"What three estimators say of exact fractional noise of length {LENGTH}, less its H: mean and standard "
-        f"deviation over {draws} series ({rescaled} for R/S, {RESCALED} of each hundred). Grey: the bias of 0.015 that is "
-        "claimed to be most. R/S is biased by a tenth for small H, and is there for comparison alone."
+        f"deviation over {draws} series ({rescaled} for R/S, {RESCALED} of each hundred). Grey: the bias of 0.015 that "
+        "is claimed to be most. R/S is biased by a tenth for small H, and is there for comparison alone."
     )
 
 
