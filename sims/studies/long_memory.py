@@ -152,7 +152,8 @@ def _estimated(noise: np.ndarray, raw: np.ndarray | None = None) -> dict[str, np
         found["whittle"][finite], found["at_end"][finite] = one.H, one.out_of_range
         found["variations"][finite] = second_differences(noise[finite])
     if raw is not None:
-        found["raw"] = _estimated(raw)["whittle"]
+        more = _estimated(raw)
+        found |= {"raw": more["whittle"], "raw_at_end": more["at_end"]}
     return found
 
 
@@ -368,7 +369,13 @@ def undecided(settings: Settings) -> Mapping[str, str]:
 
 
 def _told(values: xr.DataArray) -> str:
-    return f"{float(values.mean()):.3f} ± {float(values.std(ddof=1)):.3f}"
+    return f"{float(values.mean()):.3f} ± {float(values.std(ddof=1)):.3f}".replace("-", "−")
+
+
+def _whittle(values: xr.DataArray, at_end: xr.DataArray) -> str:
+    """What local Whittle says, but where it is at an end."""
+    out, count = int(at_end.sum()), at_end.size
+    return _told(values) if not out else "out of range" if out == count else f"out of range: {out} of {count}"
 
 
 def tables(result: Result[Settings]) -> Sequence[Table]:
@@ -384,11 +391,13 @@ def tables(result: Result[Settings]) -> Sequence[Table]:
         for component in one["component"].values.tolist():
             here = one.sel(component=component)
             first = here["first"] if "first" in here else here["acf"].sel(lag=1)
-            ends = int(here["at_end"].sum())
-            low = f"out of range ({ends} of {here.sizes['seed']})" if ends else _told(here["whittle"])
-            rows.append([name, component, low, _told(here["variations"]), _told(first), _told(here["raw"])])
+            low, raw = _whittle(here["whittle"], here["at_end"]), _whittle(here["raw"], here["raw_at_end"])
+            rows.append([name, component, low, _told(here["variations"]), _told(first), raw])
             names = ("whittle", "variations", "raw")
-            each = {one: float(here[one].mean()) for one in names} | {"acf(1)": float(first.mean()), "at an end": ends}
+            each = {one: float(here[one].mean()) for one in names} | {
+                "acf(1)": float(first.mean()),
+                "at an end": int(here["at_end"].sum()),
+            }
             values.append({"series": name, "component": component, **each})
     words = {"step": "noise of a step", "variance": "stationary variance", "time": "ε in continuous time"}
     lines, numbers = [], []
@@ -403,8 +412,8 @@ def tables(result: Result[Settings]) -> Sequence[Table]:
     return [
         Table(
             "series",
-            "What the estimators say of the network's noise",
-            ["batches", "component", "Ĥ, local Whittle", "Ĥ, second differences", "acf(1)", "raw Ĥ, local Whittle"],
+            "Ĥ of the network's noise by both estimators",
+            ["batches", "component", "local Whittle", "second differences", "acf(1)", "raw, local Whittle"],
             rows,
             f"Mean ± standard deviation over {s.seeds} networks. Whitened noise, but for the last column, where the "
             "full gradient was not taken off.",
@@ -430,7 +439,8 @@ def summary(result: Result[Settings]) -> Sequence[str]:
     feature, other = (float(raw.sel(component=name)) for name in ("feature", "direction"))
     return [
         "Raw gradients on independent batches, whose noise is white, make local Whittle say "
-        f"Ĥ = {feature:.2f} along the feature and {other:.2f} along a direction at random: the mean moves.",
+        f"Ĥ = {feature:.2f} along the feature, its upper end being 0.99, and {other:.2f} along a direction at random: "
+        "the mean moves.",
         f"The noise's standard deviation ends at {shrink:.2g} of its start in training (median): unwhitened, that "
         "alone would look like memory.",
         f"T_0.7/T_0.3 is {ends['variance']:.2g} at equal stationary variance, {ends['time']:.2g} at equal ε and at "

@@ -43,7 +43,7 @@ def exact(bias=0.0, spread=0.03, few=0.002):
     found = {
         "whittle": drawn(H + bias, spread),
         "variations": drawn(H, few, 1),
-        "rescaled": drawn(H + [0.1, 0.04, -0.02], 0.02, 2),
+        "rescaled": drawn(H + np.array([0.1, 0.04, -0.02]), 0.02, 2),
     }
     found["rescaled"][4:] = np.nan
     return of(("H",), {"H": H}, found, {"nominal": 0.0336})
