@@ -17,7 +17,7 @@ import numpy as np
 from lemmascope.benchmarks.libraries import double
 from lemmascope.benchmarks.protocol import Cost, Run, Way, Work
 from lemmascope.sims.cubic_cnn.backends.gradient_noise_loop import Compiled
-from lemmascope.sims.cubic_cnn.gradient_noise import Arrays, Drawn, drawn, indices
+from lemmascope.sims.cubic_cnn.gradient_noise import COMPONENTS, Arrays, Drawn, drawn, indices
 from lemmascope.sims.seeds import streams
 from lemmascope.theory.cubic_cnn.parameters import Parameters
 
@@ -43,7 +43,7 @@ class Inputs:
 
 @dataclass(frozen=True, kw_only=True)
 class Recorded(Work):
-    """What is compared is the whitened noise of all steps, (2, gammas, iterations).
+    """What is compared is the whitened noise of all steps, (gammas, iterations, components).
 
     Attributes:
         N, d, m, B: samples, dimension, neurons, batch size.
@@ -56,7 +56,7 @@ class Recorded(Work):
     B: int = 8
     eta: float = 0.02
     gammas: tuple[float, ...] = (0.0, 0.99)
-    recorded: tuple[str, ...] = ("noise",)
+    recorded: tuple[str, ...] = COMPONENTS
 
     @property
     def described(self) -> str:
@@ -69,7 +69,7 @@ class Recorded(Work):
 
     def small(self) -> Recorded:
         """Fewer samples."""
-        return replace(self, N=16, d=40, m=3, B=4, iterations=40)
+        return replace(self, N=16, d=40, m=3, B=4, eta=0.5, iterations=40)
 
     def draw(self, root_seed: int = 0) -> Inputs:
         """Data of the law, and batches with replacement."""
@@ -92,7 +92,7 @@ def _engine(inputs: Inputs, *, kind: Any) -> Run:
     def run(iterations: int) -> np.ndarray:
         engine = kind(inputs.data, inputs.eta, inputs.gammas, np)
         parts = [engine.advance(inputs.block(t, iterations), share)[0] for t in range(0, iterations, BLOCK)]
-        return np.concatenate(parts, axis=-1)
+        return np.moveaxis(np.concatenate(parts, axis=-1), 0, -1)
 
     return Run(run)
 
@@ -153,7 +153,7 @@ def _torch(inputs: Inputs) -> Run:
             for t in range(iterations):
                 state, noise = step(state, given["weights"][t % BLOCK])
                 seen.append(noise)
-        return torch.stack(seen, -1).numpy()
+        return np.asarray(torch.stack(seen, -1).permute(1, 2, 0).numpy())
 
     return Run(run)
 
@@ -179,8 +179,8 @@ def _jax(inputs: Inputs, *, unroll: int) -> Run:
             parts = []
             for t in range(0, iterations, BLOCK):
                 state, noise = steps(state, given["weights"][: min(BLOCK, iterations - t)])
-                parts.append(np.moveaxis(np.asarray(noise), 0, -1))
-            return np.concatenate(parts, axis=-1)
+                parts.append(np.asarray(noise).transpose(2, 0, 1))
+            return np.concatenate(parts, axis=1)
 
     return Run(run)
 
