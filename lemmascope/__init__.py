@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from lemmascope import cubic_cnn
+    from lemmascope import cubic_cnn, memory
     from lemmascope.proofs_check.conformance import assert_momentum_identities
     from lemmascope.proofs_check.gradients import check_gradient
     from lemmascope.proofs_check.report import prove
@@ -61,6 +61,7 @@ __all__ = [
     "exponent_claim",
     "fit_slopes",
     "judge",
+    "memory",
     "option",
     "prove",
     "run_study",
@@ -90,6 +91,7 @@ _HOUSES = {
 }
 _WHERE = {name: f"lemmascope.{module}:{name}" for module, names in _HOUSES.items() for name in names.split()} | {
     "cubic_cnn": "lemmascope.cubic_cnn",
+    "memory": "lemmascope.memory",
     "studies": "lemmascope.sims.registry:names",
     "study": "lemmascope.sims.registry:find",
 }

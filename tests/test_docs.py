@@ -451,7 +451,7 @@ def test_nothing_of_the_site_names_a_study():
 # The code of the pages
 
 
-@pytest.mark.parametrize("page", ["start", "how-to/claim", "how-to/optimizer", "how-to/lemma"])
+@pytest.mark.parametrize("page", ["start", "how-to/claim", "how-to/optimizer", "how-to/lemma", "how-to/noise"])
 def test_the_python_of_a_page_runs(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     names: dict = {}
@@ -471,6 +471,15 @@ def test_the_python_of_a_page_runs(page, tmp_path, monkeypatch, capsys):
         assert re.findall(r"^(\w+)", said, re.MULTILINE) == ["HOLDS", "HOLDS"]
         assert said.count("REFUTED") == 2
         assert names["slope"](None).value == -0.24
+    if page == "how-to/noise":
+        independent, epochs = (
+            names["ls"].memory.local_whittle(names["noise"][name]) for name in ("independent", "epochs")
+        )
+        assert abs(independent.H - 0.5) < 4 * independent.error
+        assert epochs.out_of_range
+        assert said.count("out of range") == said.count("an estimate") == 1
+        assert abs(names["H"][0] - 0.5) < 0.05 > abs(names["H"][-1])
+        assert abs(names["found"].H.mean() - 0.3) < 0.015
 
 
 def test_the_lemma_of_the_page_is_proved_and_its_planted_error_is_refuted(tmp_path):

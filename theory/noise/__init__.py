@@ -45,6 +45,13 @@ SUBJECT = Subject(
             year=2021,
             link="https://arxiv.org/abs/2106.11514",
         ),
+        Reference(
+            authors="Chengli Tan, Jiangshe Zhang and Junmin Liu",
+            title="Understanding short-range memory effects in deep neural networks",
+            venue="arXiv",
+            year=2021,
+            link="https://arxiv.org/abs/2105.02062",
+        ),
     ),
     symbols=(
         Symbol("η", "eta", "", "learning rate; of the form that is named beside it"),
@@ -79,5 +86,11 @@ SUBJECT = Subject(
         Symbol(
             "τ, κ", "tau, kappa", "", "noise along the straight valley h = h₀ + ½κx², and its h's second derivative"
         ),
+        Symbol("H", "H", "", "Hurst exponent of a series, ½ where it is white (of Local SGD: steps of a round)"),
+        Symbol("γ_H", "fractional_covariance", "", "covariance of fractional noise of variance 1"),
+        Symbol("U", "noise", "(components, gammas, T)", "a batch's mean gradient less the full one, whitened"),
+        Symbol("E", "E", "", "batches of an epoch, N/B"),
+        Symbol("κ₁", "one", "", "excess kurtosis of one sample's gradient component"),
+        Symbol("V_H, T_H", "stationary_variance, time", "", "variance under fractional noise, mean first passage time"),
     ),
 )
