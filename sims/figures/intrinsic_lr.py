@@ -107,12 +107,12 @@ def equilibrium(result: Result[Settings], width: str = "text") -> Figure:
 def equilibrium_caption(result: Result[Settings]) -> str:
     """What is seen."""
     s, data = result.settings, result.data["circle"]
-    last = float(data["steps"].sel(wells="unequal", eta_lambda=min(s.eta_lambdas)))
+    last = f"{int(data['steps'].sel(wells='unequal', eta_lambda=min(s.eta_lambdas))):,}".replace(",", " ")
     return (
         "Steps until the mean loss, from θ = π and with |w| at equilibrium, is within 10 % of where it ends, times ηλ; "
         f"by powers of the transition matrix on {s.cells} angles, b = {s.b:g}, c = {s.c:g}. Times proportional to "
         "1/(ηλ) would be flat. With equal wells they fall; with unequal ones they grow exponentially, to "
-        f"{last:.3g} steps at ηλ = {min(s.eta_lambdas):g}. Dashed: Kramers' time, nothing fitted. Second panel: both "
+        f"{last} steps at ηλ = {min(s.eta_lambdas):g}. Dashed: Kramers' time, nothing fitted. Second panel: both "
         "landscapes."
     )
 
@@ -169,7 +169,7 @@ def step_caption(result: Result[Settings]) -> str:
     return (
         f"Effective step η/((1 − β)|w|²) on noise of length 1 without decay, η = {NOISE_ETA:g}, d = {s.wide}, means of "
         f"{s.seeds} runs. SGD and momentum end on one line, 1/√(2t), whatever β; the projected optimizer lies "
-        "√((1 + β)/(1 − β)) = √19 above. Nothing is fitted."
+        "a factor √((1 + β)/(1 − β)) = √19 above. Nothing is fitted."
     )
 
 

@@ -467,10 +467,11 @@ def summary(result: Result[Settings]) -> Sequence[str]:
     helped = "; ".join(
         f"σ = {sigma:g}: " + ", ".join(f"{which} {float(loss.sel(sigma=sigma, which=which)):.3g}" for which in HELPS)
         for sigma in SIGMAS
+        if sigma > 0
     )
     return [
         f"η_eff√(2t) after {steps} steps of noise without decay, η = {NOISE_ETA:g}, by β: {', '.join(told)}.",
-        f"E L after {STEPS_SEEN[-1]} steps without decay: {helped}.",
+        f"E L after {STEPS_SEEN[-1]} steps with noise and without decay: {helped}.",
     ]
 
 

@@ -1,5 +1,8 @@
 """What is special about the study of scale-invariant weights: what each claim is held to, and its settings."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -329,3 +332,19 @@ def test_what_leaves_a_claim_is_said_before():
     assert not STUDY.leaves_open(Settings())
     quick = STUDY.leaves_open(settings_of(Settings, "quick"))
     assert set(quick) == {"adamp.universal_step", "intrinsic.loss_follows_norm"}
+
+
+def test_the_numbers_of_the_page_are_those_that_are_saved():
+    folder = Path(__file__).parents[3] / "docs" / "studies"
+    verdicts = json.loads((folder / "intrinsic_lr" / "verdicts.json").read_text(encoding="utf-8"))["verdicts"]
+    computed = {(v["claim"], v["label"]): v["computed"] for v in verdicts}
+    page = " ".join((folder / "intrinsic_lr.md").read_text(encoding="utf-8").split())
+    for claim, label, words in (
+        ("intrinsic.loss_follows_norm", "from G*/4", "it is {:.1%} behind"),
+        ("intrinsic.arrhenius", "c = 0.02", "Its slope is {:.1%} above 2ΔU/σ"),
+        ("adamp.adam", "on noise", "which is the {:.1%} that are missing"),
+    ):
+        assert words.format(computed[claim, label]).replace("%", " %") in page
+    assert computed["adamp.projection_helps_noise", "σ = 3"] > 4
+    bracket = [norms.momentum_equilibrium(0.1, 0.01, 0.9, True, bracket=b) for b in (True, False)]
+    assert f"{bracket[1] / bracket[0] - 1:.0%} of |w|⁴".replace("%", " %") in page

@@ -375,8 +375,11 @@ CLAIMS = (
     ),
     Claim(
         id="intrinsic.fast_equilibrium_unequal",
-        statement=r"the same where the well at $\pi$ is higher by $c$",
-        plain="the same where the well at π is higher by c",
+        statement=(
+            r"unequal wells, that at $\pi$ higher by $c$: steps until $\mathsf{E}U$, from $\theta = \pi$, is within "
+            r"$10\%$ of its end, times $\eta\lambda$, do not grow as $\eta\lambda$ falls"
+        ),
+        plain="unequal wells: steps until E U is within 10 % of its end, times ηλ, do not grow as ηλ falls",
         kind=Kind.ORDER,
         source="abstract",
         measure=fast_equilibrium,
@@ -501,8 +504,11 @@ CLAIMS = (
     ),
     Claim(
         id="adamp.projection_helps_noise",
-        statement=r"the same with noise $\sigma$",
-        plain="the same with noise",
+        statement=(
+            r"Rayleigh quotient with noise $\sigma$, $\lambda = 0$, from $45^\circ$ off its minimum: $\mathsf{E}L$ of "
+            r"SGDP is at most SGDM's after 50 and 3000 steps"
+        ),
+        plain="Rayleigh with noise: E L of SGDP is at most SGDM's after 50 and 3000 steps",
         kind=Kind.BOUND,
         source="abstract",
         measure=projection_helps,
