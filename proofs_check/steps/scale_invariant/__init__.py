@@ -1,0 +1,1 @@
+"""The proof steps about scale-invariant weights, a chapter a file."""

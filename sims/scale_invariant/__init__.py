@@ -1,0 +1,1 @@
+"""Runs on scale-invariant losses: many optimizers on the same noise, and an angle's law by powers of a matrix."""
