@@ -14,7 +14,7 @@ from lemmascope.sims.figures.common import FEATURE, LARGE, NOISE, SMALL, beside,
 from lemmascope.sims.pictures import Picture
 from lemmascope.sims.studies.marginal_value import DAMPINGS, KAPPA, MODES, PLACES, TARGET, TIMES, Settings
 from lemmascope.sims.study import Result
-from lemmascope.theory.noise.estimates import exponent
+from lemmascope.theory.estimates import exponent
 from lemmascope.theory.noise.marginal_value import asymptotic_gain, valley_law
 
 COLOURS = (FEATURE, NOISE, LARGE, SMALL, "0.15")

@@ -1,6 +1,6 @@
 """The gap exactly: moments by epochs, spectral radii, and edges by bisection. Nothing is sampled.
 
-Steps are taken many at a time by doubling (`theory.noise.moments`). Above an edge moments leave the range of doubles
+Steps are taken many at a time by doubling (`theory.moments`). Above an edge moments leave the range of doubles
 within some thousand steps, so the second ones are carried with their logarithm; the mean gap, which stays small, is a
 recursion of its own.
 """
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from lemmascope.theory.errors import check_size
-from lemmascope.theory.noise.moments import Linear
+from lemmascope.theory.moments import Linear
 from lemmascope.theory.stability.gap import START, Mix, lifted, second
 
 Array = Any

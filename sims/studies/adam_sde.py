@@ -105,7 +105,7 @@ def _check_edge(rates: theory.Rates, kappa: int) -> None:
 
 def frozen(task: Task[Settings]) -> xr.Dataset:
     """Var θ for one β₁ by the closed form, and by linear equations."""
-    from lemmascope.theory.noise.moments import stationary
+    from lemmascope.theory.moments import stationary
 
     beta1, p = task.at["beta1"], SOLVED_AT
     return xr.Dataset(
@@ -119,7 +119,7 @@ def frozen(task: Task[Settings]) -> xr.Dataset:
 
 def exponent(task: Task[Settings]) -> xr.Dataset:
     """Stationary variances over κ for one r, by linear equations."""
-    from lemmascope.theory.noise.moments import Linear, stationary
+    from lemmascope.theory.moments import Linear, stationary
 
     r, found = task.at["r"], []
     for kappa in FACTORS:

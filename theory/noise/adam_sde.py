@@ -47,7 +47,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from lemmascope.theory.errors import InputError, check_number
-from lemmascope.theory.noise.moments import Linear
+from lemmascope.theory.moments import Linear
 from lemmascope.theory.optimizers import Adam
 from lemmascope.theory.optimizers.adaptive import Moments, average
 

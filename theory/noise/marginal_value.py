@@ -39,7 +39,7 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from lemmascope.theory.noise.moments import Linear
+from lemmascope.theory.moments import Linear
 
 DAMPED = 0.01
 """The 1 − β down to which gains under noise are judged."""

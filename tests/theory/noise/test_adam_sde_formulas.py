@@ -5,9 +5,9 @@ import pytest
 from tolerances import assert_close
 
 from lemmascope.theory.errors import InputError
+from lemmascope.theory.moments import stationary
 from lemmascope.theory.noise import adam_sde as theory
 from lemmascope.theory.noise.adam_sde import EXPONENTS, SQRT, PlainAdam, Rates, scaled
-from lemmascope.theory.noise.moments import stationary
 from lemmascope.theory.optimizers import RMSprop
 
 

@@ -5,8 +5,8 @@ import pytest
 from tolerances import assert_close
 
 from lemmascope.theory.errors import InputError
+from lemmascope.theory.moments import mode, stationary
 from lemmascope.theory.noise import adamomentum as theory
-from lemmascope.theory.noise.moments import mode, stationary
 from lemmascope.theory.optimizers import Adam, AdaMomentum, MomentumAverage
 
 BETAS = pytest.mark.parametrize("beta1", [0.0, 0.5, 0.9])

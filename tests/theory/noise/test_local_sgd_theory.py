@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from tolerances import assert_close
 
 from lemmascope.theory.errors import InputError
+from lemmascope.theory.moments import Linear
 from lemmascope.theory.noise import local_sgd as L
-from lemmascope.theory.noise.moments import Linear
 
 workers, lengths, pulls = st.integers(2, 6), st.integers(1, 9), st.floats(0.01, 1.9)
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from tolerances import assert_close
 
 from lemmascope.theory.errors import InputError
+from lemmascope.theory.moments import Linear
 from lemmascope.theory.noise import long_memory as L
 from lemmascope.theory.noise.memory import fractional_covariance
-from lemmascope.theory.noise.moments import Linear
 
 pulls, hurst = st.floats(0.02, 1.9), st.floats(0.05, 0.95)
 

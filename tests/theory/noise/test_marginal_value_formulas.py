@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from tolerances import assert_close
 
+from lemmascope.theory.moments import Linear, mode, stationary
 from lemmascope.theory.noise import marginal_value as mv
-from lemmascope.theory.noise.moments import Linear, mode, stationary
 from lemmascope.theory.noise.valley import line_moments
 from lemmascope.theory.optimizers import GD, MomentumAverage
 

@@ -9,8 +9,8 @@ from scipy.linalg import solve_discrete_lyapunov
 from tolerances import assert_close
 
 from lemmascope.theory.errors import InputError
-from lemmascope.theory.noise.estimates import exponent, student
-from lemmascope.theory.noise.moments import Linear, mode, stationary
+from lemmascope.theory.estimates import exponent, student
+from lemmascope.theory.moments import Linear, mode, stationary
 from lemmascope.theory.noise.valley import Curve, Line, line_moments, rates
 from lemmascope.theory.optimizers import GD, MomentumAverage, MomentumVelocity, Nesterov
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tolerances import assert_close
 
 from lemmascope.theory.errors import InputError
-from lemmascope.theory.noise.moments import Linear
+from lemmascope.theory.moments import Linear
 from lemmascope.theory.stability import edges
 from lemmascope.theory.stability.gap import START, Mix, early_bound, lifted, linear_gap, second
 

@@ -27,8 +27,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from lemmascope.theory.claim import Claim, Control, Estimate, Evidence, Hypothesis, Measurement
+from lemmascope.theory.estimates import exponent, student
 from lemmascope.theory.noise.adam_sde import EXPONENTS, NEAR, SQRT, WEAK
-from lemmascope.theory.noise.estimates import exponent, student
 from lemmascope.theory.verdict import Kind
 
 ROUNDING, SLOPE = 1e-10, 0.02

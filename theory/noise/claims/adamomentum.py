@@ -30,8 +30,8 @@ import math
 from typing import Any
 
 from lemmascope.theory.claim import Claim, Control, Estimate, Evidence, Hypothesis, Measurement
+from lemmascope.theory.estimates import student
 from lemmascope.theory.noise import adamomentum as theory
-from lemmascope.theory.noise.estimates import student
 from lemmascope.theory.verdict import Kind, Status
 
 ROUNDING, LIMIT = 1e-14, 1e-4

@@ -35,8 +35,8 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from lemmascope.theory.claim import Claim, Control, Estimate, Evidence, Hypothesis, Measurement
+from lemmascope.theory.estimates import exponent
 from lemmascope.theory.noise import flatter_faster as scaling
-from lemmascope.theory.noise.estimates import exponent
 from lemmascope.theory.verdict import Kind, Status
 
 Array = Any

@@ -30,18 +30,8 @@ __all__ = ["CLAIMS", "RULES", "SMALL_NOISE", "SMALL_PULL"]
 import math
 
 from lemmascope.theory.claim import Claim, Control, Estimate, Evidence, Hypothesis, Measurement
+from lemmascope.theory.estimates import at_least, at_most, compared, farthest, held, mean, off, ratio, slope
 from lemmascope.theory.noise.local_sgd import RULES, SMALL_NOISE, SMALL_PULL
-from lemmascope.theory.noise.local_sgd_estimates import (
-    at_least,
-    at_most,
-    compared,
-    farthest,
-    held,
-    mean,
-    off,
-    ratio,
-    slope,
-)
 from lemmascope.theory.verdict import Kind
 
 ROUNDING = 64 * 2.0**-52

@@ -36,8 +36,7 @@ from itertools import pairwise
 from typing import Any
 
 from lemmascope.theory.claim import Claim, Control, Estimate, Evidence, Hypothesis
-from lemmascope.theory.noise.estimates import CHANCE
-from lemmascope.theory.noise.local_sgd_estimates import at_least, at_most, farthest, held, mean, off, ratio
+from lemmascope.theory.estimates import CHANCE, at_least, at_most, farthest, held, mean, off, ratio
 from lemmascope.theory.verdict import Kind, Status
 
 BIAS, SPREAD = 0.015, 1.25

@@ -25,7 +25,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from lemmascope.theory.claim import Claim, Control, Estimate, Evidence, Hypothesis, Measurement
-from lemmascope.theory.noise.estimates import exponent, student
+from lemmascope.theory.estimates import exponent, student
 from lemmascope.theory.noise.marginal_value import DAMPED, first_order, lag, valley_law
 from lemmascope.theory.verdict import Kind
 

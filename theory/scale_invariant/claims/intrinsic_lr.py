@@ -35,8 +35,7 @@ from itertools import pairwise
 from typing import Any
 
 from lemmascope.theory.claim import Claim, Control, Estimate, Evidence, Hypothesis, Measurement
-from lemmascope.theory.noise.estimates import student
-from lemmascope.theory.noise.local_sgd_estimates import Part, compared, farthest, held, mean, off, ratio, slope
+from lemmascope.theory.estimates import Part, compared, farthest, held, mean, off, ratio, slope, student
 from lemmascope.theory.scale_invariant import norms
 from lemmascope.theory.verdict import Kind, Status
 

@@ -30,7 +30,7 @@ import math
 from typing import Any
 
 from lemmascope.theory.claim import Claim, Control, Estimate, Evidence, Hypothesis, Measurement
-from lemmascope.theory.noise.local_sgd_estimates import at_most, compared, held, mean, off, slope
+from lemmascope.theory.estimates import at_most, compared, held, mean, off, slope
 from lemmascope.theory.verdict import Kind
 
 CYCLIC, SECOND = 1e-9, 1e-8

@@ -1,18 +1,59 @@
-"""Several numbers with their intervals judged at once: all are to be at most what is allowed."""
+"""What claims estimate: exponents, how wide intervals over seeds are, several numbers judged at once.
+
+A claim of several cells holds if all of them do: `held` takes numbers with their intervals, each over what is allowed.
+"""
 
 from __future__ import annotations
 
-__all__ = ["Part", "at_least", "at_most", "compared", "farthest", "held", "mean", "off", "ratio", "slope"]
+__all__ = [
+    "CHANCE",
+    "Part",
+    "at_least",
+    "at_most",
+    "compared",
+    "exponent",
+    "farthest",
+    "held",
+    "mean",
+    "off",
+    "ratio",
+    "slope",
+    "student",
+]
 
 import math
 from collections.abc import Sequence
 from typing import Any
 
+from array_api_compat import array_namespace
+
 from lemmascope.theory.claim import Estimate
-from lemmascope.theory.noise.estimates import student
+
+Array = Any
 
 Part = tuple[float, float, float]
 """A number with its interval."""
+
+CHANCE = 1e-3
+"""Probability that chance alone takes any of a claim's cells out of its interval."""
+
+
+def exponent(values: Array, against: Array) -> Array:
+    """(…) slope of log |values| (…, k) against log ``against`` (k,), by least squares."""
+    xp = array_namespace(values)
+    u, logs = xp.log(against), xp.log(xp.abs(values))
+    centred = u - xp.mean(u)
+    return xp.sum(centred * logs, axis=-1) / xp.sum(centred * centred)
+
+
+def student(seeds: int, cells: int = 1) -> float:
+    """How many standard errors of a mean over seeds all cells lie within, but for `CHANCE`: Student's t, Bonferroni.
+
+    Infinite with one seed.
+    """
+    from scipy import stats
+
+    return float(stats.t.ppf(1 - CHANCE / (2 * cells), seeds - 1)) if seeds > 1 else math.inf
 
 
 def held(parts: Sequence[Part], says: str, counts: tuple[int, ...], upper: float = 1.0, **rest: Any) -> Estimate:
