@@ -26,7 +26,7 @@ CONSTANTS = {
     "TINY": ("1e-290", rounding.TINY, 1e-290),
     "EXPONENTIAL": ("8 u", rounding.EXPONENTIAL, 8 * 2.0**-53),
     "COSINE": ("0.7812", accuracy.COSINE, 0.7812),
-    "FLOOR": ("1/16", relief.FLOOR, 1 / 16),
+    "FLOOR": ("2⁻²⁰", relief.FLOOR, 2.0**-20),
     "MOST": ("2000", carry.MOST, 2000),
 }
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 __all__ = [
     "CHAPTER",
+    "prove_between",
     "prove_factor",
     "prove_hessian",
     "prove_majorant",
@@ -174,11 +175,11 @@ def prove_singular(half: Any = HALF) -> Outcome:
     )
 
 
-def prove_factor(two: Any = 2, high: Any = 1) -> Outcome:
-    """e^x ≤ 1 + 2x for 0 ≤ x ≤ 1, and the logarithms of ℓ and ℓ(1 − ℓ) have derivatives of at most 1.
+def prove_factor(square: Any = 1, high: Any = 1) -> Outcome:
+    """e^x ≤ 1 + x + x² for 0 ≤ x ≤ 1, and the logarithms of ℓ and ℓ(1 − ℓ) have derivatives of at most 1.
 
     Args:
-        two: what stands for the 2. high: up to where.
+        square: what stands before x². high: up to where.
     """
     x, E = sp.symbols("x E", positive=True)  # E = e^m
     ell = 1 / (1 + E)
@@ -187,10 +188,26 @@ def prove_factor(two: Any = 2, high: Any = 1) -> Outcome:
         return sp.diff(f, E) * E / f
 
     return both(
-        ("1 + 2x", nonnegative(sp.log(1 + two * x) - x, x, 0, high, what=f"e^x ≤ 1 + {two}x")),
+        ("e^x", nonnegative(sp.log(1 + x + square * x**2) - x, x, 0, high, what=f"e^x ≤ 1 + x + {square}x²")),
         ("ℓ", equal(slope(ell), -(1 - ell), "(log ℓ)' = −(1 − ℓ)", numerator)),
         ("ℓ(1 − ℓ)", equal(slope(ell * (1 - ell)), -(1 - 2 * ell), "(log ℓ(1 − ℓ))' = −(1 − 2ℓ)", numerator)),
     )
+
+
+def prove_between(nine: Any = 9, norm: Any = 1) -> Outcome:
+    """u = c² ⊗ w* and v: uᵀ(Σ w g_s g_xᵀ)v = 9⟨c², u⟩ Σ_k h_kΞ_k²⟨x_k, v⟩, at most by Cauchy and Schwarz twice.
+
+    Args:
+        nine: what stands for it. norm: what stands before ‖K‖.
+    """
+    import z3
+
+    w, s, c, a, z, x, v = sp.symbols("w s c a z x v", real=True)  # one sample, patch and neuron: sums are linear
+    form = equal(w * (3 * s**3 * c**2 * a) * (3 * z**2 * x * v), nine * (c**2 * a) * (w * s**3 * z**2) * (x * v), "9")
+    h, k, p, q, K, size = z3.Reals("h_1 h_2 p_1 p_2 K size")  # p_k = ⟨x_k, v⟩, of which the squares' sum is ≤ ‖K‖|v|²
+    known = (p * p + q * q <= K * size, K >= 0, size >= 0)
+    at_most = (h * p + k * q) * (h * p + k * q) <= _number(norm) * K * (h * h + k * k) * size
+    return both(("one term", form), ("their sum", decide(at_most, known, what="(Σ h⟨x, v⟩)² ≤ ‖K‖ Σ h²|v|²")))
 
 
 CHAPTER = Chapter(
@@ -230,6 +247,20 @@ CHAPTER = Chapter(
                 Planted("½ before the coupling", {"coupling": sp.Rational(1, 2)}),
             ),
             weaker=({"coupling": 2},),
+            kind=Kind.BOUND,
+        ),
+        Step(
+            id="radius.between",
+            statement=(
+                r"the positive part's block between $w^*$ and its complement has a norm of at most "
+                r"$9(\sum_rc_r^4)^{1/2}\|K\|^{1/2}(\sum_k(w_i|s_i|^3)^2\sum_r\Xi_{kr}^4)^{1/2}$"
+            ),
+            plain="‖Σ w g_s g_xᵀ‖ ≤ 9 (Σ c⁴)^½ ‖K‖^½ (Σ_k (w|s|³)² Σ_r Ξ⁴)^½",
+            hypotheses=("two patches, which stand for any number", "Σ_k⟨x_k, v⟩² ≤ ‖K‖|v|²"),
+            method="one term by SymPy; Cauchy's inequality by z3",
+            prove=prove_between,
+            planted=(Planted("8 for 9", {"nine": 8}), Planted("‖K‖/2", {"norm": HALF})),
+            weaker=({"norm": 2},),
             kind=Kind.BOUND,
         ),
         Step(
@@ -292,15 +323,15 @@ CHAPTER = Chapter(
         Step(
             id="radius.factor",
             statement=(
-                r"$e^x \le 1 + 2x$ on $[0, 1]$; $|\frac{d}{dm}\log\ell| = 1 - \ell$ and "
+                r"$e^x \le 1 + x + x^2$ on $[0, 1]$; $|\frac{d}{dm}\log\ell| = 1 - \ell$ and "
                 r"$|\frac{d}{dm}\log\ell(1-\ell)| = |1 - 2\ell|$, at most 1"
             ),
-            plain="e^x ≤ 1 + 2x on [0, 1]; |(log ℓ)'| = 1 − ℓ and |(log ℓ(1−ℓ))'| = |1 − 2ℓ|",
+            plain="e^x ≤ 1 + x + x² on [0, 1]; |(log ℓ)'| = 1 − ℓ and |(log ℓ(1−ℓ))'| = |1 − 2ℓ|",
             hypotheses=("0 ≤ x ≤ 1",),
-            method="log(1 + 2x) − x is concave and ≥ 0 at the ends, by z3 and balls; derivatives by SymPy",
+            method="log(1 + x + x²) − x by its derivative, by z3 and balls; derivatives by SymPy",
             prove=prove_factor,
-            planted=(Planted("1 + x", {"two": 1}), Planted("up to 2", {"high": 2}, hypothesis=True)),
-            weaker=({"two": 3},),
+            planted=(Planted("x²/2 for x²", {"square": HALF}), Planted("up to 2", {"high": 2}, hypothesis=True)),
+            weaker=({"square": 2},),
             kind=Kind.BOUND,
         ),
     ),

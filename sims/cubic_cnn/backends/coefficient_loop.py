@@ -30,7 +30,7 @@ from lemmascope.sims.cubic_cnn.backends.machine_code import njit
 from lemmascope.sims.cubic_cnn.backends.seen import Maxima, see_columns, see_member, see_norms, see_row, see_samples
 from lemmascope.sims.cubic_cnn.backends.tiles import ROWS, barrier, narrow_tile, outer_tile
 
-BUILT_ON = "cb9f7dde4612"  # of loops.py, seen.py and tiles.py; see there
+BUILT_ON = "38754cf18693"  # of loops.py, seen.py and tiles.py; see there
 
 
 class CoefficientData(NamedTuple):
@@ -204,7 +204,7 @@ def coefficient_loop(
                     )
             for row in range(a * m, (a + 1) * m):
                 if certified:
-                    see_row(seen, w.Xi[row, low:high], w.pull[a, low:high], a, row - a * m, row, low)
+                    see_row(seen, w.Xi[row, low:high], w.pull[a, low:high], a, row, low)
                 if keep or decays or step[a, 3] != 0:
                     _pulled(w, a, row, low, high, g)
                 if keep:

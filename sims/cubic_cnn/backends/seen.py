@@ -25,7 +25,7 @@ import numpy as np
 
 from lemmascope.sims.cubic_cnn.backends.machine_code import njit
 from lemmascope.theory.cubic_cnn.certificate.data import Data
-from lemmascope.theory.cubic_cnn.certificate.relief import FLOOR
+from lemmascope.theory.cubic_cnn.certificate.relief import FLOOR, SHARE, SIGNAL, TAKEN
 
 SCALARS = ("signal", "signal_down", "pull_signal", "pull_noise", "pull_trace", "c_max", "memorization_min", "lent")
 """Of one iteration: max_r ± 6c_r (1/N) Σ ℓ s³, or 0; with w_i = ℓ_i(1 − ℓ_i)/N, Σ_i w_i s_i⁶ Σ_r c_r⁴, and from above
@@ -40,10 +40,10 @@ class Maxima(NamedTuple):
 
     rise: Any  # (R, columns) max (6/N) ℓ_i y_i Ξ less what the positive part takes from it
     top: Any  # (R, columns) max |Ξ|
-    total: Any  # (A, columns) Σ_r Ξ², now
-    best: Any  # (A, columns) max_r Ξ², now
-    star: Any  # (A, columns) the row of a sample's largest |Ξ| where the column has it, else −1, now
-    relief: Any  # (2, A, columns) by how much D is smaller there, over Ξ⁴, and larger elsewhere, over Ξ²
+    total: Any  # (A, columns) Σ_r |Ξ|³, now
+    best: Any  # (A, columns) max_r |Ξ|, now
+    star: Any  # (A, columns) the largest |Ξ| of the sample where relief is of this column, else infinite, now
+    relief: Any  # (2, A, columns) by how much D is smaller there, and by which part of |D| it is larger elsewhere
     costs: Any  # (A, N) what a sample's relief costs along w*
     rows: Any  # (R,) max ‖θ_r‖²
     buffer: Any  # (R,) max ‖u_r‖²
@@ -58,9 +58,8 @@ class Maxima(NamedTuple):
 
 def nothing() -> Maxima:
     """Of a run without a certificate."""
-    shapes = [(0, 0)] * 4 + [(0, 0, 0), (0, 0), (0,), (0,), (0, 0), (0,), (0, 0), (0, 0, 0), (0,), (0,), (0,)]
-    arrays = [np.zeros(shape) for shape in shapes]
-    return Maxima._make([*arrays[:4], np.zeros((0, 0), np.int64), *arrays[4:]])
+    shapes = [(0, 0)] * 5 + [(0, 0, 0), (0, 0), (0,), (0,), (0, 0), (0,), (0, 0), (0, 0, 0), (0,), (0,), (0,)]
+    return Maxima._make([np.zeros(shape) for shape in shapes])
 
 
 def nothing_yet(A: int, m: int, columns: int, steps: int, data: Data) -> Maxima:
@@ -71,7 +70,7 @@ def nothing_yet(A: int, m: int, columns: int, steps: int, data: Data) -> Maxima:
         top=np.zeros((R, columns)),
         total=np.zeros((A, columns)),
         best=np.zeros((A, columns)),
-        star=np.full((A, columns), -1),
+        star=np.full((A, columns), np.inf),
         relief=np.zeros((2, A, columns)),
         costs=np.zeros((A, N)),
         rows=np.zeros(R),
@@ -87,14 +86,14 @@ def nothing_yet(A: int, m: int, columns: int, steps: int, data: Data) -> Maxima:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def see_row(seen: Maxima, Xi: np.ndarray, pull: np.ndarray, a: int, r: int, row: int, low: int) -> None:
-    """Neuron r of optimizer a, which is ``row`` of all, on the columns from ``low`` on; pull is −(3/N) y ℓ of each."""
+def see_row(seen: Maxima, Xi: np.ndarray, pull: np.ndarray, a: int, row: int, low: int) -> None:
+    """A neuron of optimizer a, which is ``row`` of all, on the columns from ``low`` on; pull is −(3/N) y ℓ of each."""
     high = low + Xi.size
     rise, top = seen.rise[row, low:high], seen.top[row, low:high]
     star, less, more = seen.star[a, low:high], seen.relief[0, a, low:high], seen.relief[1, a, low:high]
     for k in range(Xi.size):
-        x, force, square = abs(Xi[k]), -2 * pull[k] * Xi[k], Xi[k] * Xi[k]
-        left = force + (-less[k] * square * square if star[k] == r else more[k] * square)
+        x, force = abs(Xi[k]), -2 * pull[k] * Xi[k]
+        left = force + (-less[k] if x == star[k] else more[k] * abs(force))
         rise[k] = left if left > rise[k] else rise[k]
         top[k] = x if x > top[k] else top[k]
 
@@ -103,17 +102,15 @@ def see_row(seen: Maxima, Xi: np.ndarray, pull: np.ndarray, a: int, r: int, row:
 def see_columns(seen: Maxima, Xi: np.ndarray, a: int, low: int) -> None:
     """Sums and maxima over the rows Xi of optimizer a, on the columns from ``low`` on."""
     high = low + Xi.shape[1]
-    total, best, star = seen.total[a, low:high], seen.best[a, low:high], seen.star[a, low:high]
+    total, best = seen.total[a, low:high], seen.best[a, low:high]
     total[:] = 0
     best[:] = 0
-    star[:] = -1
     for r in range(Xi.shape[0]):
         row = Xi[r]
         for k in range(row.size):
-            square = row[k] * row[k]
-            total[k] += square
-            star[k] = r if square > best[k] else star[k]
-            best[k] = square if square > best[k] else best[k]
+            x = abs(row[k])
+            total[k] += x * x * x
+            best[k] = x if x > best[k] else best[k]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -134,16 +131,19 @@ def see_samples(
         for k in range(i * Q, (i + 1) * Q):
             total += seen.total[a, k]
             place = k if seen.best[a, k] > seen.best[a, place] else place
+            seen.star[a, k], seen.relief[0, a, k], seen.relief[1, a, k] = math.inf, 0.0, 0.0
+        seen.costs[a, i] = 0.0
         best = seen.best[a, place]
+        largest = best * best * best
+        rest = max(total - largest, 0.0) + FLOOR * largest
         signal = abs(cubed[i]) * math.sqrt(quartic)
-        # The largest square may leave a rounding behind; the floor is more.
-        T, weight = max(total - best, 0.0) + signal + FLOOR * best, ell[i] * (1 - ell[i]) / N
-        theta = math.sqrt(T / best) if seen.lends[i] > 0 and best > T else 1.0
-        others = 9 * weight * (1 / theta - 1) * T
-        for k in range(i * Q, (i + 1) * Q):
-            seen.relief[0, a, k], seen.relief[1, a, k] = 9 * weight * (1 - theta), others
-            seen.star[a, k] = seen.star[a, k] if k == place else -1
-        seen.costs[a, i] = 2 * others * signal
+        if seen.lends[i] > 0 and rest < largest and signal <= SIGNAL * best * best:
+            own, h = 9 * ell[i] * (1 - ell[i]) / N, SHARE * (1 - rest / largest)
+            for k in range(i * Q, (i + 1) * Q):
+                seen.relief[1, a, k] = h
+            seen.star[a, place] = best  # alone, or R were as large
+            seen.relief[0, a, place] = own * best * largest / (1 + (1.5 * (1 - ell[i]) * rest / h + TAKEN))
+            seen.costs[a, i] = 2 * own * signal * signal / TAKEN
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)

@@ -33,7 +33,7 @@ from lemmascope.sims.cubic_cnn.backends.machine_code import njit
 from lemmascope.sims.cubic_cnn.backends.seen import Maxima, see_columns, see_member, see_norms, see_row, see_samples
 from lemmascope.sims.cubic_cnn.backends.tiles import ROWS, VECTOR, barrier, dot_tile, outer_tile
 
-BUILT_ON = "cb9f7dde4612"  # of loops.py, seen.py and tiles.py; see there
+BUILT_ON = "38754cf18693"  # of loops.py, seen.py and tiles.py; see there
 SAMPLES = 32  # rows of X in a block, so that a block and the weights fit a second-level cache
 SPAN = 6144  # bytes of a row in a tile of dot products, so that the tile's rows of W stay in a first-level cache
 
@@ -97,7 +97,7 @@ def _weight_samples(
                 see_columns(seen, z[own, :rows], a, base)
                 see_samples(seen, a, Q, w.ell[a], w.cubed, w.c[own], i, i_end)
                 for r in range(a * m, (a + 1) * m):
-                    see_row(seen, z[r, :rows], w.pull[a, base : base + rows], a, r - a * m, r, base)
+                    see_row(seen, z[r, :rows], w.pull[a, base : base + rows], a, r, base)
         here, ahead = base * columns, (base + rows) * columns
         pace = max(1, wide * ROWS // R)
         for column in range(0, columns, wide):

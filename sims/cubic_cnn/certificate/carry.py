@@ -20,7 +20,7 @@ from lemmascope.theory.cubic_cnn.certificate.window import Window
 PART, MOST = 8, 2000
 """Iterations of a window: this part of those that went before, but one or more, and not too many …"""
 
-GROWTH = 0.4
+GROWTH = 0.2
 """… and not more than let the distance grow by this part, at the curvature of the last one."""
 
 GUESSES = 8

@@ -76,5 +76,7 @@ def enclosures(
             found.setdefault("test_accuracy", []).append(accuracy(gram, off, A, law.sigma, law.P - 1))
     result = {key: np.array(intervals) for key, intervals in found.items()}
     if law is not None:
-        result |= {key: np.array(found) for key, found in cross_terms(data, view, moved, law.sigma).items()}
+        result |= {
+            key: np.array(found) for key, found in cross_terms(data, view, wrong, moved, ball, law.sigma).items()
+        }
     return result | ({"c": np.stack(coefficients(c, moved), axis=-1)} if feature else {})

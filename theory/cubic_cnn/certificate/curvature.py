@@ -18,8 +18,18 @@ So D⁺ ≤ f_i(D̂⁺ + (6/N)ℓ_i r_k), and so on; of d_i = g_i(W) − ĝ_i th
 Q‖K‖ max_i w_i (6 max_κ(|Ξ_κ| + r_κ)‖x_κ‖e)² for the noise's part, as the patches of different samples are different,
 and Σ_i w_i (6|s_i|³ max(|c| + r_c) e)² for that along w*.
 
+**Between** w* and its complement Σ w_ig_ig_iᵀ is 9 Σ_i w_is_i³y_i (c_r²)_r ⊗ Σ_j (Ξ_ijr² x_ij)_r, as all signal parts
+lie along one vector: of norm at most 9‖c²‖ √‖K‖ (Σ_k (w_i|s_i|³)² Σ_rΞ_kr⁴)^½. Samples of large margin have a small
+w_i, and the others a small s_i, so that this is far less than the product of both parts' norms, which bounds it too.
+
 For any τ in (0, 1), g_ig_iᵀ ⪰ (1 − τ)ĝ_iĝ_iᵀ − d_id_iᵀ/τ, and w_i ≥ ŵ_i(1 − Δ_i): so relief holds in the ball less a
 part ε_i = τ + Δ_i, at the price of twice both norms over τ, which is chosen so that the sum is small.
+
+**On the mean.** A difference grows by the mean of the Hessian on the segment from the computed state Ŵ to W. A bound
+−H ⪯ P(s) at each of its points Ŵ + s(W − Ŵ), for which the ball's sizes are s times as large, gives −H̄ ⪯ ∫P. What the
+ball adds to D and Δ_i are convex in s, and so have at most the mean of both ends; d_i is at most as + b, of which the
+mean square is a²/3 + ab + b² ≤ (a + b)²/3 + b(a + b). So `down_signal` and `down_noise` are of the mean, and about half
+as far above the state's own as a bound at every point; the others are of every point.
 
 **Not quite orthogonal.** With |⟨x_k, w*⟩| small, XᵀDX has max D‖Xw*‖² along w* and at most max D‖Xw*‖‖X‖ between; a
 noise part of g_i has at most o = max|⟨x_k, w*⟩|/‖x_k‖ of its length along w*, and a signal patch is y_is_iw* up to
@@ -63,7 +73,8 @@ class Curvature:
     """Of the data part of H, without λ, at each iteration of a window; (R,) each.
 
     Attributes:
-        up: λ_max of the whole is at most this, and −λ_min at most the larger of the two ``down``.
+        up: λ_max of the whole is at most this, and −λ_min at most the larger of the two ``down``, which are of the
+            mean on a segment from the centre.
         down_signal, up_signal: −λ_min and λ_max of the block along w*; down_noise, up_noise: of the block across.
         coupling: the norm of the block between them.
     """
@@ -120,15 +131,31 @@ def steepest(data: Data, D: Array, sharp: bool = True, enough: float = 0.0) -> f
 def _swayed(
     data: Data, window: Window, found: Errors, moved: Movement, ball: Ball, factor: Array, of: Array | None = None
 ) -> tuple[float, float]:
-    """‖Σ_i w_id_id_iᵀ‖ of both parts of d_i = g_i(W) − ĝ_i, that along w* first; of the samples where ``of`` is 1."""
+    """‖Σ_i w_id_id_iᵀ‖ of both parts of d_i = g_i(W) − ĝ_i, that along w* first.
+
+    With ``of`` (N,), of the samples where it is 1, and the mean on the segment.
+    """
     xp = array_namespace(window.Xi)
     m, N = window.Xi.shape[0], data.y.shape[0]
     weight = xp.minimum(window.ell * factor, xp.asarray(0.25)) / N * (1.0 if of is None else of)
-    reach = data.x * ball.whole + math.sqrt(m) * xp.max(found.Xi, axis=0)
-    bent = data.of_patches(weight) * (6 * xp.max(window.Xi + moved.Xi, axis=0) * reach) ** 2
-    far = float(xp.max(window.c + moved.c)) * (ball.whole + math.sqrt(m) * float(xp.max(found.c)))
-    along = 36 * far**2 * float(xp.sum(weight * data.strength**6))
+
+    def square(far: Any, off: Any) -> Any:
+        return (far + off) ** 2 if of is None else (far + off) * ((far + off) / 3 + off)
+
+    reach = square(data.x * ball.whole, math.sqrt(m) * xp.max(found.Xi, axis=0))
+    bent = data.of_patches(weight) * (6 * xp.max(window.Xi + moved.Xi, axis=0)) ** 2 * reach
+    far = float(xp.max(window.c + moved.c)) ** 2 * square(ball.whole, math.sqrt(m) * float(xp.max(found.c)))
+    along = 36 * far * float(xp.sum(weight * data.strength**6))
     return upward(along), upward(data.Q * data.K_norm * float(xp.max(bent)))
+
+
+def _joined(data: Data, window: Window, moved: Movement, factor: Array) -> float:
+    """‖Σ_i w_i g_i g_iᵀ‖ between w* and its complement, in the ball."""
+    xp = array_namespace(window.Xi)
+    weight = xp.minimum(window.ell * factor, xp.asarray(0.25)) / data.y.shape[0]
+    heavy = data.of_patches(weight * xp.abs(data.strength) ** 3)
+    fourth = xp.sum((window.Xi + moved.Xi) ** 4, axis=0)
+    return 9 * norm((window.c + moved.c) ** 2) * math.sqrt(data.K_norm) * norm(heavy * xp.sqrt(fourth))
 
 
 def _relieved(
@@ -140,9 +167,12 @@ def _relieved(
     """
     xp = array_namespace(window.Xi)
     N = data.y.shape[0]
-    ell, factor_, margins = (data.of_patches(x) for x in (window.ell, factor, moved.margins))
+    ell, margins = (data.of_patches(x) for x in (window.ell, 0.5 * (found.margins + moved.margins)))
     D = (6.0 / N) * ell * window.Xi
-    room = (factor_ - 1) * D + factor_ * (6.0 / N) * ell * moved.Xi
+    start = upward(xp.exp(found.margins))
+    # The mean of both ends of the segment: (f − 1)D + f(6/N)ℓr.
+    grown, far = (data.of_patches(x) for x in (0.5 * (start + factor), factor))
+    room = (grown - 1) * D + (6.0 / N) * ell * 0.5 * (data.of_patches(start) * found.Xi + far * moved.Xi)
     kept = xp.where(window.rise > 0, window.rise, xp.zeros_like(window.rise))
     # Roundings of D and of what was taken from it, at most 27w max Ξ⁴ of a sample.
     most = data.of_patches(_of_samples(window.Xi, N))
@@ -260,6 +290,8 @@ def curvature(data: Data, window: Window, found: Errors, ball: Ball, sharp: bool
     most = float(xp.max(factor))
     pulls = zip((window.pull_signal, window.pull_noise), _swayed(data, window, found, moved, ball, factor), strict=True)
     along, across = (xp.sqrt(pull * most) * wide + math.sqrt(sway) for pull, sway in pulls)
+    joined = xp.minimum(along * across, xp.asarray(wide * _joined(data, window, moved, factor)))
+    joined = joined + o * (along**2 + across**2 + o * along * across)
     along, across = along + o * across, across + o * along
     between = between + 4 * data.signal_error * (signal + signal_down)
     strain = strain + data.signal_error * float(xp.max(window.lent))
@@ -275,5 +307,5 @@ def curvature(data: Data, window: Window, found: Errors, ball: Ball, sharp: bool
         up_signal=upward(signal_down + touch + along**2),
         down_noise=upward(xp.asarray(slope + strain) + between + xp.zeros_like(signal)),
         up_noise=upward(xp.asarray(hollow) + between + across**2),
-        coupling=upward(along * across + between),
+        coupling=upward(joined + between),
     )

@@ -13,9 +13,10 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from lemmascope.theory.cubic_cnn.certificate.curvature import Movement
+from lemmascope.theory.cubic_cnn.certificate.curvature import Ball, Movement
 from lemmascope.theory.cubic_cnn.certificate.data import Data
-from lemmascope.theory.cubic_cnn.certificate.rounding import EXPONENTIAL, UNIT, gamma, upward
+from lemmascope.theory.cubic_cnn.certificate.residual import Errors
+from lemmascope.theory.cubic_cnn.certificate.rounding import EXPONENTIAL, UNIT, gamma, norm, upward
 from lemmascope.theory.cubic_cnn.certificate.window import Window
 from lemmascope.theory.cubic_cnn.model import View, log1p_exp, logistic_weight
 
@@ -84,10 +85,14 @@ def _down(x: Array) -> Array:
     return x - 8 * UNIT * array_namespace(x).abs(x)
 
 
-def cross_terms(data: Data, view: View, moved: Movement, sigma: float) -> dict[str, Interval]:
+def cross_terms(
+    data: Data, view: View, wrong: Errors, moved: Movement, ball: Ball, sigma: float
+) -> dict[str, Interval]:
     """``cross_ratio`` and ``cross_to_diagonal`` of `theory.cubic_cnn.quantities.cross_terms`, as intervals (derived).
 
-    |u_k − û_k| ≤ ℓ((e^Δ − 1)Ξ² + e^Δ(2|Ξ|r + r²)) = ε_k; and each product with K is off by |K|ε, K's own error and γ.
+    |u_k − û_k| ≤ ℓ((e^Δ − 1)Ξ² + e^Δ(2|Ξ| + r)|ΔΞ|) = ε_k, with |ΔΞ_k| ≤ r_k; and each product with K is off by |K|ε,
+    K's own error and γ. Beside the view's error, ΔΞ is ⟨x_k, δ_r⟩, Σ_k⟨x_k, δ_r⟩² ≤ ‖K‖e², so that for weights z_k the
+    sum of z_kℓe^Δ(2|Ξ| + r)|⟨x_k, δ_r⟩| is at most √‖K‖ e times the norm of z_kℓe^Δ(2|Ξ| + r) too.
     """
     xp = array_namespace(view.Xi)
     m, n = view.Xi.shape[2], data.x.shape[0]
@@ -95,13 +100,18 @@ def cross_terms(data: Data, view: View, moved: Movement, sigma: float) -> dict[s
     ell, factor = data.of_patches(view.ell[0, 0]), data.of_patches(xp.exp(moved.margins))
     u = data.of_patches(data.y) * ell * Xi * Xi
     size = xp.abs(u)
-    off = upward(ell * ((factor - 1) * Xi * Xi + factor * (2 * Xi + moved.Xi) * moved.Xi) + (FEW + 8 * UNIT) * size)
+    lean = ell * factor * (2 * Xi + moved.Xi)
+    fixed = ell * (factor - 1) * Xi * Xi + (FEW + 8 * UNIT) * size
+    off, fixed = upward(fixed + lean * moved.Xi), upward(fixed + lean * wrong.Xi)
+    far_at_most = math.sqrt(data.K_norm) * (ball.noise + ball.signal * norm(data.along) / float(xp.min(data.x)))
     diagonal = xp.linalg.diagonal(data.K)
     others, reach = data.K_others
     lengths = xp.sqrt(xp.sum((size + off) ** 2, axis=-1))[:, None]
-    slack = upward((off + gamma(n + 8) * size) @ reach + data.K_columns_error[None, :] * lengths)
+    moves = xp.minimum(off @ reach, fixed @ reach + far_at_most * xp.sqrt((lean * lean) @ (reach * reach)))
+    slack = upward(moves + gamma(n + 8) * (size @ reach) + data.K_columns_error[None, :] * lengths)
     cross = xp.abs(u @ others)
-    sums, far = (xp.sum(part, axis=-1)[:, None] - part for part in (size, off))
+    sums, far, still = (xp.sum(part, axis=-1)[:, None] - part for part in (size, off, fixed))
+    far = xp.minimum(far, still + upward(far_at_most * xp.sqrt(xp.sum(lean * lean, axis=-1)))[:, None])
     sums_off = upward(far + 4 * n * UNIT * xp.sum(size + off, axis=-1)[:, None])
     norm_ = sigma * xp.sqrt(diagonal)[None, :]
     norm_off = sigma * upward(xp.sqrt(data.K_error + 4 * UNIT * diagonal))[None, :]

@@ -7,9 +7,9 @@ Here Ŵ = âW₀ + B̂X + b̂w*ᵀ is what the computed coefficients stand for, 
 γ_{d+4}‖w_r‖‖x_k‖. Likewise ĉ by δc.
 
 **Margins** are off by Σ 3(|Ξ| + δΞ)²δΞ + |s|³ Σ 3(|c| + δc)²δc, plus γ Σ|Ξ|³ + γ|s|³Σ|c|³ for forming them: by δm_i. As
-|d log ℓ/dm| ≤ 1 and e^x ≤ 1 + 2x for 0 ≤ x ≤ 1, ℓ̂Ξ̂²(3/N) is relatively off
-by ε_i = 2δm_i + (exponential) + 10u beside what Ξ̂'s error does, if δm_i ≤ 1: 1 + e, the quotient, 3/N and its product
-with ℓ, Ξ̂² and its product, s_i³.
+|d log ℓ/dm| ≤ 1 and e^x ≤ 1 + x + x² for 0 ≤ x ≤ 1, ℓ̂Ξ̂²(3/N) is relatively off by ε_i = δm_i + δm_i² +
+(exponential) + 10u beside what Ξ̂'s error does, if δm_i ≤ 1: 1 + e, the quotient, 3/N and its product with ℓ, Ξ̂² and
+its product, s_i³.
 
 **Gradient.** |ĝ − g| of B's entries is at most (1 + ε)(|D|δΞ + (3/N)ℓδΞ²) + ½|D||Ξ|ε, with D = (6/N)ℓΞ; of b's at most
 (3/N) Σ_i |s_i|³ℓ_i [(1 + ε_i)(2|c| + δc)δc + c²(ε_i + γ_{N+16} + …)], with the errors of s³ and of the signal
@@ -87,7 +87,7 @@ def errors(data: Data, window: Window) -> Errors:
     moved_c = 3 * (window.c + c) ** 2 * c + (forming + data.cubed_error) * (window.c + c) ** 3
     margins = upward(data.by_sample(xp.sum(moved, axis=0)) + size * xp.sum(moved_c))
     known = margins <= 1
-    ell = xp.where(known, 2 * margins + (EXPONENTIAL + 10 * UNIT), xp.asarray(math.inf))
+    ell = xp.where(known, margins * (1 + margins) + (EXPONENTIAL + 10 * UNIT), xp.asarray(math.inf))
     return Errors(Xi, c, margins, ell)
 
 

@@ -70,7 +70,6 @@ def look(data: Data, view: View, theta: Array, u: Array, rates: Array) -> Window
     N, n = data.y.shape[0], data.x.shape[0]
     Xi, ell = xp.reshape(view.Xi[0, 0, ...], (-1, n)), view.ell[0, 0, ...]
     c = xp.zeros_like(Xi[:, 0]) if view.c is None else view.c[0, 0, ...]
-    signed = data.of_patches(data.y * ell) * Xi * (6.0 / N)
     if data.in_weights:
         own, own_u = theta, u
         b = u_b = xp.zeros_like(c)
@@ -82,7 +81,7 @@ def look(data: Data, view: View, theta: Array, u: Array, rates: Array) -> Window
     along = 6 * c * (xp.sum(ell * cubed) / N)
     zero = xp.zeros((), dtype=along.dtype)
     signal, noise = _pull(data, Xi, c, ell)
-    left, lent = net(signed, Xi, c, ell * (1 - ell) / N, data.lends, data.strength)
+    left, lent = net(Xi, c, data.y, ell, data.lends, data.strength)
     return Window(
         rise=left,
         Xi=xp.abs(Xi),
@@ -130,8 +129,8 @@ def _pull(data: Data, Xi: Array, c: Array, ell: Array) -> tuple[Array, Array]:
     weight = ell * (1 - ell) / data.y.shape[0]
     quartic = c * c * c * c
     signal = 9 * xp.sum(weight * data.strength**6) * xp.sum(quartic)
-    squares = Xi * Xi
-    fourth = xp.max(squares, axis=0) * xp.sum(squares, axis=0)  # Σ_r Ξ_r⁴ is at most this
+    sizes = xp.abs(Xi)
+    fourth = xp.max(sizes, axis=0) * xp.sum(sizes * sizes * sizes, axis=0)  # Σ_r Ξ_r⁴ is at most this
     most = data.K_norm * 9 * data.Q * xp.max(data.of_patches(weight) * fourth)
     lengths = 3 * data.by_sample(xp.sqrt(fourth) * data.x)
     return upward(signal), upward(xp.minimum(most, xp.sum(weight * lengths * lengths)))
