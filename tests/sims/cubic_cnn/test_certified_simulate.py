@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 import pytest
 import xarray as xr
+from tolerances import tolerance
 
 from lemmascope.sims.cubic_cnn import batch
 from lemmascope.sims.cubic_cnn.backends import compiled
@@ -140,13 +141,19 @@ def test_both_backends_have_about_the_same_radius(representation):
 
 
 @pytest.mark.parametrize(("representation", "backend"), WAYS)
-def test_certified_or_not_every_bit_is_the_same(representation, backend):
+def test_a_certificate_changes_nothing_else(representation, backend):
+    """No bit of the compiled loops; on arrays, rounding: there its runs go by recursion, and not in the same order."""
     asked = {"trace": True, "whole_Xi": True}
     certified = carried(problem_of(0.02), backend, representation, **asked)
     plain = carried(problem_of(0.02), backend, representation, **asked, certify=False)
     more = {name for name in certified if name == "radius" or name.endswith("_within")}
     assert set(certified) - set(plain) == more
-    xr.testing.assert_identical(certified.drop_vars([*more, "end"]), plain)
+    certified = certified.drop_vars([*more, "end"])
+    if backend == "compiled":
+        xr.testing.assert_identical(certified, plain)
+    else:
+        close = tolerance("backend", "float64")
+        xr.testing.assert_allclose(certified, plain, rtol=close, atol=close)
 
 
 @pytest.mark.parametrize("representation", ["coefficients", "weights"])
