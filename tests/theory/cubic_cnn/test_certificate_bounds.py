@@ -10,7 +10,7 @@ from tolerances import assert_close
 
 from lemmascope.sims.cubic_cnn.certificate.enclosures import enclosures
 from lemmascope.sims.cubic_cnn.certificate.problem import certifiable
-from lemmascope.sims.cubic_cnn.problems import LawProblem
+from lemmascope.sims.cubic_cnn.problems import Drawn, LawProblem
 from lemmascope.sims.seeds import streams
 from lemmascope.theory.cubic_cnn import quantities
 from lemmascope.theory.cubic_cnn.certificate import accuracy, relief
@@ -366,3 +366,25 @@ def test_what_a_ball_adds_to_relief_is_at_least_what_its_points_change(seed, mon
     lent = data.of_patches(data.lends) > 0
     assert np.all((rise >= np.maximum(window.rise, 0) + given_up * D)[:, lent])
     assert np.all((rise >= D)[:, ~lent])
+
+
+def test_where_all_is_wrong_the_positive_part_is_not_lost_in_one_minus_ell():
+    """At a margin of −41 a computed ℓ is 1, and ℓ(1 − ℓ) is not 0."""
+    drawn = LawProblem(replace(LAW, N=2, P=2, m=1, mu=0.5)).draw(streams(0, "bounds", 0))
+    found = drawn.projection()
+    y, Q = found.y, found.K.shape[0] // found.y.shape[0]
+    Xi = -3.4 * y
+    found = replace(found, Xi_0=np.repeat(Xi, Q)[None, :], c_0=np.array([-0.5]), K=np.diag(np.diag(found.K)))
+    problem = certifiable(Drawn(None, None, found))
+    data, theta = problem.data, problem.system.initial(1)
+    view, _ = problem.system.evaluate(theta)
+    assert np.all(np.asarray(view.ell) == 1)
+    window = look(data, view, theta[0, 0], 0 * theta[0, 0], np.zeros(4))
+    bent = curvature(data, window, errors(data, window), Ball())
+    c, s = -0.5, np.asarray(data.strength)
+    weight = np.exp(y * Xi**3 + s**3 * c**3) / 2  # ℓ(1 − ℓ)/N, to a relative 1e-17
+    lengths = np.sqrt(np.diag(found.K))
+    between = np.linalg.norm(9 * weight * s**3 * c**2 * Xi**2 * lengths)
+    assert between <= bent.coupling[0]
+    assert np.sum(9 * weight * s**6 * c**4) <= window.pull_signal[0]
+    assert np.max(9 * weight * Xi**4 * lengths**2) <= window.pull_noise[0]
