@@ -16,7 +16,7 @@ from lemmascope.theory.cubic_cnn import quantities
 from lemmascope.theory.cubic_cnn.certificate import accuracy, relief
 from lemmascope.theory.cubic_cnn.certificate.curvature import Ball, _relieved, _swayed, curvature, movement, steepest
 from lemmascope.theory.cubic_cnn.certificate.products import inner_product_error
-from lemmascope.theory.cubic_cnn.certificate.quantities import hitting
+from lemmascope.theory.cubic_cnn.certificate.quantities import cross_terms, hitting, pulls
 from lemmascope.theory.cubic_cnn.certificate.radius import growth, norms, spectral, steps
 from lemmascope.theory.cubic_cnn.certificate.residual import errors, residual
 from lemmascope.theory.cubic_cnn.certificate.rounding import eigenvalue_above, gamma, norm
@@ -388,3 +388,54 @@ def test_where_all_is_wrong_the_positive_part_is_not_lost_in_one_minus_ell():
     assert between <= bent.coupling[0]
     assert np.sum(9 * weight * s**6 * c**4) <= window.pull_signal[0]
     assert np.max(9 * weight * Xi**4 * lengths**2) <= window.pull_noise[0]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("radius", [1e-3, 1e-2, 0.1, 0.2])
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize("scale", [0.3, 3.0])
+def test_sums_of_sizes_in_the_ball_are_within_theirs(seed, radius, sign, scale):
+    """Where they shrink, and grow, as fast as they can; the lower end goes by what shrinks."""
+    found, data, window = seen(seed, scale=scale)
+    problem = certifiable(found, in_weights=True)
+    patches = found.sample.signal_first()[:, 1:, :].reshape(-1, LAW.d)
+
+    def at(W):
+        view, _ = problem.system.evaluate(W[None, None])
+        Xi = view.Xi[0, 0].reshape(LAW.m, -1)
+        return view, data.of_patches(view.ell[0, 0]) * Xi**2, data.of_patches(view.ell[0, 0]) * Xi
+
+    def others(u):
+        return np.sum(u, axis=-1, keepdims=True) - u
+
+    view, before, slope = at(found.W_0)
+    r = int(np.argmax(np.sum(before, axis=-1)))
+    move = np.zeros_like(found.W_0)
+    move[r] = sign * slope[r] @ patches
+    _, after, _ = at(found.W_0 + radius * move / np.linalg.norm(move))
+    ball, off = Ball(radius, radius, radius), errors(data, window)
+    moved = movement(data, window, off, ball)
+    bounds = pulls(data, view, off, moved, ball)
+    assert np.all(np.abs(np.abs(bounds.u) - before) <= 1e-12 * before.max())
+    for one, sums in ((before, others(before)), (after, others(after))):
+        assert np.all((before - bounds.below <= one + 1e-12) & (one <= before + bounds.above + 1e-12))
+        low, high = bounds.others - bounds.others_below, bounds.others + bounds.others_above
+        assert np.all((low <= sums) & (sums <= high))
+    if sign < 0:
+        falls = others(before)[r] - others(after)[r]
+        if scale < 1 and radius < 0.1:
+            assert np.max(falls / bounds.others_below[r]) >= 0.6  # half would not do
+    change = (data.y.repeat(data.Q) * (after - before))[r] @ data.K_others[0]
+    assert np.all(np.abs(change) <= bounds.reached[r] + 1e-12)
+    assert np.all(bounds.others_below <= (1 + 1e-5) * np.sum(before, axis=-1, keepdims=True))
+
+
+@pytest.mark.parametrize("radius", [1.0, 10.0, 1e4])
+def test_of_cross_terms_in_too_large_a_ball_nothing_is_said(radius):
+    """Where e^Δ overflows no end is NaN."""
+    law, _, problem, (view, _), window = displaced(0, 1e-2)
+    ball, off = Ball(radius, radius, radius), errors(problem.data, window)
+    moved = movement(problem.data, window, off, ball)
+    for low, high in cross_terms(problem.data, view, off, moved, ball, law.sigma).values():
+        assert low == 0
+        assert high == math.inf
