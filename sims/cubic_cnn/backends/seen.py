@@ -26,6 +26,7 @@ import numpy as np
 from lemmascope.sims.cubic_cnn.backends.machine_code import njit
 from lemmascope.theory.cubic_cnn.certificate.data import Data
 from lemmascope.theory.cubic_cnn.certificate.relief import FLOOR, SHARE, SIGNAL, TAKEN
+from lemmascope.theory.cubic_cnn.certificate.window import COMPLEMENT
 
 SCALARS = ("signal", "signal_down", "pull_signal", "pull_noise", "pull_trace", "c_max", "memorization_min", "lent")
 """Of one iteration: max_r ± 6c_r (1/N) Σ ℓ s³, or 0; with w_i = ℓ_i(1 − ℓ_i)/N, Σ_i w_i s_i⁶ Σ_r c_r⁴, and from above
@@ -170,7 +171,7 @@ def _sums(
     Q = seen.x.size // cubed.size
     moment, sixth, trace, most = 0.0, 0.0, 0.0, 0.0
     for i in range(cubed.size):
-        weight, length = ell[i] * (1 - ell[i]), 0.0
+        weight, length = ell[i] * (1 - ell[i] + COMPLEMENT), 0.0
         moment += cubed[i] * ell[i]
         sixth += weight * seen.sixth[i]
         for k in range(i * Q, (i + 1) * Q):

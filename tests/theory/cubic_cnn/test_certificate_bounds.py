@@ -10,13 +10,13 @@ from tolerances import assert_close
 
 from lemmascope.sims.cubic_cnn.certificate.enclosures import enclosures
 from lemmascope.sims.cubic_cnn.certificate.problem import certifiable
-from lemmascope.sims.cubic_cnn.problems import LawProblem
+from lemmascope.sims.cubic_cnn.problems import Drawn, LawProblem
 from lemmascope.sims.seeds import streams
 from lemmascope.theory.cubic_cnn import quantities
 from lemmascope.theory.cubic_cnn.certificate import accuracy, relief
 from lemmascope.theory.cubic_cnn.certificate.curvature import Ball, _relieved, _swayed, curvature, movement, steepest
 from lemmascope.theory.cubic_cnn.certificate.products import inner_product_error
-from lemmascope.theory.cubic_cnn.certificate.quantities import hitting
+from lemmascope.theory.cubic_cnn.certificate.quantities import cross_terms, hitting, pulls
 from lemmascope.theory.cubic_cnn.certificate.radius import growth, norms, spectral, steps
 from lemmascope.theory.cubic_cnn.certificate.residual import errors, residual
 from lemmascope.theory.cubic_cnn.certificate.rounding import eigenvalue_above, gamma, norm
@@ -366,3 +366,76 @@ def test_what_a_ball_adds_to_relief_is_at_least_what_its_points_change(seed, mon
     lent = data.of_patches(data.lends) > 0
     assert np.all((rise >= np.maximum(window.rise, 0) + given_up * D)[:, lent])
     assert np.all((rise >= D)[:, ~lent])
+
+
+def test_where_all_is_wrong_the_positive_part_is_not_lost_in_one_minus_ell():
+    """At a margin of −41 a computed ℓ is 1, and ℓ(1 − ℓ) is not 0."""
+    drawn = LawProblem(replace(LAW, N=2, P=2, m=1, mu=0.5)).draw(streams(0, "bounds", 0))
+    found = drawn.projection()
+    y, Q = found.y, found.K.shape[0] // found.y.shape[0]
+    Xi = -3.4 * y
+    found = replace(found, Xi_0=np.repeat(Xi, Q)[None, :], c_0=np.array([-0.5]), K=np.diag(np.diag(found.K)))
+    problem = certifiable(Drawn(None, None, found))
+    data, theta = problem.data, problem.system.initial(1)
+    view, _ = problem.system.evaluate(theta)
+    assert np.all(np.asarray(view.ell) == 1)
+    window = look(data, view, theta[0, 0], 0 * theta[0, 0], np.zeros(4))
+    bent = curvature(data, window, errors(data, window), Ball())
+    c, s = -0.5, np.asarray(data.strength)
+    weight = np.exp(y * Xi**3 + s**3 * c**3) / 2  # ℓ(1 − ℓ)/N, to a relative 1e-17
+    lengths = np.sqrt(np.diag(found.K))
+    between = np.linalg.norm(9 * weight * s**3 * c**2 * Xi**2 * lengths)
+    assert between <= bent.coupling[0]
+    assert np.sum(9 * weight * s**6 * c**4) <= window.pull_signal[0]
+    assert np.max(9 * weight * Xi**4 * lengths**2) <= window.pull_noise[0]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("radius", [1e-3, 1e-2, 0.1, 0.2])
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize("scale", [0.3, 3.0])
+def test_sums_of_sizes_in_the_ball_are_within_theirs(seed, radius, sign, scale):
+    """Where they shrink, and grow, as fast as they can; the lower end goes by what shrinks."""
+    found, data, window = seen(seed, scale=scale)
+    problem = certifiable(found, in_weights=True)
+    patches = found.sample.signal_first()[:, 1:, :].reshape(-1, LAW.d)
+
+    def at(W):
+        view, _ = problem.system.evaluate(W[None, None])
+        Xi = view.Xi[0, 0].reshape(LAW.m, -1)
+        return view, data.of_patches(view.ell[0, 0]) * Xi**2, data.of_patches(view.ell[0, 0]) * Xi
+
+    def others(u):
+        return np.sum(u, axis=-1, keepdims=True) - u
+
+    view, before, slope = at(found.W_0)
+    r = int(np.argmax(np.sum(before, axis=-1)))
+    move = np.zeros_like(found.W_0)
+    move[r] = sign * slope[r] @ patches
+    _, after, _ = at(found.W_0 + radius * move / np.linalg.norm(move))
+    ball, off = Ball(radius, radius, radius), errors(data, window)
+    moved = movement(data, window, off, ball)
+    bounds = pulls(data, view, off, moved, ball)
+    assert np.all(np.abs(np.abs(bounds.u) - before) <= 1e-12 * before.max())
+    for one, sums in ((before, others(before)), (after, others(after))):
+        assert np.all((before - bounds.below <= one + 1e-12) & (one <= before + bounds.above + 1e-12))
+        low, high = bounds.others - bounds.others_below, bounds.others + bounds.others_above
+        assert np.all((low <= sums) & (sums <= high))
+    if sign < 0:
+        falls = others(before)[r] - others(after)[r]
+        if scale < 1 and radius < 0.1:
+            assert np.max(falls / bounds.others_below[r]) >= 0.6  # half would not do
+    change = (data.y.repeat(data.Q) * (after - before))[r] @ data.K_others[0]
+    assert np.all(np.abs(change) <= bounds.reached[r] + 1e-12)
+    assert np.all(bounds.others_below <= (1 + 1e-5) * np.sum(before, axis=-1, keepdims=True))
+
+
+@pytest.mark.parametrize("radius", [1.0, 10.0, 1e4])
+def test_of_cross_terms_in_too_large_a_ball_nothing_is_said(radius):
+    """Where e^Δ overflows no end is NaN."""
+    law, _, problem, (view, _), window = displaced(0, 1e-2)
+    ball, off = Ball(radius, radius, radius), errors(problem.data, window)
+    moved = movement(problem.data, window, off, ball)
+    for low, high in cross_terms(problem.data, view, off, moved, ball, law.sigma).values():
+        assert low == 0
+        assert high == math.inf

@@ -38,7 +38,7 @@ signal_error. All of it is of the order of rounding, and 0 for the system of (c,
 
 from __future__ import annotations
 
-__all__ = ["Ball", "Curvature", "Movement", "curvature", "gain", "movement", "steepest"]
+__all__ = ["FARTHEST", "Ball", "Curvature", "Movement", "curvature", "gain", "movement", "steepest"]
 
 import math
 from dataclasses import dataclass

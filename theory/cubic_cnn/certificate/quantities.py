@@ -6,14 +6,25 @@ Within a W-ball of radius e around a computed state whose view is off by δΞ, �
 
 from __future__ import annotations
 
-__all__ = ["QUANTITIES", "Interval", "coefficients", "cross_terms", "enclose", "hitting", "signal_sum"]
+__all__ = [
+    "QUANTITIES",
+    "Interval",
+    "Pulls",
+    "coefficients",
+    "cross_terms",
+    "enclose",
+    "hitting",
+    "pulls",
+    "signal_sum",
+]
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 from array_api_compat import array_namespace
 
-from lemmascope.theory.cubic_cnn.certificate.curvature import Ball, Movement
+from lemmascope.theory.cubic_cnn.certificate.curvature import FARTHEST, Ball, Movement
 from lemmascope.theory.cubic_cnn.certificate.data import Data
 from lemmascope.theory.cubic_cnn.certificate.residual import Errors
 from lemmascope.theory.cubic_cnn.certificate.rounding import EXPONENTIAL, UNIT, gamma, norm, upward
@@ -85,41 +96,93 @@ def _down(x: Array) -> Array:
     return x - 8 * UNIT * array_namespace(x).abs(x)
 
 
+@dataclass(frozen=True)
+class Pulls:
+    """What `cross_terms` has of û_k = y ℓ Ξ_k², (m, n) each.
+
+    Attributes:
+        u: as computed. above, below: how much larger and how much smaller |u_k| may be; |u_k − û_k| ≤ above.
+        others, others_above, others_below: Σ_{k'≠k} |u_k'|, likewise.
+        reached: how far Σ_{k'≠k} K_kk'u_k' may be off for K as computed, but for the product's rounding.
+    """
+
+    u: Array
+    above: Array
+    below: Array
+    others: Array
+    others_above: Array
+    others_below: Array
+    reached: Array
+
+
+def pulls(data: Data, view: View, wrong: Errors, moved: Movement, ball: Ball) -> Pulls:
+    """The sizes that `cross_terms` is made of, and how far they may be off (derived).
+
+    |u_k − û_k| ≤ ℓ((e^Δ − 1)Ξ² + e^Δ(2|Ξ| + r)|ΔΞ|) = ε_k, with |ΔΞ_k| ≤ r_k. Beside the view's error, ΔΞ is
+    ⟨x_k, δ_r⟩, Σ_k⟨x_k, δ_r⟩² ≤ ‖K‖e², so that for weights z_k the sum of z_kℓe^Δ(2|Ξ| + r)|⟨x_k, δ_r⟩| is at most
+    √‖K‖ e times the norm of z_kℓe^Δ(2|Ξ| + r) too. And Σ_kz_k|⟨x_k, δ_r⟩| = ⟨Σ_k±z_kx_k, δ_r⟩ is at most
+    e(Σ_kk' z_kz_k'|K_kk'|)^½: less where few of the z_k are large.
+
+    Downwards |u_k| ≥ ℓe^−Δ(|Ξ| − |ΔΞ|)²₊ ≥ ℓe^−Δ(Ξ² − 2|Ξ||ΔΞ|), so that |û_k| − |u_k| ≤ ℓ((1 − e^−Δ)Ξ² +
+    2e^−Δ|Ξ||ΔΞ|), which is less than ε_k; and at most |û_k|.
+    """
+    xp = array_namespace(view.Xi)
+    m, n = view.Xi.shape[2], data.x.shape[0]
+    Xi = xp.abs(xp.reshape(view.Xi[0, 0], (m, n)))
+    ell, margins = data.of_patches(view.ell[0, 0]), data.of_patches(moved.margins)
+    u = data.of_patches(data.y) * ell * Xi * Xi
+    size, factor, fade = xp.abs(u), xp.exp(margins), xp.exp(-margins)
+    lean, fixed = ell * factor * (2 * Xi + moved.Xi), ell * (factor - 1) * Xi * Xi + (FEW + 8 * UNIT) * size
+    above, fixed = upward(fixed + lean * moved.Xi), upward(fixed + lean * wrong.Xi)
+    # 1 − e^−Δ is off by the exponential's error and its own rounding, 9u: less than what is added.
+    fall, still = 2 * ell * fade * Xi, ell * xp.clip(1 - fade, 0.0, None) * Xi * Xi + (FEW + 32 * UNIT) * size
+    below, still = xp.minimum(upward(still + fall * moved.Xi), size), upward(still + fall * wrong.Xi)
+    ball_size = ball.noise + ball.signal * norm(data.along) / float(xp.min(data.x))
+    diagonal, reach = xp.linalg.diagonal(data.K), data.K_others[1]
+
+    def but_one(part: Array) -> Array:
+        return xp.sum(part, axis=-1)[:, None] - part
+
+    def together(each: Array, fixed: Array, lean: Array) -> Array:
+        """What sums are off by: what each is, or what is fixed and e times a norm."""
+        squares = xp.sum(lean * lean, axis=-1)
+        joint = xp.sum(lean * (lean @ reach + lean * diagonal), axis=-1) + data.K_error * squares
+        by_norm = but_one(fixed) + upward(ball_size * xp.sqrt(xp.minimum(data.K_norm * squares, joint)))[:, None]
+        return upward(xp.minimum(but_one(each), by_norm) + 4 * n * UNIT * xp.sum(size + each, axis=-1)[:, None])
+
+    by_norm = fixed @ reach + math.sqrt(data.K_norm) * ball_size * xp.sqrt((lean * lean) @ (reach * reach))
+    reached = upward(xp.minimum(above @ reach, by_norm))
+    sums = but_one(size), together(above, fixed, lean), together(below, still, fall)
+    return Pulls(u, above, below, *sums, reached)
+
+
 def cross_terms(
     data: Data, view: View, wrong: Errors, moved: Movement, ball: Ball, sigma: float
 ) -> dict[str, Interval]:
     """``cross_ratio`` and ``cross_to_diagonal`` of `theory.cubic_cnn.quantities.cross_terms`, as intervals (derived).
 
-    |u_k − û_k| ≤ ℓ((e^Δ − 1)Ξ² + e^Δ(2|Ξ| + r)|ΔΞ|) = ε_k, with |ΔΞ_k| ≤ r_k; and each product with K is off by |K|ε,
-    K's own error and γ. Beside the view's error, ΔΞ is ⟨x_k, δ_r⟩, Σ_k⟨x_k, δ_r⟩² ≤ ‖K‖e², so that for weights z_k the
-    sum of z_kℓe^Δ(2|Ξ| + r)|⟨x_k, δ_r⟩| is at most √‖K‖ e times the norm of z_kℓe^Δ(2|Ξ| + r) too.
+    Each product of `pulls` with K is off by what they reach, by K's own error and γ. A denominator is a sum of sizes,
+    whose lower end is theirs.
     """
     xp = array_namespace(view.Xi)
-    m, n = view.Xi.shape[2], data.x.shape[0]
-    Xi = xp.abs(xp.reshape(view.Xi[0, 0], (m, n)))
-    ell, factor = data.of_patches(view.ell[0, 0]), data.of_patches(xp.exp(moved.margins))
-    u = data.of_patches(data.y) * ell * Xi * Xi
-    size = xp.abs(u)
-    lean = ell * factor * (2 * Xi + moved.Xi)
-    fixed = ell * (factor - 1) * Xi * Xi + (FEW + 8 * UNIT) * size
-    off, fixed = upward(fixed + lean * moved.Xi), upward(fixed + lean * wrong.Xi)
-    far_at_most = math.sqrt(data.K_norm) * (ball.noise + ball.signal * norm(data.along) / float(xp.min(data.x)))
+    n = data.x.shape[0]
+    if not bool(xp.all(moved.margins <= FARTHEST)):  # nor where it is NaN; e^Δ and its squares may overflow
+        return dict.fromkeys(("cross_ratio", "cross_to_diagonal"), (0.0, math.inf))
+    found = pulls(data, view, wrong, moved, ball)
+    size = xp.abs(found.u)
     diagonal = xp.linalg.diagonal(data.K)
     others, reach = data.K_others
-    lengths = xp.sqrt(xp.sum((size + off) ** 2, axis=-1))[:, None]
-    moves = xp.minimum(off @ reach, fixed @ reach + far_at_most * xp.sqrt((lean * lean) @ (reach * reach)))
-    slack = upward(moves + gamma(n + 8) * (size @ reach) + data.K_columns_error[None, :] * lengths)
-    cross = xp.abs(u @ others)
-    sums, far, still = (xp.sum(part, axis=-1)[:, None] - part for part in (size, off, fixed))
-    far = xp.minimum(far, still + upward(far_at_most * xp.sqrt(xp.sum(lean * lean, axis=-1)))[:, None])
-    sums_off = upward(far + 4 * n * UNIT * xp.sum(size + off, axis=-1)[:, None])
+    lengths = xp.sqrt(xp.sum((size + found.above) ** 2, axis=-1))[:, None]
+    slack = upward(found.reached + gamma(n + 8) * (size @ reach) + data.K_columns_error[None, :] * lengths)
+    cross = xp.abs(found.u @ others)
     norm_ = sigma * xp.sqrt(diagonal)[None, :]
     norm_off = sigma * upward(xp.sqrt(data.K_error + 4 * UNIT * diagonal))[None, :]
     low, high = xp.clip(cross - slack, 0.0, None), cross + slack
-    below = xp.clip(sums - sums_off, 0.0, None) * xp.clip(norm_ - norm_off, 0.0, None)
-    above = (sums + sums_off) * (norm_ + norm_off)
-    own, own_off = diagonal * size, (diagonal + data.K_error) * off + (data.K_error + 4 * UNIT * diagonal) * size
-    least, most = xp.max(own - own_off, axis=-1), xp.max(own + own_off, axis=-1)
+    below = xp.clip(found.others - found.others_below, 0.0, None) * xp.clip(norm_ - norm_off, 0.0, None)
+    above = (found.others + found.others_above) * (norm_ + norm_off)
+    own, own_off = diagonal * size, (data.K_error + 4 * UNIT * diagonal) * size
+    least = xp.max(own - upward((diagonal + data.K_error) * found.below + own_off), axis=-1)
+    most = xp.max(own + upward((diagonal + data.K_error) * found.above + own_off), axis=-1)
 
     def ratio(a: Array, b: Array) -> Array:
         return xp.where(b > 0, a / xp.where(b > 0, b, xp.ones_like(b)), xp.full_like(b, math.inf))

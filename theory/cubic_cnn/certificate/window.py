@@ -6,7 +6,7 @@ A loop keeps maxima while it runs, and forms bounds once a window: λ_max(D^½KD
 
 from __future__ import annotations
 
-__all__ = ["Window", "first", "join", "look"]
+__all__ = ["COMPLEMENT", "Window", "first", "join", "look"]
 
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -15,10 +15,13 @@ from array_api_compat import array_namespace
 
 from lemmascope.theory.cubic_cnn.certificate.data import Data
 from lemmascope.theory.cubic_cnn.certificate.relief import net
-from lemmascope.theory.cubic_cnn.certificate.rounding import upward
+from lemmascope.theory.cubic_cnn.certificate.rounding import UNIT, upward
 from lemmascope.theory.cubic_cnn.model import View
 
 Array = Any
+
+COMPLEMENT = 4 * UNIT
+"""What is added to a computed 1 − ℓ, so that it is not below the exact one but by a few roundings."""
 
 PER_STEP = ("lent", "signal", "signal_down", "pull_signal", "pull_noise", "rates")
 
@@ -123,10 +126,10 @@ def _pull(data: Data, Xi: Array, c: Array, ell: Array) -> tuple[Array, Array]:
     g_i = 3 Σ_r e_r ⊗ (s_i³ c_r² w* + y_i Σ_j Ξ_ijr² x_ij). The signal parts all lie along one vector: 9 Σ_i w_i s_i⁶
     Σ_r c_r⁴. The Gram matrix of the patches' parts, 9 √w_iw_i' Σ_rΞ_kr²Ξ_k'r² K_kk', is a Hadamard product with K, so
     λ_max ≤ ‖K‖ max_k 9w_i Σ_rΞ_kr⁴ (Schur), Q-fold where a sample sums Q of them; and at most its trace,
-    Σ_i w_i (3 Σ_j ‖Ξ_ij²‖‖x_ij‖)².
+    Σ_i w_i (3 Σ_j ‖Ξ_ij²‖‖x_ij‖)². Near ℓ = 1 a computed 1 − ℓ is off by ℓ's own rounding, 2u, or is 0: `COMPLEMENT`.
     """
     xp = array_namespace(Xi)
-    weight = ell * (1 - ell) / data.y.shape[0]
+    weight = ell * (1 - ell + COMPLEMENT) / data.y.shape[0]
     quartic = c * c * c * c
     signal = 9 * xp.sum(weight * data.strength**6) * xp.sum(quartic)
     sizes = xp.abs(Xi)

@@ -8,6 +8,7 @@ import pytest
 from lemmascope.sims.cubic_cnn.backends.array_kernel import ArrayKernel
 from lemmascope.sims.cubic_cnn.backends.compiled import CompiledKernel
 from lemmascope.sims.cubic_cnn.backends.kernel import Start
+from lemmascope.sims.cubic_cnn.backends.seen import _sums, nothing_yet
 from lemmascope.sims.cubic_cnn.backends.segments import rates_of
 from lemmascope.sims.cubic_cnn.certificate.problem import certifiable
 from lemmascope.sims.cubic_cnn.problems import LawProblem
@@ -61,6 +62,17 @@ def test_compiled_as_on_arrays(in_weights, lam):
                 assert x <= 1.5 * y
                 continue
             np.testing.assert_allclose(x, y, rtol=2e-6, atol=1e-13, err_msg=field.name)
+
+
+def test_no_weight_is_lost_where_all_is_wrong():
+    """Of a computed ℓ = 1, ℓ(1 − ℓ) is not 0: as on arrays."""
+    _, start = started(False, 0.0)
+    out, N = np.zeros(4), start.data.y.size
+    maxima = nothing_yet(1, 3, start.data.x.size, 1, start.data)
+    _sums(maxima, np.ones(N), np.ones(N), np.ones(start.data.x.size), np.ones(start.data.x.size), out)
+    assert out[1] >= 2.0**-53 * np.sum(maxima.sixth)
+    assert out[2] >= 2.0**-53
+    assert out[3] >= 2.0**-53 * np.sum(start.data.x**2)
 
 
 @pytest.mark.parametrize("in_weights", [False, True])
