@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from lemmascope.sims.figures.common import FEATURE, LARGE, NOISE, NOISE_LIGHT, SMALL, beside, settle, styled
 from lemmascope.sims.noise.adamomentum import Case
 from lemmascope.sims.pictures import Picture
-from lemmascope.sims.studies.adamomentum import BETA1, BETA2, MARGIN_BETA2, OPTIMIZERS, Settings
+from lemmascope.sims.studies.adamomentum import BETA1, BETA2, MARGIN_BETA2, OPTIMIZERS, Settings, first_eta
 from lemmascope.sims.study import Result
 from lemmascope.theory.noise import adamomentum as theory
 from lemmascope.theory.noise.claims.adamomentum import CELLS, SERIES
@@ -189,9 +189,9 @@ def margins_caption(result: Result[Settings]) -> str:
     s = result.settings
     return (
         f"Left: accuracy on fresh small margins of the central data after {s.margin_steps} full-batch iterations, "
-        f"means over {s.draws} data sets, bars from least to largest. Hatched, at the largest η: Adam with the first "
-        "steps of AdaMomentum, and AdaMomentum without them. Right: those steps for a constant gradient, where Adam's "
-        f"u is 1: the first is 1/(1−β₁) = {1 / (1 - BETA1):.3g}."
+        f"means over {s.draws} data sets, bars from least to largest. Hatched, at η = {first_eta(s.margin_etas):g}: "
+        "Adam with the first steps of AdaMomentum, and AdaMomentum without them. Right: those steps for a constant "
+        f"gradient, where Adam's u is 1: the first is 1/(1−β₁) = {1 / (1 - BETA1):.3g}."
     )
 
 

@@ -6,7 +6,7 @@ exactly; periodic linear losses with and without the running maximum of v; and t
 
 from __future__ import annotations
 
-__all__ = ["BETA1", "BETA2", "KINDS", "MARGIN_BETA2", "MUS", "OPTIMIZERS", "STUDY", "Settings"]
+__all__ = ["BETA1", "BETA2", "KINDS", "MARGIN_BETA2", "MUS", "OPTIMIZERS", "STUDY", "Settings", "first_eta"]
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from lemmascope.theory.claim import Evidence
 from lemmascope.theory.cubic_cnn.parameters import HEADLINE
 from lemmascope.theory.errors import InputError, check_number, check_size
 from lemmascope.theory.noise import adamomentum as theory
-from lemmascope.theory.noise.claims.adamomentum import CELLS, CLAIMS, ROUNDS, SERIES, SLOW, SMALL
+from lemmascope.theory.noise.claims.adamomentum import CELLS, CLAIMS, FIRST, RATES, ROUNDS, SERIES, SLOW, SMALL
 from lemmascope.theory.verdict import Status
 
 BETA1, BETA2 = 0.9, 0.9999
@@ -47,9 +47,12 @@ SEEN = 60
 """Rounds at which the regret is looked at, about."""
 
 OPTIMIZERS = ("Adam", "AdaMomentum", "Adam, started", "AdaMomentum, not started")
-"""Of the central experiment; the last two at the largest rate alone."""
+"""Of the central experiment; the last two at one rate alone."""
 
 ENOUGH_SEEDS, ENOUGH_STEPS, ENOUGH_DRAWS = 8, 12_000, 8
+
+MOST = 10**6
+"""Replicas, at most."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +69,14 @@ class Settings:
     rounds: int = option(ROUNDS, "Rounds of the periodic losses.", full=10 * ROUNDS)
     draws: int = option(8, "Data sets of the central experiment.", tiny=2, quick=2, full=20)
     margin_etas: tuple[float, ...] = option(
-        (3e-4, 1e-3, 3e-3, 1e-2), "Learning rates there.", tiny=(3e-4, 1e-2), quick=(3e-4, 1e-2)
+        (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3), "Learning rates there.", tiny=(3e-4, 1e-2), quick=(1e-2, 0.1)
     )
     margin_steps: int = option(1500, "Iterations there.", tiny=40, quick=200)
 
     def __post_init__(self) -> None:
         for name in ("seeds", "copies"):
-            if check_size(name, getattr(self, name)) < 2:
-                raise InputError(name, getattr(self, name), "it must be at least 2")
+            if not 2 <= check_size(name, getattr(self, name)) <= MOST:
+                raise InputError(name, getattr(self, name), f"it must be from 2 to {MOST}")
         for name in ("steps", "signal_steps"):
             if check_size(name, getattr(self, name)) < 1000:
                 raise InputError(name, getattr(self, name), "it must be at least 1000")
@@ -200,13 +203,18 @@ def regret(task: Task[Settings]) -> xr.Dataset:
 # --- the central experiment -------------------------------------------------------------------------------------------
 
 
-def _optimizers(eta: float, last: bool) -> dict[str, Any]:
+def first_eta(etas: Sequence[float]) -> float:
+    """The η at which first steps are given and taken."""
+    return FIRST if FIRST in etas else etas[-1]
+
+
+def _optimizers(eta: float, started: bool) -> dict[str, Any]:
     """Those of the central experiment at one η."""
     from lemmascope.theory.optimizers import Adam, AdaMomentum
 
     betas = BETA1, MARGIN_BETA2
     found: dict[str, Any] = {"Adam": Adam(eta, *betas), "AdaMomentum": AdaMomentum(eta, *betas)}
-    if last:
+    if started:
         found["Adam, started"] = Adam(lambda t: eta * theory.start(t + 1, *betas), *betas)
         found["AdaMomentum, not started"] = AdaMomentum(lambda t: eta / theory.start(t + 1, *betas), *betas)
     return found
@@ -222,7 +230,7 @@ def margin(task: Task[Settings]) -> xr.Dataset:
     each = {
         (name, eta): optimizer
         for eta in s.margin_etas
-        for name, optimizer in _optimizers(eta, eta == s.margin_etas[-1]).items()
+        for name, optimizer in _optimizers(eta, eta == first_eta(s.margin_etas)).items()
     }
     run = simulate(
         HEADLINE,
@@ -313,6 +321,8 @@ def foreseen(settings: Settings) -> Mapping[str, Status]:
         found += ["hotter"]
     if settings.rounds < ROUNDS:
         found += ["regret", "regret_monotone"]
+    if max(settings.margin_etas) < RATES:
+        found += ["small_margin"]
     return {f"adamomentum.{name}": Status.NOT_APPLICABLE for name in found}
 
 
@@ -367,12 +377,16 @@ def summary(result: Result[Settings]) -> Sequence[str]:
     found = result.data["temperature"]["square"].mean("seed")
     ratio = found.sel(series="AdaMomentum") / found.sel(series="Adam")
     etas = found["eta"].values
-    data = result.data["margin"]["small"].mean("seed").isel(eta=-1)
+    first = first_eta(result.settings.margin_etas)
+    margins = result.data["margin"]["small"].mean("seed")
+    data, best = margins.sel(eta=first), margins.max("eta")
     return [
         f"Var x, AdaMomentum over Adam at equal η: {float(ratio[0]):.3f} at η = {etas[0]:g}, {float(ratio[-1]):.3f} at "
         f"η = {etas[-1]:g}; 1/√a = {float(theory.attenuation(BETA1)) ** -0.5:.3f}.",
-        f"Small margins at η = {float(result.data['margin']['eta'][-1]):g}: "
+        f"Small margins at η = {first:g}: "
         + ", ".join(f"{name} {float(data.sel(optimizer=name)):.3f}" for name in OPTIMIZERS)
+        + "; at the best η: "
+        + ", ".join(f"{name} {float(best.sel(optimizer=name)):.3f}" for name in OPTIMIZERS[:2])
         + ".",
     ]
 
@@ -428,8 +442,8 @@ STUDY = Study(
     message=(
         "Dividing by the momentum's second moment in place of the gradient's gives no better direction: in the limit "
         "that can be solved AdaMomentum is Adam at a rate up to √((1+β₁)/(1−β₁)) times as large, and as little sure to "
-        "converge. Where it does generalize better, on the central data, its first steps do it, which are up to "
-        "1/(1−β₁) times Adam's: given to Adam they do the same."
+        "converge. On the central data it generalizes better at small rates, by its first steps, which are up to "
+        "1/(1−β₁) times Adam's; with these Adam does the same, and at a larger rate nearly so without them."
     ),
     settings=Settings,
     experiments={
@@ -451,7 +465,7 @@ STUDY = Study(
         "lemmascope adamomentum",
         "lemmascope adamomentum --quick",
         "lemmascope adamomentum --etas 0.003,0.03,0.3,3 --out results/hotter",
-        "lemmascope adamomentum --margin-etas 0.01,0.03,0.1 --out results/larger-rates",
+        "lemmascope adamomentum --margin-etas 0.01,0.02,0.05,0.1,0.2 --out results/more-rates",
         "lemmascope adamomentum --resume",
     ),
     seconds=45,

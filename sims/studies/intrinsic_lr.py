@@ -62,6 +62,9 @@ BLOCK, FOLLOW_BLOCK = 16, 64
 ENOUGH, ENOUGH_UNIVERSAL, ENOUGH_FOLLOW, ENOUGH_HELPS, ENOUGH_LEVEL = 8, 12, 4096, 32, 480_000
 """Replicas without which intervals are wider than what is stated; last, replicas times steps."""
 
+MOST = 10**6
+"""Replicas, at most."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -87,8 +90,8 @@ class Settings:
             if check_size(name, getattr(self, name)) < 3:
                 raise InputError(name, getattr(self, name), "it must be at least 3")
         for name in ("seeds", "runs", "follow_runs", "helps_runs"):
-            if check_size(name, getattr(self, name)) < 2:
-                raise InputError(name, getattr(self, name), "it must be at least 2")
+            if not 2 <= check_size(name, getattr(self, name)) <= MOST:
+                raise InputError(name, getattr(self, name), f"it must be from 2 to {MOST}")
         if check_size("steps", self.steps) < 2 * NOISE_BURN_IN:
             raise InputError("steps", self.steps, f"it must be at least {2 * NOISE_BURN_IN}")
         if check_size("level_steps", self.level_steps) % LEVEL_EVERY:

@@ -58,6 +58,9 @@ SHOWN = tuple(2**k for k in range(11))
 ENOUGH = {"draws": 1500, "seeds": 12, "series": 64, "paths": 256}
 """Without which intervals are wider than what is stated."""
 
+MOST = 10**6
+"""Replicas, at most."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -77,8 +80,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name in ("draws", "seeds", "series", "paths"):
-            if check_size(name, getattr(self, name)) < 2:
-                raise InputError(name, getattr(self, name), "it must be at least 2")
+            if not 2 <= check_size(name, getattr(self, name)) <= MOST:
+                raise InputError(name, getattr(self, name), f"it must be from 2 to {MOST}")
         N = PARAMETERS.N
         if N % check_size("B", self.B) or self.B == N:
             raise InputError(

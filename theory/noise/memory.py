@@ -115,6 +115,8 @@ def fractional_noise(H: float, n: int, rng: np.random.Generator, count: int | No
         InputError: H outside of (0, 1), or a size that is no integer ≥ 1.
     """
     check_size("n", n)
+    if not hasattr(rng, "standard_normal"):
+        raise InputError("rng", rng, "it must be a generator, such as numpy.random.default_rng(0)")
     shape = () if count is None else (check_size("count", count),)
     found: np.ndarray = fractional_of(H, rng.standard_normal((*shape, 2 * n)))
     return found
@@ -122,14 +124,30 @@ def fractional_noise(H: float, n: int, rng: np.random.Generator, count: int | No
 
 def _series(x: Array) -> tuple[Any, Array]:
     """Array library and series, refused unless they are long enough, finite and vary."""
-    xp = array_namespace(x)
+    if isinstance(x, list | tuple):
+        import numpy as np
+
+        try:
+            x = np.asarray(x, dtype=float)
+        except (TypeError, ValueError):
+            raise InputError("series", "a list", "its values must be numbers, and as many in each row") from None
+    try:
+        xp = array_namespace(x)
+    except TypeError:
+        raise InputError("series", x, "it must be an array of numbers, or a list") from None
     if x.ndim < 1 or x.shape[-1] < SHORTEST:
         raise InputError("series", tuple(x.shape), f"it must have {SHORTEST} values or more along its last axis")
+    if xp.isdtype(x.dtype, "complex floating"):
+        raise InputError("series", "complex numbers", "take their real or their imaginary part")
     x = x if xp.isdtype(x.dtype, "real floating") else xp.astype(x, xp.float64)
     if not bool(xp.all(xp.isfinite(x))):
         raise InputError("series", "values that are not finite", "each must be a finite number")
     if bool(xp.any(xp.max(x, axis=-1) == xp.min(x, axis=-1))):
         raise InputError("series", "a constant one", "it must vary")
+    size = float(xp.max(xp.abs(x))) if x.shape[0] else 1.0
+    small = float(xp.finfo(x.dtype).smallest_normal) ** 0.48
+    if not small < size < 1 / small:
+        raise InputError("series", size, "squares of it are out of range; multiply the series by a number first")
     return xp, x
 
 
@@ -271,6 +289,12 @@ def sum_variance(x: Array, lengths: Sequence[int], mean: float | None = None) ->
     x = x - (xp.mean(x, axis=-1, keepdims=True) if mean is None else check_number("mean", mean))
     path = xp.concat([xp.zeros_like(x[..., :1]), xp.cumulative_sum(x, axis=-1)], axis=-1)
     found = []
+    try:
+        lengths = list(lengths)
+    except TypeError:
+        raise InputError("lengths", lengths, "give a list of integers") from None
+    if not lengths:
+        raise InputError("lengths", lengths, "give one or more")
     for k in lengths:
         if check_size("lengths", k) > x.shape[-1]:
             raise InputError("lengths", k, f"the series has {x.shape[-1]} values")

@@ -170,21 +170,22 @@ def test_one_case_is_enough_against_a_regret(name, data, status):
     held(name, data, status)
 
 
-def margin(adam=(0.5, 0.52), ours=(0.51, 0.9), given=0.85, taken=0.6, spread=1e-4):
+def margin(adam=(0.5, 0.52), ours=(0.51, 0.9), given=0.85, taken=0.6, spread=1e-4, etas=(0.001, 0.01)):
     small = np.full((2, len(OPTIMIZERS), 2), np.nan)
     small[:, 0], small[:, 1] = adam, ours
     small[:, 2, 1], small[:, 3, 1] = given, taken
     small = drawn(small[0], spread)
-    labels = {"seed": range(SEEDS), "optimizer": list(OPTIMIZERS), "eta": [0.001, 0.01]}
+    labels = {"seed": range(SEEDS), "optimizer": list(OPTIMIZERS), "eta": list(etas)}
     return xr.Dataset({"small": (("seed", "optimizer", "eta"), small)}, labels)
 
 
 @pytest.mark.parametrize(
     ("data", "status"),
     [
-        (margin(), Status.HOLDS),
-        (margin(ours=(0.58, 0.4)), Status.HOLDS),  # the best η may be any
-        (margin(adam=(0.87, 0.52)), Status.REFUTED),
+        (margin(etas=(0.01, 0.1)), Status.HOLDS),
+        (margin(ours=(0.58, 0.4), etas=(0.01, 0.1)), Status.HOLDS),  # the best η may be any
+        (margin(adam=(0.87, 0.52), etas=(0.01, 0.1)), Status.REFUTED),
+        (margin(), Status.NOT_APPLICABLE),  # Adam's best η is none of these
     ],
 )
 def test_the_best_are_compared(data, status):
@@ -203,6 +204,16 @@ def test_the_best_are_compared(data, status):
 )
 def test_first_steps_are_held_both_ways(data, status):
     held("first_steps", data, status)
+
+
+def test_first_steps_are_judged_where_they_are_given():
+    """At η = 0.01, whatever larger rates are tried."""
+    low = margin()
+    more = low.sel(eta=[0.01]).assign_coords(eta=[0.1]).where(low["optimizer"].isin(list(OPTIMIZERS[:2])))
+    both = xr.concat([low, more], "eta")
+    held("first_steps", both, Status.HOLDS)
+    assert adamomentum.first_eta((0.001, 0.01, 0.1)) == 0.01
+    assert adamomentum.first_eta((0.001, 0.003)) == 0.003
 
 
 def test_one_seed_decides_nothing_of_what_is_estimated():
@@ -268,7 +279,8 @@ def test_gradients_of_the_identity_reach_heavy_tails():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"seeds": 1}, "at least 2"),
+        ({"seeds": 1}, "from 2 to 1000000"),
+        ({"copies": 10**20}, "from 2 to 1000000"),
         ({"copies": 0}, "copies"),
         ({"steps": 999}, "at least 1000"),
         ({"rounds": 10}, "rounds"),
@@ -301,6 +313,7 @@ def test_what_few_seeds_leave_open_is_said_before():
         ({"etas": (0.003, 1.0)}, ("same_at_matched_rate",)),
         ({"etas": (0.02, 0.1)}, ("hotter",)),
         ({"rounds": 10_000}, ("regret", "regret_monotone")),
+        ({"margin_etas": (0.001, 0.01)}, ("small_margin",)),
     ],
 )
 def test_what_settings_leave_is_expected_not_to_apply(change, names):
@@ -318,6 +331,7 @@ def test_a_slow_case_takes_more_rounds():
 
 
 def test_the_page_says_what_was_saved():
+    text = SAVED.parent.with_suffix(".md").read_text(encoding="utf-8")
     found = json.loads(SAVED.read_text(encoding="utf-8"))
     by = {v["claim"].removeprefix("adamomentum."): v for v in found["verdicts"]}
     hotter = [by["hotter"]["evidence"][f"eta = {eta}"][0] for eta in ("0.003", "0.3")]
@@ -326,10 +340,10 @@ def test_the_page_says_what_was_saved():
     regrets = {(row["beta2"], row["p"]): row["AdaMomentum"] for row in found["tables"]["regret"]["values"]}
     assert f"{regrets[0.999, 301]:.3f}" == "0.074"
     margins = {(row["optimizer"], row["eta"]): row["small"] for row in found["tables"]["margin"]["values"]}
-    for name in ("Adam", "AdaMomentum"):
-        assert max((small, eta) for (one, eta), small in margins.items() if one == name)[1] == 0.01
+    assert f"{margins['Adam', 0.01]:.2f}, {margins['AdaMomentum', 0.01]:.2f}" in text
+    best = {one: max(small for (name, _), small in margins.items() if name == one) for one in ("Adam", "AdaMomentum")}
+    assert f"{best['Adam']:.2f} and {best['AdaMomentum']:.2f}" in text
     assert f"{theory.start(10, BETA1, 0.999):.1f}" == "2.2"
     assert f"{theory.limit(BETA1, 0.06, 1e-8, 0.999):.2f}" == "0.71"
-    text = SAVED.parent.with_suffix(".md").read_text(encoding="utf-8")
     for number in ("4.36 to 4.70", "1.07", "0.074", "2.2 times", "0.71"):
         assert number in text

@@ -305,7 +305,8 @@ def test_cases_have_those_that_the_claims_ask_for():
     [
         ({"d": 2}, "d"),
         ({"wide": 0}, "wide"),
-        ({"seeds": 1}, "at least 2"),
+        ({"seeds": 1}, "from 2 to 1000000"),
+        ({"runs": 10**20}, "from 2 to 1000000"),
         ({"steps": 100}, "at least 6000"),
         ({"level_steps": 30}, "multiple of 20"),
         ({"cells": 33}, "even"),

@@ -169,6 +169,15 @@ LINE[7] += 1
         (lambda: m.autocovariance(LINE, 200), "less than the 200 values"),
         (lambda: m.sum_variance(LINE, (201,)), "the series has 200 values"),
         (lambda: m.sum_variance(LINE, (0,)), "lengths"),
+        (lambda: m.sum_variance(LINE, ()), "one or more"),
+        (lambda: m.sum_variance(LINE, 3), "a list of integers"),
+        (lambda: m.local_whittle(LINE + 1j), "complex numbers"),
+        (lambda: m.local_whittle("a series"), "an array of numbers, or a list"),
+        (lambda: m.local_whittle(1.0), "an array of numbers, or a list"),
+        (lambda: m.local_whittle([[1.0, 2.0], [3.0]]), "as many in each row"),
+        (lambda: m.autocovariance(1e200 * LINE, 1), "out of range"),
+        (lambda: m.second_differences(1e-200 * LINE), "out of range"),
+        (lambda: m.fractional_noise(0.3, 16, 0), "default_rng"),
     ],
 )
 def test_what_is_no_series_is_refused_in_a_sentence(call, words):
@@ -184,3 +193,9 @@ def test_sizes_do_not_matter():
         assert_close(m.second_differences(scale * x), m.second_differences(x))
     coins = rng_of().integers(0, 2, 1000)
     assert abs(float(m.local_whittle(coins).H) - 0.5) < 0.2
+
+
+def test_a_list_is_a_series():
+    for estimate in (m.second_differences, m.rescaled_range, lambda x: m.local_whittle(x).H):
+        assert estimate(LINE.tolist()) == estimate(LINE)
+    assert m.second_differences([LINE.tolist()] * 2).shape == (2,)
