@@ -30,7 +30,7 @@ from lemmascope.theory.cubic_cnn.law import Projection
 from lemmascope.theory.cubic_cnn.model import logistic_weight
 from lemmascope.theory.cubic_cnn.parameters import Parameters
 from lemmascope.theory.errors import InputError, check_number, check_size
-from lemmascope.theory.noise.long_memory import batch_variance
+from lemmascope.theory.noise.long_memory import FLOOR, batch_variance
 
 Array = Any
 
@@ -38,9 +38,6 @@ COMPONENTS = ("feature", "direction")
 SAMPLING = ("independent", "epochs")
 BLOCK = 2048
 """Steps between two questions whether the task is given up."""
-
-FLOOR = 1e-150
-"""Standard deviation of one sample below which nothing is divided by it: its square would underflow."""
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ All derived here; that escape is slower for a larger H is the message of Tan, Zh
 from __future__ import annotations
 
 __all__ = [
+    "FLOOR",
     "HELD",
     "batch_variance",
     "epoch_correlation",
@@ -58,6 +59,9 @@ Array = Any
 
 HELD = ("step", "variance", "time")
 """What is held fixed as H changes: noise of a step, stationary variance, ε of the equation in continuous time."""
+
+FLOOR = 1e-150
+"""Standard deviation of one sample below which nothing is divided by it: its square would underflow."""
 
 
 def batch_variance(N: int, B: int, epochs: bool) -> float:
@@ -109,13 +113,14 @@ def stationary_variance(H: float, a: float, terms: int | None = None) -> float:
     Raises:
         InputError: an H or an a outside of its range.
     """
-    import numpy as np
+    from array_api_compat import numpy
 
+    xp: Any = numpy
     q = 1 - _pull(a)
     if terms is None:
         terms = 1 if q == 0 else math.ceil(-40 / math.log(abs(q))) if abs(q) < 1 else 0
-    k = np.arange(1.0, terms + 1)
-    return float((1 + 2 * np.sum(q**k * fractional_covariance(H, k))) / (1 - q * q))
+    k = xp.arange(1.0, terms + 1)
+    return float((1 + 2 * xp.sum(q**k * fractional_covariance(H, k))) / (1 - q * q))
 
 
 def variance_limit(H: float) -> float:

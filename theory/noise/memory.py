@@ -38,14 +38,11 @@ __all__ = [
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from array_api_compat import array_namespace
 
 from lemmascope.theory.errors import InputError, check_number, check_size
-
-if TYPE_CHECKING:
-    import numpy as np
 
 Array = Any
 
@@ -102,7 +99,7 @@ def fractional_of(H: float, normals: Array) -> Array:
     return xp.fft.irfft(xp.sqrt(size * eigenvalues) * spectrum, n=size)[..., :n]
 
 
-def fractional_noise(H: float, n: int, rng: np.random.Generator, count: int | None = None) -> np.ndarray:
+def fractional_noise(H: float, n: int, rng: Any, count: int | None = None) -> Array:
     """Exact fractional noise of mean 0 and variance 1: (n,), or (count, n) independent series.
 
     Args:
@@ -118,17 +115,18 @@ def fractional_noise(H: float, n: int, rng: np.random.Generator, count: int | No
     if not hasattr(rng, "standard_normal"):
         raise InputError("rng", rng, "it must be a generator, such as numpy.random.default_rng(0)")
     shape = () if count is None else (check_size("count", count),)
-    found: np.ndarray = fractional_of(H, rng.standard_normal((*shape, 2 * n)))
-    return found
+    return fractional_of(H, rng.standard_normal((*shape, 2 * n)))
 
 
 def _series(x: Array) -> tuple[Any, Array]:
     """Array library and series, refused unless they are long enough, finite and vary."""
+    xp: Any
     if isinstance(x, list | tuple):
-        import numpy as np
+        from array_api_compat import numpy
 
+        xp = numpy
         try:
-            x = np.asarray(x, dtype=float)
+            x = xp.asarray(x, dtype=xp.float64)
         except (TypeError, ValueError):
             raise InputError("series", "a list", "its values must be numbers, and as many in each row") from None
     try:

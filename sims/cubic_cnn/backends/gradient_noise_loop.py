@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from lemmascope.sims.cubic_cnn.backends.machine_code import njit
+from lemmascope.theory.noise.long_memory import FLOOR
 
 
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"}, error_model="numpy")
@@ -124,8 +125,6 @@ class Compiled:
 
     def advance(self, batches: np.ndarray, share: float) -> np.ndarray:
         """A step a row of ``batches`` (steps, B): noise, raw, σ as (3, 2, A, steps)."""
-        from lemmascope.sims.cubic_cnn.gradient_noise import FLOOR
-
         out = np.empty((3, 2, self.gammas.size, batches.shape[0]))
         state = self.Xi, self.c, self.average_Xi, self.average_c
         _advance(*self.data, self.eta, self.gammas, FLOOR, batches, share**0.5, *state, out)
