@@ -69,7 +69,7 @@ class Settings:
     rounds: int = option(ROUNDS, "Rounds of the periodic losses.", full=10 * ROUNDS)
     draws: int = option(8, "Data sets of the central experiment.", tiny=2, quick=2, full=20)
     margin_etas: tuple[float, ...] = option(
-        (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3), "Learning rates there.", tiny=(3e-4, 1e-2), quick=(1e-2, 0.1)
+        (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3), "Learning rates there.", tiny=(3e-4, 1e-2, 0.3), quick=(1e-2, 0.1)
     )
     margin_steps: int = option(1500, "Iterations there.", tiny=40, quick=200)
 
