@@ -15,7 +15,7 @@ from lemmascope.sims.pictures import Picture
 from lemmascope.sims.studies.adamomentum import BETA1, BETA2, MARGIN_BETA2, OPTIMIZERS, Settings, first_eta
 from lemmascope.sims.study import Result
 from lemmascope.theory.noise import adamomentum as theory
-from lemmascope.theory.noise.claims.adamomentum import CELLS, SERIES
+from lemmascope.theory.noise.adamomentum import CELLS, SERIES
 
 OURS, ADAM = FEATURE, NOISE
 COLOURS = {"AdaMomentum": OURS, "Adam": ADAM}

@@ -19,7 +19,8 @@ from lemmascope.sims.studies.stability_gap import ACROSS_N, ALGORITHMS, EPOCHS, 
 from lemmascope.sims.study import Result
 from lemmascope.theory.claim import Evidence
 from lemmascope.theory.stability import edges
-from lemmascope.theory.stability.claims.stability_gap import EXPONENTS, decay
+from lemmascope.theory.stability.claims.stability_gap import decay
+from lemmascope.theory.stability.gap import EXPONENTS
 
 COLOURS = dict(zip(ALGORITHMS, (FEATURE, NOISE, LARGE, SMALL, "0.2"), strict=True))
 STRONGEST = 0.8

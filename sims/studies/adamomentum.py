@@ -22,7 +22,8 @@ from lemmascope.theory.claim import Evidence
 from lemmascope.theory.cubic_cnn.parameters import HEADLINE
 from lemmascope.theory.errors import InputError, check_number, check_size
 from lemmascope.theory.noise import adamomentum as theory
-from lemmascope.theory.noise.claims.adamomentum import CELLS, CLAIMS, FIRST, RATES, ROUNDS, SERIES, SLOW, SMALL
+from lemmascope.theory.noise.adamomentum import CELLS, FIRST, RATES, ROUNDS, SERIES, SLOW, SMALL
+from lemmascope.theory.noise.claims.adamomentum import CLAIMS
 from lemmascope.theory.verdict import Status
 
 BETA1, BETA2 = 0.9, 0.9999

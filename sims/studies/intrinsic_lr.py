@@ -21,8 +21,9 @@ from lemmascope.sims.tables import Table, number
 from lemmascope.theory.claim import Evidence
 from lemmascope.theory.errors import InputError, check_number, check_size
 from lemmascope.theory.scale_invariant import norms
-from lemmascope.theory.scale_invariant.claims.intrinsic_lr import CLAIMS, LONG, START, STEPS_SEEN, TOLERANCE, WIDE
+from lemmascope.theory.scale_invariant.claims.intrinsic_lr import CLAIMS
 from lemmascope.theory.scale_invariant.losses import Circle, Noise, Quadratic, Rayleigh
+from lemmascope.theory.scale_invariant.norms import LONG, START, STEPS_SEEN, TOLERANCE, WIDE
 from lemmascope.theory.verdict import Status
 
 SCALE, SCALED_STEPS = 4.0, 2000
@@ -371,7 +372,7 @@ def evidence(settings: Settings, data: Data) -> Sequence[Evidence]:
         ("exact", f"d = {s.d}", data["exact"].assign_attrs(d=s.d)),
         ("relaxation", "on noise", data["relaxation"]),
         ("level", "at equilibrium", level[["loss"]].assign_attrs(rayleigh)),
-        ("reset", "|w| = 1", level[["reset"]].rename(reset="loss").assign_attrs(rayleigh)),
+        ("reset", "|w| = 1", level.assign(loss=level["reset"])[["loss"]].assign_attrs(rayleigh)),
         ("follow", "from G*/4", data["follow"].assign_attrs(rayleigh | {"end_seeds": s.runs})),
         *(_wells(s, data["circle"], wells) for wells in ("equal", "unequal")),
         ("noise", "on noise", data["noise"].assign_attrs(on_noise | doubling)),

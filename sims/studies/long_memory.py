@@ -508,7 +508,7 @@ STUDY = Study(
             lambda s: {"seed": _blocks(min(s.series, SERIES), SERIES)},
             sums,
             lambda s, at: len(at["seed"]) * s.length / 4000,
-            needs=_needs(3e8, 6e3),
+            needs=_needs(2e8, 6e3),
         ),
         "kurtosis": Experiment(
             lambda s: {"seed": range(s.seeds)}, kurtosis, lambda s, at: s.samples / 40_000, needs=_needs(1e7, 2e3)

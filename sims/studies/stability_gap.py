@@ -23,8 +23,7 @@ from lemmascope.theory.claim import Evidence
 from lemmascope.theory.errors import InputError, check_number, check_size
 from lemmascope.theory.stability import edges
 from lemmascope.theory.stability.claims import STABILITY_GAP
-from lemmascope.theory.stability.claims.stability_gap import EXPONENTS
-from lemmascope.theory.stability.gap import Mix, early_bound
+from lemmascope.theory.stability.gap import EXPONENTS, Mix, early_bound
 from lemmascope.theory.verdict import Status
 
 EPOCHS, SPLIT = 40, 5

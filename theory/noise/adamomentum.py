@@ -30,6 +30,13 @@ All derived here; the rule is that of Wang et al. (arXiv 2106.11514), with ε wh
 from __future__ import annotations
 
 __all__ = [
+    "CELLS",
+    "FIRST",
+    "RATES",
+    "ROUNDS",
+    "SERIES",
+    "SLOW",
+    "SMALL",
     "alternating",
     "attenuation",
     "average_moments",
@@ -48,6 +55,27 @@ from typing import Any
 from lemmascope.theory.errors import InputError, check_number
 
 Array = Any
+
+SLOW, SMALL = 0.3, 0.01
+"""The largest ηh/s at matched rates, and of the smallest η."""
+
+CELLS: tuple[tuple[float, float, int, float], ...] = (
+    (0.0, 1 / 10, 3, 3.0),
+    (0.0, 1 / 26, 3, 5.0),
+    (0.5, 0.5, 11, 12.0),
+    (0.9, 0.9, 101, 110.0),
+    (0.9, 0.99, 301, 320.0),
+    (0.9, 0.99, 1001, 1050.0),
+    (0.9, 0.999, 301, 320.0),
+)
+"""β₁, β₂, p, C of the periodic losses."""
+
+SERIES = ("Adam", "AdaMomentum", "AdaMomentum at √a η")
+ROUNDS = 300_000
+"""After how many rounds regret is judged."""
+
+FIRST, RATES = 0.01, 0.1
+"""η at which first steps are given and taken, or else the largest; and which η is to be among those that are tried."""
 
 
 def attenuation(beta1: Array) -> Array:

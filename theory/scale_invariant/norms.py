@@ -23,7 +23,12 @@ et al. (ICLR 2021).
 from __future__ import annotations
 
 __all__ = [
+    "LONG",
     "MOST",
+    "START",
+    "STEPS_SEEN",
+    "TOLERANCE",
+    "WIDE",
     "adam_growth",
     "angle",
     "contraction",
@@ -43,6 +48,15 @@ import math
 from typing import Any
 
 Array = Any
+
+START, TOLERANCE = 0.25, 0.01
+"""G₀/G*, and what G²/G*² is to be within of 1."""
+
+LONG = 100
+"""Of (1 − β)⁻², steps."""
+
+STEPS_SEEN, WIDE = (50, 3000), 32
+"""After which steps losses are compared; the dimension from which on the mean field is claimed."""
 
 MOST = 0.5
 """ηλ is below."""

@@ -23,7 +23,7 @@ All derived here; velocity form throughout. The average form has η = η̄(1 −
 
 from __future__ import annotations
 
-__all__ = ["START", "Mix", "early_bound", "lifted", "linear_gap", "second"]
+__all__ = ["EXPONENTS", "START", "Mix", "early_bound", "lifted", "linear_gap", "second"]
 
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +31,9 @@ from typing import Any
 from lemmascope.theory.errors import InputError, check_number, check_size
 
 Array = Any
+
+EXPONENTS = {"SGDM": (0.0, 0.15), "SGD": (-1.0, 0.15), "SGDEM": (-1.0, 0.15), "SGDM, small step": (-1.0, 0.25)}
+"""Of the gap in n on h log cosh, by algorithm, and how closely."""
 
 START = (0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
 """(E D², E DV, E V², E D, E V, 1) of two runs that start alike."""

@@ -30,7 +30,7 @@ from lemmascope.sims.cubic_cnn.backends.machine_code import njit
 from lemmascope.sims.cubic_cnn.backends.seen import Maxima, see_columns, see_member, see_norms, see_row, see_samples
 from lemmascope.sims.cubic_cnn.backends.tiles import ROWS, barrier, narrow_tile, outer_tile
 
-BUILT_ON = "38754cf18693"  # of loops.py, seen.py and tiles.py; see there
+BUILT_ON = "68205a1316ba"  # of loops.py, seen.py and tiles.py; see there
 
 
 class CoefficientData(NamedTuple):

@@ -16,8 +16,8 @@ from lemmascope.sims.study import Task, settings_of
 from lemmascope.theory.claim import Evidence
 from lemmascope.theory.errors import InputError
 from lemmascope.theory.noise import adamomentum as theory
+from lemmascope.theory.noise.adamomentum import CELLS, SERIES
 from lemmascope.theory.noise.claims import ADAMOMENTUM
-from lemmascope.theory.noise.claims.adamomentum import CELLS, SERIES
 from lemmascope.theory.verdict import Status
 
 CLAIMS = {claim.id.removeprefix("adamomentum."): claim for claim in ADAMOMENTUM}

@@ -32,6 +32,7 @@ from typing import Any
 from lemmascope.theory.claim import Claim, Control, Estimate, Evidence, Hypothesis, Measurement
 from lemmascope.theory.estimates import student
 from lemmascope.theory.noise import adamomentum as theory
+from lemmascope.theory.noise.adamomentum import CELLS, FIRST, RATES, ROUNDS, SERIES, SLOW, SMALL
 from lemmascope.theory.verdict import Kind, Status
 
 ROUNDING, LIMIT = 1e-14, 1e-4
@@ -39,29 +40,11 @@ ROUNDING, LIMIT = 1e-14, 1e-4
 
 MOMENTS, TEMPERATURE = 0.03, 0.02
 MATCHED = 0.95, 1.10
-SLOW, SMALL = 0.3, 0.01
-"""The largest ηh/s at matched rates, and of the smallest η."""
-
-CELLS: tuple[tuple[float, float, int, float], ...] = (
-    (0.0, 1 / 10, 3, 3.0),
-    (0.0, 1 / 26, 3, 5.0),
-    (0.5, 0.5, 11, 12.0),
-    (0.9, 0.9, 101, 110.0),
-    (0.9, 0.99, 301, 320.0),
-    (0.9, 0.99, 1001, 1050.0),
-    (0.9, 0.999, 301, 320.0),
-)
-"""β₁, β₂, p, C of the periodic losses."""
-
-SERIES = ("Adam", "AdaMomentum", "AdaMomentum at √a η")
-REGRET, ROUNDS = 0.1, 300_000
-"""Average regret, and after how many rounds."""
+REGRET = 0.1
+"""Average regret."""
 
 AHEAD, MOST, LEFT = 0.05, 0.75, 0.25
 """In accuracy; and shares of what AdaMomentum is ahead."""
-
-FIRST, RATES = 0.01, 0.1
-"""η at which first steps are given and taken, or else the largest; and which η is to be among those that are tried."""
 
 Cell = tuple[float, float]
 

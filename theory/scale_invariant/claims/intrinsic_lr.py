@@ -37,13 +37,11 @@ from typing import Any
 from lemmascope.theory.claim import Claim, Control, Estimate, Evidence, Hypothesis, Measurement
 from lemmascope.theory.estimates import Part, compared, farthest, held, mean, off, ratio, slope, student
 from lemmascope.theory.scale_invariant import norms
+from lemmascope.theory.scale_invariant.norms import LONG, START, STEPS_SEEN, TOLERANCE, WIDE
 from lemmascope.theory.verdict import Kind, Status
 
 EPSILON = 2.0**-52
 SHARP = 1e-6
-START, TOLERANCE = 0.25, 0.01
-"""G₀/G*, and what G²/G*² is to be within of 1."""
-
 ORDER, ODE = 0.02, 0.02
 HALF, LEVEL, SAME = 0.05, 0.04, 1e-9
 FOLLOW, FOLLOWED = 0.05, 1e-3
@@ -51,11 +49,6 @@ FOLLOW, FOLLOWED = 0.05, 1e-3
 
 ARRHENIUS, ARRHENIUS_MOST = 0.06, 1e-3
 GROWTH, PREMATURE, UNIVERSAL, EQUILIBRIUM, ADAM = 0.01, 0.05, 0.01, 0.01, 0.05
-LONG = 100
-"""Of (1 − β)⁻², steps."""
-
-STEPS_SEEN = (50, 3000)
-WIDE = 32
 # --- measures: the intrinsic learning rate --------------------------------------------------------------------------
 
 

@@ -31,14 +31,12 @@ from typing import Any
 
 from lemmascope.theory.claim import Claim, Control, Estimate, Evidence, Hypothesis, Measurement
 from lemmascope.theory.estimates import at_most, compared, held, mean, off, slope
+from lemmascope.theory.stability.gap import EXPONENTS
 from lemmascope.theory.verdict import Kind
 
 CYCLIC, SECOND = 1e-9, 1e-8
 LARGE, STABLE = 1e6, 1.001
 SAMPLED = 0.03
-EXPONENTS = {"SGDM": (0.0, 0.15), "SGD": (-1.0, 0.15), "SGDEM": (-1.0, 0.15), "SGDM, small step": (-1.0, 0.25)}
-"""Of the gap in n, and how closely."""
-
 EQUAL, ENDS = 1e-6, (1, 40)
 """What a ratio may be above what is stated, and the epochs after which it is."""
 
