@@ -9,13 +9,13 @@ from __future__ import annotations
 
 __all__ = ["ROWS", "WORKS", "Replicas"]
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from lemmascope.benchmarks.blocks import in_blocks
 from lemmascope.benchmarks.libraries import double
 from lemmascope.benchmarks.protocol import Cost, Run, Way, Work
 from lemmascope.sims.scale_invariant.loops import Compiled
@@ -88,19 +88,13 @@ def _cost(work: Replicas) -> Cost:
     return Cost(0.0, 8 * numbers, 8 * numbers)
 
 
-def _in_blocks(iterations: int, advance: Callable[[int, int], None]) -> None:
-    """Call a function of where a block of steps starts and of its length."""
-    for t in range(0, iterations, BLOCK):
-        advance(t, min(BLOCK, iterations - t))
-
-
 def _engine(inputs: Inputs, *, kind: Any) -> Run:
     noise = np.ascontiguousarray(inputs.noise.swapaxes(0, 1))
     case = Case(inputs.eta, inputs.decay, inputs.beta, projected=True)
 
     def run(iterations: int) -> np.ndarray:
         engine = kind(Noise(), [case], inputs.start[None], (ENDLESS,), np)
-        _in_blocks(iterations, lambda t, steps: engine.advance(t, noise[:, :steps]))
+        in_blocks(iterations, BLOCK, lambda t, steps: engine.advance(t, noise[:, :steps]))
         return np.asarray(engine.w[0])[..., None]
 
     return Run(run)
@@ -141,7 +135,7 @@ def _torch(inputs: Inputs, *, in_place: bool) -> Run:
                 w, v = (tuned if in_place else step)(w, v, noise[t])
 
         with torch.inference_mode():
-            _in_blocks(iterations, block)
+            in_blocks(iterations, BLOCK, block)
         return w.numpy()[..., None]
 
     return Run(run)
@@ -180,7 +174,7 @@ def _jax(inputs: Inputs, *, unroll: int) -> Run:
                 nonlocal state
                 state = steps(state, noise[:count])
 
-            _in_blocks(iterations, block)
+            in_blocks(iterations, BLOCK, block)
             return np.asarray(state[0])[..., None]
 
     return Run(run)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 __all__ = ["ROWS", "WORKS", "Replicas"]
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from lemmascope.benchmarks.blocks import in_blocks
 from lemmascope.benchmarks.libraries import double
 from lemmascope.benchmarks.protocol import Cost, Run, Way, Work
 from lemmascope.sims.noise.local_sgd import Arrays, Plan
@@ -84,12 +84,6 @@ def _cost(work: Replicas) -> Cost:
     return Cost(0.0, 8 * numbers, 8 * numbers)
 
 
-def _in_blocks(iterations: int, advance: Callable[[int, int], None]) -> None:
-    """Call a function of where a block of steps starts and of its length."""
-    for t in range(0, iterations, BLOCK):
-        advance(t, min(BLOCK, iterations - t))
-
-
 def _engine(inputs: Inputs, *, kind: Any) -> Run:
     noise = np.ascontiguousarray(inputs.noise.swapaxes(0, 1))[..., None]
     replicas, _, K, _ = noise.shape
@@ -97,7 +91,7 @@ def _engine(inputs: Inputs, *, kind: Any) -> Run:
 
     def run(iterations: int) -> np.ndarray:
         engine = kind(Curve(inputs.s), plan, np.array(inputs.start), replicas, np)
-        _in_blocks(iterations, lambda t, steps: engine.advance(t, noise[:, :steps]))
+        in_blocks(iterations, BLOCK, lambda t, steps: engine.advance(t, noise[:, :steps]))
         return engine.w[0] if kind is Arrays else np.stack([engine.u[0].T, engine.v[0].T], axis=-1)
 
     return Run(run)
@@ -128,7 +122,7 @@ def _torch(inputs: Inputs, *, in_place: bool) -> Run:
                     u, v = (x.mean(1, keepdim=True).expand_as(x).clone() for x in (u, v))
 
         with torch.inference_mode():
-            _in_blocks(iterations, block)
+            in_blocks(iterations, BLOCK, block)
         return torch.stack([u, v], -1).numpy()
 
     return Run(run)
@@ -169,7 +163,7 @@ def _jax(inputs: Inputs, *, unroll: int) -> Run:
                 state = rounds(state, labels[:whole]) if whole else state
                 state = steps(state, labels[whole:count]) if whole < count else state
 
-            _in_blocks(iterations, block)
+            in_blocks(iterations, BLOCK, block)
             return np.stack([np.asarray(x) for x in state], axis=-1)
 
     return Run(run)

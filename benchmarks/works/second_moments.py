@@ -8,15 +8,14 @@ from __future__ import annotations
 
 __all__ = ["ROWS", "WORKS", "Copies"]
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from lemmascope.benchmarks.libraries import double
-from lemmascope.benchmarks.protocol import Cost, Run, Way, Work
+from lemmascope.benchmarks.blocks import CopiesWork, in_blocks, jax_copies, torch_copies
+from lemmascope.benchmarks.protocol import Cost, Run, Way
 from lemmascope.sims.noise.adamomentum import Arrays, Case
 from lemmascope.sims.noise.adamomentum_loops import Compiled
 from lemmascope.sims.seeds import streams
@@ -25,6 +24,9 @@ ROWS = {"M": "copies of AdaMomentum beside their companions"}
 
 BLOCK = 512
 """Steps whose noise is given."""
+
+ENDS = (0, 3)
+"""Which of the state are compared: x and its companion."""
 
 
 def _case(eta: float) -> Case:
@@ -57,30 +59,11 @@ class Inputs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Copies(Work):
-    """What is compared are the copies' x, and their companions', at the end, (copies, 2).
+class Copies(CopiesWork):
+    """h = s = 1; β₁ = 0.9, β₂ = 0.9999."""
 
-    Attributes:
-        copies: how many.
-        eta: learning rate, h = s = 1; β₁ = 0.9, β₂ = 0.9999.
-    """
-
-    copies: int = 1500
     eta: float = 0.03
     recorded: tuple[str, ...] = ("x", "companion")
-
-    @property
-    def described(self) -> str:
-        """Sizes."""
-        return f"{self.copies} copies"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Sizes and rates."""
-        return {name: getattr(self, name) for name in ("copies", "eta")}
-
-    def small(self) -> Copies:
-        """Fewer copies."""
-        return replace(self, copies=5, iterations=40)
 
     def draw(self, root_seed: int = 0) -> Inputs:
         """Normal noise."""
@@ -94,18 +77,12 @@ def _cost(work: Copies) -> Cost:
     return Cost(0.0, 8 * 6.0 * work.copies, 8 * 5.0 * work.copies)
 
 
-def _in_blocks(iterations: int, advance: Callable[[int], None]) -> None:
-    """Call a function of the length of a block of steps."""
-    for t in range(0, iterations, BLOCK):
-        advance(min(BLOCK, iterations - t))
-
-
 def _engine(inputs: Inputs, *, kind: Any) -> Run:
     out = np.zeros((1, 3))
 
     def run(iterations: int) -> np.ndarray:
         engine = kind([inputs.case], inputs.start[None], np)
-        _in_blocks(iterations, lambda steps: engine.advance(inputs.noise[:steps], 0, out))
+        in_blocks(iterations, BLOCK, lambda t, steps: engine.advance(inputs.noise[:steps], 0, out))
         return np.stack([engine.x[0], engine.y[0]], axis=-1)
 
     return Run(run)
@@ -121,10 +98,7 @@ def _step(numbers: tuple[float, ...], state: Any, noise: Any) -> Any:
 
 
 def _torch(inputs: Inputs, *, in_place: bool) -> Run:
-    import torch
-
-    noise, numbers = torch.tensor(inputs.noise), inputs.numbers
-    eta, b1, b2, root = numbers
+    eta, b1, b2, root = inputs.numbers
 
     def written(state: Any, xi: Any) -> Any:
         x, m, v, y, n = state
@@ -135,44 +109,11 @@ def _torch(inputs: Inputs, *, in_place: bool) -> Run:
         y.add_(n, alpha=-eta / root)
         return state
 
-    def run(iterations: int) -> np.ndarray:
-        state: Any = tuple(torch.tensor(one) for one in inputs.first)
-
-        def block(steps: int) -> None:
-            nonlocal state
-            for t in range(steps):
-                state = written(state, noise[t]) if in_place else _step(numbers, state, noise[t])
-
-        with torch.inference_mode():
-            _in_blocks(iterations, block)
-        return torch.stack([state[0], state[3]], -1).numpy()
-
-    return Run(run)
+    return torch_copies(inputs.noise, inputs.first, written if in_place else partial(_step, inputs.numbers), ENDS)
 
 
 def _jax(inputs: Inputs, *, unroll: int) -> Run:
-    import jax
-    import jax.numpy as jnp
-
-    with double():
-        noise = jnp.asarray(inputs.noise)
-
-    @jax.jit
-    def steps(state: Any, xi: Any) -> Any:
-        return jax.lax.scan(lambda s, one: (_step(inputs.numbers, s, one), None), state, xi, unroll=unroll)[0]
-
-    def run(iterations: int) -> np.ndarray:
-        with double():
-            state = tuple(jnp.asarray(one) for one in inputs.first)
-
-            def block(count: int) -> None:
-                nonlocal state
-                state = steps(state, noise[:count])
-
-            _in_blocks(iterations, block)
-            return np.stack([np.asarray(state[0]), np.asarray(state[3])], axis=-1)
-
-    return Run(run)
+    return jax_copies(inputs.noise, inputs.first, partial(_step, inputs.numbers), ENDS, unroll)
 
 
 EACH, IN_PLACE, UNROLLED = "a step of all copies at a time", "the same, in place", "the same, eight steps unrolled"

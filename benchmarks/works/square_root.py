@@ -8,15 +8,14 @@ from __future__ import annotations
 
 __all__ = ["ROWS", "WORKS", "Copies"]
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from lemmascope.benchmarks.libraries import double
-from lemmascope.benchmarks.protocol import Cost, Run, Way, Work
+from lemmascope.benchmarks.blocks import CopiesWork, in_blocks, jax_copies, torch_copies
+from lemmascope.benchmarks.protocol import Cost, Run, Way
 from lemmascope.sims.noise.adam_sde import Arrays, Case, Compiled
 from lemmascope.sims.seeds import streams
 from lemmascope.theory.noise.adam_sde import Rates
@@ -25,6 +24,9 @@ ROWS = {"R": "copies of Adam beside their companions"}
 
 BLOCK = 512
 """Steps whose noise is given."""
+
+ENDS = (0, 3)
+"""Which of the state are compared: θ and its companion."""
 
 ENDLESS = 2**40
 """A step at which something would be written down: never."""
@@ -47,32 +49,18 @@ class Inputs:
         """For this project's loops."""
         return Case(Rates(self.eta, self.damping1, self.damping2, self.epsilon), self.theta)
 
+    @property
+    def first(self) -> tuple[np.ndarray, ...]:
+        """θ, m, v, and the companion's θ, m and v, at first."""
+        return tuple(np.full(self.noise.shape[1:], one) for one in (self.theta, 0.0, 0.0, self.theta, 0.0, 0.0))
+
 
 @dataclass(frozen=True, kw_only=True)
-class Copies(Work):
-    """What is compared are the copies' θ, and their companions', at the end, (copies, 2).
+class Copies(CopiesWork):
+    """1 − β₁ is 2η, 1 − β₂ is η, ε is 1."""
 
-    Attributes:
-        copies: how many.
-        eta: learning rate; 1 − β₁ is 2η, 1 − β₂ is η, ε is 1.
-    """
-
-    copies: int = 1500
     eta: float = 2.0**-8
     recorded: tuple[str, ...] = ("theta", "companion")
-
-    @property
-    def described(self) -> str:
-        """Sizes."""
-        return f"{self.copies} copies"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Sizes and rates."""
-        return {name: getattr(self, name) for name in ("copies", "eta")}
-
-    def small(self) -> Copies:
-        """Fewer copies."""
-        return replace(self, copies=5, iterations=40)
 
     def draw(self, root_seed: int = 0) -> Inputs:
         """Normal noise."""
@@ -85,18 +73,12 @@ def _cost(work: Copies) -> Cost:
     return Cost(0.0, 8 * 7.0 * work.copies, 8 * 6.0 * work.copies)
 
 
-def _in_blocks(iterations: int, advance: Callable[[int], None]) -> None:
-    """Call a function of the length of a block of steps."""
-    for t in range(0, iterations, BLOCK):
-        advance(min(BLOCK, iterations - t))
-
-
 def _engine(inputs: Inputs, *, kind: Any) -> Run:
     rates, out = np.full((1, BLOCK), inputs.companion), np.empty((1, 1, 3))
 
     def run(iterations: int) -> np.ndarray:
         engine = kind([inputs.case], inputs.noise.shape[1], np)
-        _in_blocks(iterations, lambda steps: engine.advance(rates, inputs.noise[:steps], 1.0, 0, ENDLESS, out))
+        in_blocks(iterations, BLOCK, lambda t, steps: engine.advance(rates, inputs.noise[:steps], 1.0, 0, ENDLESS, out))
         pair = (engine.x[0], engine.y[0]) if kind is Arrays else (engine.state[0, 0], engine.state[0, 3])
         return np.stack(pair, axis=-1)
 
@@ -114,9 +96,6 @@ def _step(inputs: Inputs, state: Any, noise: Any) -> Any:
 
 
 def _torch(inputs: Inputs, *, in_place: bool) -> Run:
-    import torch
-
-    noise = torch.tensor(inputs.noise)
     c1, c2 = inputs.damping1, inputs.damping2
 
     def written(state: Any, xi: Any) -> Any:
@@ -130,46 +109,11 @@ def _torch(inputs: Inputs, *, in_place: bool) -> Run:
         u.mul_(1 - c2).addcmul_(h, h, value=c2)
         return state
 
-    def run(iterations: int) -> np.ndarray:
-        start = (inputs.theta, 0.0, 0.0, inputs.theta, 0.0, 0.0)
-        state: Any = tuple(torch.full(noise.shape[1:], one, dtype=torch.float64) for one in start)
-
-        def block(steps: int) -> None:
-            nonlocal state
-            for t in range(steps):
-                state = written(state, noise[t]) if in_place else _step(inputs, state, noise[t])
-
-        with torch.inference_mode():
-            _in_blocks(iterations, block)
-        return torch.stack([state[0], state[3]], -1).numpy()
-
-    return Run(run)
+    return torch_copies(inputs.noise, inputs.first, written if in_place else partial(_step, inputs), ENDS)
 
 
 def _jax(inputs: Inputs, *, unroll: int) -> Run:
-    import jax
-    import jax.numpy as jnp
-
-    with double():
-        noise = jnp.asarray(inputs.noise)
-
-    @jax.jit
-    def steps(state: Any, xi: Any) -> Any:
-        return jax.lax.scan(lambda s, one: (_step(inputs, s, one), None), state, xi, unroll=unroll)[0]
-
-    def run(iterations: int) -> np.ndarray:
-        with double():
-            start = (inputs.theta, 0.0, 0.0, inputs.theta, 0.0, 0.0)
-            state = tuple(jnp.full(noise.shape[1:], one) for one in start)
-
-            def block(count: int) -> None:
-                nonlocal state
-                state = steps(state, noise[:count])
-
-            _in_blocks(iterations, block)
-            return np.stack([np.asarray(state[0]), np.asarray(state[3])], axis=-1)
-
-    return Run(run)
+    return jax_copies(inputs.noise, inputs.first, partial(_step, inputs), ENDS, unroll)
 
 
 EACH, IN_PLACE, UNROLLED = "a step of all copies at a time", "the same, in place", "the same, eight steps unrolled"

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 __all__ = ["ROWS", "WORKS", "Pairs"]
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from lemmascope.benchmarks.blocks import in_blocks
 from lemmascope.benchmarks.libraries import double
 from lemmascope.benchmarks.protocol import Cost, Run, Way, Work
 from lemmascope.sims.seeds import streams
@@ -80,12 +80,6 @@ def _cost(work: Pairs) -> Cost:
     return Cost(0.0, work.copies * (2 + 8 + 8 * 8.0), work.copies * (8.0 * work.n + 8 * 4))
 
 
-def _in_blocks(iterations: int, advance: Callable[[int, int], None]) -> None:
-    """Call a function of where a block of steps starts and of its length."""
-    for t in range(0, iterations, BLOCK):
-        advance(t, min(BLOCK, iterations - t))
-
-
 def _engine(inputs: Inputs, *, kind: Any) -> Run:
     engine, case = kind(inputs.plan, inputs.z, inputs.index, np), Case(inputs.eta, inputs.gamma)
 
@@ -96,7 +90,7 @@ def _engine(inputs: Inputs, *, kind: Any) -> Run:
             nonlocal state
             state = engine.advance(case, state, first, steps)
 
-        _in_blocks(iterations, block)
+        in_blocks(iterations, BLOCK, block)
         return np.stack([state[0][0], state[0][2]], axis=-1)
 
     return Run(run)
@@ -122,7 +116,7 @@ def _torch(inputs: Inputs, *, in_place: bool) -> Run:
                     w = w + v
 
         with torch.inference_mode():
-            _in_blocks(iterations, block)
+            in_blocks(iterations, BLOCK, block)
         return w.T.numpy().copy()
 
     return Run(run)
@@ -153,7 +147,7 @@ def _jax(inputs: Inputs, *, unroll: int) -> Run:
                 nonlocal state
                 state = steps(state, (targets[:count], pulls[:count]))
 
-            _in_blocks(iterations, block)
+            in_blocks(iterations, BLOCK, block)
             return np.asarray(state[0]).T
 
     return Run(run)
