@@ -375,7 +375,7 @@ TOLD_APART = {
     ("methods/equality.py", "is_nonnegative"): "what a symbol is declared to be",
     ("methods/sums.py", "is_positive"): "what a symbol is declared to be",
     ("steps/noise/adamomentum.py", "limit"): "of rational functions of symbols, whose signs are declared",
-    ("steps/stability/stability_gap.py", "Poly"): "its coefficients are rational numbers and symbols",
+    ("steps/stability/stability.py", "Poly"): "its coefficients are rational numbers and symbols",
 }
 
 

@@ -244,7 +244,7 @@ CHAPTER = Chapter(
             planted=(Planted("γ for 2γ", {"twice": 1}), Planted("1 − γ for 1 − γ²", {"power": 1})),
         ),
         Step(
-            id="long_memory.kurtosis",
+            id="long_memory.mean_of_copies",
             statement=r"the mean of $B$ independent copies of $u$, $\mathsf{E}u = 0$, has excess kurtosis $\kappa_1/B$",
             plain="the mean of B independent copies has excess kurtosis κ₁/B",
             hypotheses=("E u = 0, E u⁴ finite", "B ≥ 1"),

@@ -6,14 +6,14 @@ import sympy as sp
 from tolerances import assert_close
 
 from lemmascope.proofs_check.step import settle
-from lemmascope.proofs_check.steps.scale_invariant import intrinsic_lr as steps
+from lemmascope.proofs_check.steps.scale_invariant import adamp, intrinsic
 from lemmascope.theory.scale_invariant import norms
 from lemmascope.theory.verdict import Status
 
 TINY = sp.Rational(1, 10**6)
 
 
-@pytest.mark.parametrize("step", steps.CHAPTER.steps, ids=lambda step: step.id)
+@pytest.mark.parametrize("step", [*intrinsic.CHAPTER.steps, *adamp.CHAPTER.steps], ids=lambda step: step.id)
 def test_each_step_is_proved_and_its_planted_errors_refuted(step):
     found = settle(step)
     assert found.status is Status.PROVED, found.reason
@@ -23,17 +23,17 @@ def test_each_step_is_proved_and_its_planted_errors_refuted(step):
 @pytest.mark.parametrize(
     ("prove", "change"),
     [
-        (steps.prove_orthogonal, {"weight": TINY}),
-        (steps.prove_orthogonal, {"power": 3}),
-        (steps.prove_fixed_point, {"rate": 4 + TINY}),
-        (steps.prove_fixed_point, {"power": 3}),
-        (steps.prove_angle, {"share": "0.999"}),
-        (steps.prove_angle, {"share": 2}),
-        (steps.prove_rescaled, {"decay_power": -3}),
-        (steps.prove_rescaled, {"eta_power": 3}),
-        (steps.prove_growth, {"late": 2}),
-        (steps.prove_growth, {"one": 2 + TINY}),
-        (steps.prove_stationary, {"extra": 2}),
+        (intrinsic.prove_orthogonal, {"weight": TINY}),
+        (intrinsic.prove_orthogonal, {"power": 3}),
+        (intrinsic.prove_fixed_point, {"rate": 4 + TINY}),
+        (intrinsic.prove_fixed_point, {"power": 3}),
+        (intrinsic.prove_angle, {"share": "0.999"}),
+        (intrinsic.prove_angle, {"share": 2}),
+        (intrinsic.prove_rescaled, {"decay_power": -3}),
+        (intrinsic.prove_rescaled, {"eta_power": 3}),
+        (adamp.prove_growth, {"late": 2}),
+        (adamp.prove_growth, {"one": 2 + TINY}),
+        (adamp.prove_stationary, {"extra": 2}),
     ],
 )
 def test_a_changed_constant_is_refuted(prove, change):

@@ -6,7 +6,7 @@ import sympy as sp
 from tolerances import assert_close
 
 from lemmascope.proofs_check.step import settle
-from lemmascope.proofs_check.steps.stability import stability_gap as steps
+from lemmascope.proofs_check.steps.stability import stability as steps
 from lemmascope.theory.stability import edges
 from lemmascope.theory.stability.gap import second
 from lemmascope.theory.verdict import Status
