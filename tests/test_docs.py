@@ -60,11 +60,15 @@ CONF = load_conf()
 # What is shown is what is saved
 
 
+@pytest.fixture(scope="module")
+def made():
+    """The documents, of what is saved."""
+    return documents.documents()
+
+
 @pytest.mark.parametrize("path", [path for path in PAGES if set(blocks(path)) & set(BLOCKS)], ids=name)
-def test_generated_blocks_are_those_of_the_saved_verdicts(path):
-    assert documents.documents()[path] == path.read_text(encoding="utf-8"), (
-        "run `python -m lemmascope.sims.report.documents`"
-    )
+def test_generated_blocks_are_those_of_the_saved_verdicts(made, path):
+    assert made[path] == path.read_text(encoding="utf-8"), "run `python -m lemmascope.sims.report.documents`"
 
 
 @pytest.fixture

@@ -74,7 +74,8 @@ def claims(saved: Saved, page: Path, *names: str) -> str:
         for v in found
     ]
     made = as_table(("claim", "computed", "bound", "verdict", "seeds", "control"), rows)
-    full = [_in_full(study, name, [v for v in found if v["claim"] == name]) for name in _claim_ids(found)]
+    stated = _stated_in(study)
+    full = [_in_full(study, stated[name], [v for v in found if v["claim"] == name]) for name in _claim_ids(found)]
     return "\n\n".join([made, "Each claim in full, as LaTeX, with its hypotheses and source:", *full])
 
 
@@ -82,16 +83,17 @@ def _claim_ids(found: Iterable[dict[str, Any]]) -> Iterator[str]:
     return iter(dict.fromkeys(v["claim"] for v in found))
 
 
-def _in_full(study: str, name: str, found: list[dict[str, Any]]) -> str:
-    """One claim, on all evidence that it was judged on; folded."""
+def _in_full(study: str, file: str, found: list[dict[str, Any]]) -> str:
+    """One claim, stated in a file, on all evidence that it was judged on; folded."""
     v = found[0]
+    name = v["claim"]
     lines = ["<details>", f"<summary><code>{name}</code></summary>", "", v["statement"] + ".", ""]
     (claim,) = [claim for claim in registry.study(study).claims if claim.id == name]
     if claim.scope:
         lines.append(f"- {claim.scope.capitalize()}.")
     for h in v["hypotheses"]:
         lines.append(f"- If `{h['name']}`: {h['statement']}.")
-    lines.append(f"- Kind: {v['kind']}. Source: {v['source']}. Stated in `{_stated_in(study)[name]}`.")
+    lines.append(f"- Kind: {v['kind']}. Source: {v['source']}. Stated in `{file}`.")
     for one in found:
         held = f", {one['reason']}" if one["reason"] else ""
         lines.append(f"- {cell(one['label']) or 'Verdict'}: {one['status']}{cell(held)}.")
@@ -105,15 +107,13 @@ def _in_full(study: str, name: str, found: list[dict[str, Any]]) -> str:
 
 def _stated_in(study: str) -> dict[str, str]:
     """In which file each claim of a study is stated: the module of `theory` that lists it, else the study's own."""
-    found = {}
-    for claim in registry.study(study).claims:
-        home = f"lemmascope.sims.studies.{study}"
-        for name, module in sorted(sys.modules.items()):
-            if name.startswith("lemmascope.theory.") and not hasattr(module, "__path__"):
-                lists = [x for x in vars(module).values() if isinstance(x, tuple)]
-                home = name if any(one is claim for some in lists for one in some) else home
-        found[claim.id] = home.removeprefix("lemmascope.").replace(".", "/") + ".py"
-    return found
+    declared = registry.study(study).claims
+    home = {id(claim): f"lemmascope.sims.studies.{study}" for claim in declared}
+    for name, module in sorted(sys.modules.items()):
+        if name.startswith("lemmascope.theory.") and not hasattr(module, "__path__"):
+            lists = (some for some in vars(module).values() if isinstance(some, tuple))
+            home |= {id(one): name for some in lists for one in some if id(one) in home}
+    return {claim.id: home[id(claim)].removeprefix("lemmascope.").replace(".", "/") + ".py" for claim in declared}
 
 
 def pictures(saved: Saved, page: Path, *names: str) -> str:
