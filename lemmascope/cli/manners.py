@@ -151,11 +151,15 @@ def endable() -> None:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """What may have been meant, as a sentence: "did you mean --seeds or --sigma?", or all that there is."""
+    """What may have been meant, as a sentence: "did you mean --seeds or --root-seed?", or all that there is.
+
+    What begins with the word comes first, and what has it as one of its words; else what is spelt alike.
+    """
     from difflib import get_close_matches
 
     names = sorted(set(known))
     found = [name for name in names if len(word) > 3 and name.startswith(word)]
+    found += [name for name in names if name not in found and word.strip("-") in name.strip("-").split("-")]
     found = (found or get_close_matches(word, names, n=3, cutoff=0.6))[:3]
     if found:
         return f"did you mean {' or '.join(found)}?"

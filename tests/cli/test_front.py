@@ -85,6 +85,7 @@ def test_version(call_cli):
         (["my_study.py"], "a study of your own is run by `lemmascope run my_study.py`"),
         (["--quick"], "there is no flag --quick; those of a study or a tool go after its name"),
         (["scaling", "--sede", "3"], "scaling has no flag --sede; did you mean --seeds"),
+        (["scaling", "--seed", "3"], "scaling has no flag --seed; did you mean --seeds or --root-seed?"),
         (["scaling", "--qui"], "scaling has no flag --qui; did you mean --quick?"),
         (["simulate", "--iteration", "3"], "simulate has no flag --iteration; did you mean --iterations?"),
         (["scaling", "3"], "scaling: got unexpected extra argument (3); see lemmascope scaling --help."),
