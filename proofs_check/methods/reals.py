@@ -6,10 +6,12 @@ and neither on a clock, on the machine's load, nor on what was asked before.
 
 from __future__ import annotations
 
-__all__ = ["LIMIT", "decide"]
+__all__ = ["LIMIT", "decide", "rational"]
 
 from fractions import Fraction
 from typing import Any
+
+import sympy as sp
 
 from lemmascope.proofs_check.outcome import Outcome, open_, proved, refuted
 
@@ -18,6 +20,14 @@ LIMIT = 2_000_000
 question that reaches the limit takes tens of seconds; how long a unit takes depends on the question."""
 
 SEED = 0
+
+
+def rational(value: Any) -> Any:
+    """A rational number of SymPy's, or an integer, as one of z3's."""
+    import z3
+
+    found = sp.Rational(value)
+    return z3.Q(int(found.p), int(found.q))
 
 
 def decide(

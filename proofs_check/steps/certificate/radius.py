@@ -33,7 +33,7 @@ import sympy as sp
 
 from lemmascope.proofs_check.methods.equality import equal, numerator
 from lemmascope.proofs_check.methods.monotone import nonnegative
-from lemmascope.proofs_check.methods.reals import decide
+from lemmascope.proofs_check.methods.reals import decide, rational
 from lemmascope.proofs_check.step import Chapter, Outcome, Planted, Step, both
 from lemmascope.theory.verdict import Kind
 
@@ -75,7 +75,7 @@ def prove_split(orthogonal: bool = True, coupling: Any = 1) -> Outcome:
     form = D * (p + along * s) * (p + along * s) + V * s * s + D * (q + along * t) * (q + along * t) + W * t * t
     blocks = decide(form <= M * (p * p + s * s + q * q + t * t), known, what="Σ D⟨x, v_r⟩² + Σ V s_r² ≤ M‖v‖²")
     a, b, c, d = z3.Reals("a b c d")
-    mixed = (a * c + b * d) * (a * c + b * d) <= _number(coupling) * (a * a + b * b) * (c * c + d * d)
+    mixed = (a * c + b * d) * (a * c + b * d) <= rational(coupling) * (a * a + b * b) * (c * c + d * d)
     return both(("blocks", blocks), ("coupling", decide(mixed, what="(Σ g_s g_x)² ≤ Σ g_s² Σ g_x²")))
 
 
@@ -91,21 +91,14 @@ def prove_moved(three: Any = 3, six: Any = 6, room: bool = True) -> Outcome:
     known = (size * size == z * z, size >= 0, far * far == d * d, far >= 0, r >= 0)
     inside = (*known, far <= r) if room else known
     cube, square = (z + d) * (z + d) * (z + d) - z * z * z, 3 * (z + d) * (z + d) - 3 * z * z
-    cubic = _number(three) * (size + r) * (size + r) * far
-    linear = _number(six) * (size + r) * far
+    cubic = rational(three) * (size + r) * (size + r) * far
+    linear = rational(six) * (size + r) * far
     D = z3.And(grown * (z + d) <= f * (ell * size + ell * r), grown * (z + d) >= -f * (ell * size + ell * r))
     return both(
         ("cube", decide(z3.And(cube <= cubic, cube >= -cubic), inside, what="|Δz³| ≤ 3(|z| + r)²|Δz|")),
         ("square", decide(z3.And(square <= linear, square >= -linear), inside, what="|Δ3z²| ≤ 6(|z| + r)|Δz|")),
         ("D", decide(D, (*inside, ell >= 0, f >= 1, grown >= 0, grown <= f * ell), what="|ℓ'Ξ'| ≤ f(ℓ|Ξ| + ℓr)")),
     )
-
-
-def _number(value: Any) -> Any:
-    import z3
-
-    found = sp.Rational(value)
-    return z3.Q(int(found.p), int(found.q))
 
 
 def prove_monotone(more: bool = True, power: int = 1) -> Outcome:
@@ -166,7 +159,7 @@ def prove_singular(half: Any = HALF) -> Outcome:
 
     P, R, Fz, det_z = z3.Reals("p q F det")
     roots = (P >= 0, R >= 0, Fz + 2 * det_z == P * P, Fz - 2 * det_z == R * R)
-    share = _number(half)
+    share = rational(half)
     # Of the two roots s² and det²/s², whose sum is F, it is the larger one.
     larger = 2 * (share * (P + R)) * (share * (P + R)) >= Fz
     return both(
@@ -206,7 +199,7 @@ def prove_between(nine: Any = 9, norm: Any = 1) -> Outcome:
     form = equal(w * (3 * s**3 * c**2 * a) * (3 * z**2 * x * v), nine * (c**2 * a) * (w * s**3 * z**2) * (x * v), "9")
     h, k, p, q, K, size = z3.Reals("h_1 h_2 p_1 p_2 K size")  # p_k = ⟨x_k, v⟩, of which the squares' sum is ≤ ‖K‖|v|²
     known = (p * p + q * q <= K * size, K >= 0, size >= 0)
-    at_most = (h * p + k * q) * (h * p + k * q) <= _number(norm) * K * (h * h + k * k) * size
+    at_most = (h * p + k * q) * (h * p + k * q) <= rational(norm) * K * (h * h + k * k) * size
     return both(("one term", form), ("their sum", decide(at_most, known, what="(Σ h⟨x, v⟩)² ≤ ‖K‖ Σ h²|v|²")))
 
 

@@ -22,18 +22,11 @@ import sympy as sp
 
 from lemmascope.proofs_check.methods.equality import equal
 from lemmascope.proofs_check.methods.monotone import nonnegative
-from lemmascope.proofs_check.methods.reals import decide
+from lemmascope.proofs_check.methods.reals import decide, rational
 from lemmascope.proofs_check.step import Chapter, Outcome, Planted, Step, both
 from lemmascope.theory.verdict import Kind
 
 HALF, THIRD, THREE_HALVES = sp.Rational(1, 2), sp.Rational(1, 3), sp.Rational(3, 2)
-
-
-def _number(value: Any) -> Any:
-    import z3
-
-    found = sp.Rational(value)
-    return z3.Q(int(found.p), int(found.q))
 
 
 def prove_one_term(one: Any = 1, share: Any = 1) -> Outcome:
@@ -45,8 +38,10 @@ def prove_one_term(one: Any = 1, share: Any = 1) -> Outcome:
     import z3
 
     a, z, G, over, part = z3.Reals("a z G over part")
-    known = (G > 0, over * G == 1, part > 0, part * (_number(one) + G) == 1)
-    return decide((a + z) * (a + z) + _number(share) * over * z * z >= part * a * a, known, what="one term of a square")
+    known = (G > 0, over * G == 1, part > 0, part * (rational(one) + G) == 1)
+    return decide(
+        (a + z) * (a + z) + rational(share) * over * z * z >= part * a * a, known, what="one term of a square"
+    )
 
 
 def prove_cauchy(two: Any = 1, weights: bool = True) -> Outcome:
@@ -61,7 +56,7 @@ def prove_cauchy(two: Any = 1, weights: bool = True) -> Outcome:
     positive = t > 0 if weights else t != 0
     known = (T > 0, positive, over * t == 1, S * S <= T * U)
     right = (T + t) * (U + b * b * over)
-    step = decide((S + b) * (S + b) <= _number(two) * right, known, what="one term more")
+    step = decide((S + b) * (S + b) <= rational(two) * right, known, what="one term more")
     wider = decide((T + more) * U >= T * U, (T > 0, U >= 0, more >= 0), what="a larger sum of weights")
     return both(("one term more", step), ("more weight", wider))
 
@@ -83,7 +78,9 @@ def prove_terms(nine: Any = 9, half: Any = THREE_HALVES, most: Any = 16) -> Outc
     c, d, e, f, s, cubed = z3.Reals("c_1 c_2 v_1 v_2 s cubed")
     b = 3 * cubed * (c * c * e + d * d * f)
     taken = 16 * 9 * cubed * cubed * (c * c * c * c + d * d * d * d)  # ε_b/w
-    along = decide(_number(most) * b * b <= taken * (e * e + f * f), (cubed == s * s * s,), what="16b² ≤ (ε_b/w)|v_s|²")
+    along = decide(
+        rational(most) * b * b <= taken * (e * e + f * f), (cubed == s * s * s,), what="16b² ≤ (ε_b/w)|v_s|²"
+    )
     return both(("noise adds", adds), ("noise pays", pays), ("signal", along))
 
 
@@ -104,7 +101,7 @@ def prove_mean(half: Any = HALF, third: Any = THIRD, convex: bool = True) -> Out
     under = decide((1 - t) * f + t * g >= F, (below, f >= 0, g >= 0, t >= 0, t <= 1), what="F(t) is below its chord")
     known = (A >= 0, B >= 0)
     bound = decide(
-        _number(third) * (A + B) * (A + B) + B * (A + B) >= A * A / 3 + A * B + B * B, known, what="∫(as+b)²"
+        rational(third) * (A + B) * (A + B) + B * (A + B) >= A * A / 3 + A * B + B * B, known, what="∫(as+b)²"
     )
     return both(("chord", chord), ("below", under), ("square", square), ("its bound", bound))
 
@@ -120,13 +117,13 @@ def prove_ball(share: Any = 1, moved: Any = 1, two: Any = 2) -> Outcome:
     g, d, w, known, tau, over, Delta, e, D, lent, part, size = z3.Reals("g d w what tau over Delta e D lent eps size")
     x = sp.Symbol("x", nonnegative=True)
     given = (known >= 0, w >= 0, w >= known * (1 - Delta), Delta >= 0, tau > 0, tau < 1, over * tau == 1)
-    left = (1 - _number(share) * tau - _number(moved) * Delta) * known * g * g
+    left = (1 - rational(share) * tau - rational(moved) * Delta) * known * g * g
     # What is left of D once the part 1 − ε of what was taken is taken, from its bound by both.
     rest = z3.If(D - lent > 0, D - lent, 0) + part * size
     return both(
         ("e^−Δ", nonnegative(-x - sp.log(1 - x), x, 0, 1, what="x ≤ −log(1 − x)")),
         ("in the ball", decide(w * (g + d) * (g + d) >= left - w * over * d * d, given, what="w⟨g, v⟩²")),
-        ("both parts", decide((d + e) * (d + e) <= _number(two) * (d * d + e * e), what="(d_s + d_x)²")),
+        ("both parts", decide((d + e) * (d + e) <= rational(two) * (d * d + e * e), what="(d_s + d_x)²")),
         (
             "what is left",
             decide(D - (1 - part) * lent <= rest, (part >= 0, part <= 1, size >= D), what="D less a part"),

@@ -10,8 +10,8 @@ from tolerances import assert_close
 
 from lemmascope.proofs_check.step import settle
 from lemmascope.proofs_check.steps.certificate import accuracy as near
+from lemmascope.proofs_check.steps.certificate import pulls, relief
 from lemmascope.proofs_check.steps.certificate import radius as steps
-from lemmascope.proofs_check.steps.certificate import relief
 from lemmascope.theory.cubic_cnn.certificate import accuracy
 from lemmascope.theory.verdict import Status
 
@@ -19,7 +19,9 @@ TINY = sp.Rational(1, 10**6)
 
 
 @pytest.mark.parametrize(
-    "step", [*steps.CHAPTER.steps, *relief.CHAPTER.steps, *near.CHAPTER.steps], ids=lambda step: step.id
+    "step",
+    [*steps.CHAPTER.steps, *relief.CHAPTER.steps, *pulls.CHAPTER.steps, *near.CHAPTER.steps],
+    ids=lambda step: step.id,
 )
 def test_each_step_is_proved_and_its_planted_errors_refuted(step):
     found = settle(step)
@@ -35,6 +37,9 @@ def test_each_step_is_proved_and_its_planted_errors_refuted(step):
         (steps.prove_split, {"coupling": 1 - TINY}),
         (steps.prove_moved, {"three": 3 - TINY}),
         (steps.prove_moved, {"six": 6 - TINY}),
+        (pulls.prove_each, {"two": 2 - TINY}),
+        (pulls.prove_together, {"two": 2 - TINY}),
+        (pulls.prove_together, {"one": 1 - TINY}),
         (steps.prove_monotone, {"power": 0}),
         (steps.prove_majorant, {"last": 1 + TINY}),
         (steps.prove_singular, {"half": sp.Rational(1, 2) - TINY}),
