@@ -42,7 +42,7 @@ def test_what_it_says_of_windows_balls_and_costs():
     assert "lost after the eighth" in PAGE
     assert carry.GUESSES == 8
     assert f"balls of {balls.BITS} bits" in PAGE
-    assert "About half of the run on top of it" in PAGE
+    assert "Some two thirds of the run on top of it" in PAGE
     assert CERTIFIED == 1.5
 
 
