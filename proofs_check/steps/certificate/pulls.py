@@ -30,18 +30,17 @@ def prove_each(two: Any = 2, grown: bool = True, room: bool = True) -> Outcome:
     """
     import z3
 
-    before, after, near, far, size, new, r, F, G = z3.Reals("ell ell_new rho r_small Xi Xi_new r F G")
+    part, near, size, new, r, F, G = z3.Reals("part rho Xi Xi_new r F G")
     known = (size >= 0, new >= 0, near >= 0, new - size <= near, size - new <= near, F >= 1, F * G == 1)
     inside = (*known, r >= near) if room else (*known, r >= 0)
-    # Both sides are as ℓ̂ ≥ 0 is; ℓ/ℓ̂, from G to F, is `after`.
-    factor = (after >= G, after <= F)
+    # In units of ℓ̂ > 0, in which both sides are linear: ℓ is the part from G to F.
+    factor = (part >= G, part <= F)
     up = (F - 1) * size * size + (F if grown else 1) * (rational(two) * size + r) * near
     down = (1 - G) * size * size + rational(two) * G * size * near
     return both(
-        ("up", decide(after * new * new - size * size <= up, (*inside, *factor), what="u − û")),
-        ("down", decide(size * size - after * new * new <= down, (*known, *factor), what="û − u")),
+        ("up", decide(part * new * new - size * size <= up, (*inside, *factor), what="u − û")),
+        ("down", decide(size * size - part * new * new <= down, (*known, *factor), what="û − u")),
         ("less", decide(down <= up, inside, what="the bound downwards is the less")),
-        ("ℓ̂", decide(before * near <= before * far, (before >= 0, near <= far), what="times ℓ̂")),
     )
 
 
@@ -80,7 +79,7 @@ CHAPTER = Chapter(
             ),
             plain="u = ℓΞ²: u − û ≤ ℓ̂((e^Δ − 1)Ξ̂² + e^Δ(2|Ξ̂| + r)ρ), û − u ≤ ℓ̂((1 − e^−Δ)Ξ̂² + 2e^−Δ|Ξ̂|ρ)",
             hypotheses=("ρ ≤ r",),
-            method="real arithmetic by z3, with F for e^Δ and G for e^−Δ, FG = 1",
+            method="real arithmetic by z3 in units of ℓ̂, with F for e^Δ and G for e^−Δ, FG = 1",
             prove=prove_each,
             planted=(
                 Planted("1 for the 2", {"two": 1}),
